@@ -1,0 +1,43 @@
+# Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
+STACK ?= dev
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# uv comes from PATH where it is there, from PyPI into .tools/ where it is not.
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+
+.tools/bin/uv:
+	@echo "setting up uv $(UV_VERSION) in .tools/ ..."
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.synced: pyproject.toml uv.lock | $(filter .tools/%,$(UV))
+	@echo "setting up .venv from uv.lock ..."
+	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.synced ## create .venv with the locked dependencies
+
+.PHONY: plan
+plan: setup ## show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI (STACK=dev|prod|local)
+	@$(BIN)/bootstrap plan --stack $(STACK)
+
+.PHONY: check
+check: setup ## ruff and mypy (strict)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy .
+
+.PHONY: test
+test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH
+	@$(BIN)/pytest
