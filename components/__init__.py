@@ -1,0 +1,1 @@
+"""What gets built: every file one idea, every class a component resource."""

@@ -1,0 +1,282 @@
+"""What must survive a rebuild: vault, registry, DNS zone, logs, and the addresses that customers allow-list."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import (
+    authorization,
+    containerregistry,
+    dns,
+    keyvault,
+    monitor,
+    network,
+    operationalinsights,
+    resources,
+)
+
+from components.naming import Names
+from settings import Azure, Dns, KeyVault, Observability, Registry
+
+INGRESS_SLOTS = 2
+"""Ingress addresses: a generation and its successor hold one each while both run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundationArgs:
+    """What the foundation follows."""
+
+    names: Names
+    azure: Azure
+    tags: Mapping[str, str]
+    dns: Dns
+    key_vault: KeyVault
+    registry: Registry
+    observability: Observability
+    production: bool
+    """Protects everything, locks the resource group, and keeps ingress addresses when they leave the program."""
+    egress_addresses: pulumi.Input[tuple[str, ...]]
+    """The cluster's own way out, let through the vault's firewall where there is one."""
+
+
+class Foundation(pulumi.ComponentResource):
+    """The resources that no rebuild replaces. In production they are protected, and locked in Azure itself."""
+
+    resource_group_name: pulumi.Output[str]
+    dns_zone_name: str
+    dns_zone_id: pulumi.Output[str]
+    dns_resource_group_name: pulumi.Output[str]
+    vault_id: pulumi.Output[str]
+    vault_uri: pulumi.Output[str]
+    registry_id: pulumi.Output[str] | None
+    """ARM id of the registry, where there is one."""
+    log_analytics_id: pulumi.Output[str] | None
+    """ARM id of the Log Analytics workspace, where something needs it."""
+    monitor_workspace_id: pulumi.Output[str] | None
+    """ARM id of the Azure Monitor workspace, where managed Prometheus is on."""
+
+    def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Create the foundation."""
+        super().__init__("aks-bootstrap:foundation:Foundation", name, None, opts)
+        self._args = args
+        self._keep = pulumi.ResourceOptions(parent=self, protect=args.production)
+        names = args.names
+
+        group = resources.ResourceGroup(
+            "foundation",
+            resource_group_name=names.foundation_group,
+            location=args.azure.location,
+            tags=args.tags,
+            opts=self._keep,
+        )
+        self.resource_group_name = group.name
+        if args.production:
+            authorization.ManagementLockByScope(
+                "foundation-lock",
+                lock_name=names.foundation_lock,
+                scope=group.id,
+                level=authorization.LockLevel.CAN_NOT_DELETE,
+                notes="Vault, registry, DNS zone and ingress addresses outlive clusters.",
+                opts=self._keep,
+            )
+        self.dns_zone_name = args.dns.zone
+        self._dns_zone()
+        self._key_vault()
+        self._registry()
+        self._observability()
+        self.register_outputs({"vaultUri": self.vault_uri})
+
+    def _dns_zone(self) -> None:
+        args = self._args
+        if args.dns.mode == "existing":
+            group = args.dns.resource_group
+            self.dns_resource_group_name = pulumi.Output.from_input(group or "")
+            self.dns_zone_id = pulumi.Output.from_input(
+                f"/subscriptions/{args.azure.subscription_id}/resourceGroups/{group}"
+                f"/providers/Microsoft.Network/dnsZones/{args.dns.zone}"
+            )
+            return
+        zone = dns.Zone(
+            "zone",
+            zone_name=args.dns.zone,
+            resource_group_name=self.resource_group_name,
+            location="global",
+            zone_type=dns.ZoneType.PUBLIC,
+            tags=args.tags,
+            opts=self._keep,
+        )
+        self.dns_resource_group_name = self.resource_group_name
+        self.dns_zone_id = zone.id
+
+    def _key_vault(self) -> None:
+        args = self._args
+        vault = keyvault.Vault(
+            "vault",
+            vault_name=args.names.key_vault,
+            resource_group_name=self.resource_group_name,
+            location=args.azure.location,
+            tags=args.tags,
+            properties=keyvault.VaultPropertiesArgs(
+                tenant_id=args.azure.tenant_id,
+                sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName(args.key_vault.sku)),
+                # said out loud: the default changed between API versions
+                enable_rbac_authorization=True,
+                enable_soft_delete=True,
+                soft_delete_retention_in_days=args.key_vault.soft_delete_retention_days,
+                # Azure refuses an explicit false
+                enable_purge_protection=True if args.key_vault.purge_protection else None,
+                public_network_access="Enabled",
+                network_acls=self._vault_firewall(),
+                create_mode=keyvault.CreateMode.RECOVER if args.key_vault.recover else None,
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                self._keep,
+                pulumi.ResourceOptions(
+                    # a vault with purge protection cannot be created again under its name for up to 90 days
+                    retain_on_delete=args.key_vault.purge_protection,
+                    # only the call that creates the vault reads it, and Azure never gives it back
+                    ignore_changes=["properties.createMode"],
+                ),
+            ),
+        )
+        self.vault_id = vault.id
+        self.vault_uri = vault.properties.apply(lambda properties: properties.vault_uri or "")
+
+    def _vault_firewall(self) -> keyvault.NetworkRuleSetArgs | None:
+        allowed = self._args.key_vault.allowed_ip_ranges
+        if not allowed:
+            return None
+        return keyvault.NetworkRuleSetArgs(
+            default_action=keyvault.NetworkRuleAction.DENY,
+            bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+            ip_rules=pulumi.Output.from_input(self._args.egress_addresses).apply(
+                lambda addresses: [keyvault.IPRuleArgs(value=value) for value in (*allowed, *addresses)]
+            ),
+        )
+
+    def _registry(self) -> None:
+        args = self._args
+        self.registry_id = None
+        if args.registry.mode == "existing":
+            self.registry_id = pulumi.Output.from_input(args.registry.resource_id or "")
+        if args.registry.mode == "create":
+            registry = containerregistry.Registry(
+                "registry",
+                registry_name=args.names.container_registry,
+                resource_group_name=self.resource_group_name,
+                location=args.azure.location,
+                tags=args.tags,
+                sku=containerregistry.SkuArgs(name=containerregistry.SkuName(args.registry.sku)),
+                admin_user_enabled=False,
+                zone_redundancy=(
+                    containerregistry.ZoneRedundancy.ENABLED
+                    if args.registry.sku == "Premium"
+                    else containerregistry.ZoneRedundancy.DISABLED
+                ),
+                opts=self._keep,
+            )
+            self.registry_id = registry.id
+
+    def _observability(self) -> None:
+        args = self._args
+        self.log_analytics_id = self.monitor_workspace_id = None
+        if args.observability.log_analytics:
+            workspace = operationalinsights.Workspace(
+                "logs",
+                workspace_name=args.names.log_analytics,
+                resource_group_name=self.resource_group_name,
+                location=args.azure.location,
+                tags=args.tags,
+                sku=operationalinsights.WorkspaceSkuArgs(name=operationalinsights.WorkspaceSkuNameEnum.PER_GB2018),
+                retention_in_days=args.observability.retention_days,
+                workspace_capping=(
+                    operationalinsights.WorkspaceCappingArgs(daily_quota_gb=args.observability.daily_cap_gib)
+                    if args.observability.daily_cap_gib
+                    else None
+                ),
+                opts=self._keep,
+            )
+            self.log_analytics_id = workspace.id
+        if args.observability.managed_prometheus:
+            metrics = monitor.AzureMonitorWorkspace(
+                "metrics",
+                azure_monitor_workspace_name=args.names.monitor_workspace,
+                resource_group_name=self.resource_group_name,
+                location=args.azure.location,
+                tags=args.tags,
+                opts=self._keep,
+            )
+            self.monitor_workspace_id = metrics.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressAddressesArgs:
+    """Where ingress addresses come from."""
+
+    names: Names
+    resource_group_name: pulumi.Input[str]
+    """The foundation's resource group."""
+    location: str
+    """The cluster's region: an address belongs to one."""
+    zones: tuple[str, ...]
+    """Zones of the addresses; empty where the region has none."""
+    tags: Mapping[str, str]
+    production: bool
+    """Keep the addresses in Azure when they leave the program."""
+
+
+class IngressAddresses(pulumi.ComponentResource):
+    """A public prefix, which customers allow-list once, and an address of it for every other generation.
+
+    They are retained rather than protected in production: a rebuild in another region leaves them behind on purpose.
+    """
+
+    prefix: pulumi.Output[str]
+    """The range, such as 20.1.2.4/31."""
+    ids: tuple[pulumi.Output[str], ...]
+    """ARM ids, by slot."""
+    addresses: tuple[pulumi.Output[str], ...]
+    """Addresses, by slot."""
+    names: tuple[pulumi.Output[str], ...]
+    """Azure names, by slot."""
+    resource_group_name: pulumi.Input[str]
+    """The group that the addresses are in, which Traefik's Service names."""
+
+    def __init__(self, name: str, args: IngressAddressesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Create the prefix and its addresses."""
+        super().__init__("aks-bootstrap:foundation:IngressAddresses", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=args.production)
+        prefix = network.PublicIPPrefix(
+            f"ingress-prefix-{args.location}",
+            public_ip_prefix_name=args.names.ingress_prefix,
+            resource_group_name=args.resource_group_name,
+            location=args.location,
+            prefix_length=31,  # two addresses: INGRESS_SLOTS
+            public_ip_address_version=network.IPVersion.I_PV4,
+            sku=network.PublicIPPrefixSkuArgs(name=network.PublicIPPrefixSkuName.STANDARD),
+            zones=list(args.zones) or None,
+            tags=args.tags,
+            opts=child,
+        )
+        addresses = [
+            network.PublicIPAddress(
+                f"ingress-{slot}-{args.location}",
+                public_ip_address_name=args.names.ingress_address(slot),
+                resource_group_name=args.resource_group_name,
+                location=args.location,
+                public_ip_prefix=network.SubResourceArgs(id=prefix.id),
+                public_ip_allocation_method=network.IPAllocationMethod.STATIC,
+                public_ip_address_version=network.IPVersion.I_PV4,
+                sku=network.PublicIPAddressSkuArgs(name=network.PublicIPAddressSkuName.STANDARD),
+                zones=list(args.zones) or None,
+                tags=args.tags,
+                opts=child,
+            )
+            for slot in range(INGRESS_SLOTS)
+        ]
+        self.prefix = prefix.ip_prefix
+        self.ids = tuple(address.id for address in addresses)
+        self.addresses = tuple(address.ip_address.apply(lambda value: value or "") for address in addresses)
+        self.names = tuple(address.name for address in addresses)
+        self.resource_group_name = args.resource_group_name
+        self.register_outputs({"prefix": self.prefix})
