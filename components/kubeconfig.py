@@ -1,7 +1,7 @@
 """The kubeconfig of an Entra-only cluster: kubelogin signs in, and no credential is stored.
 
-Azure's own call gives a kubeconfig for device-code sign-in even when asked for ``exec`` (azure-native issues 2399, 2579),
-so only the server and its certificate authority are taken from it.
+Azure's own call gives a kubeconfig for device-code sign-in even when asked for ``exec`` (azure-native issues 2399 and
+2579), so only the server and its certificate authority are taken from it.
 """
 
 import base64
@@ -9,7 +9,8 @@ import binascii
 import json
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 ENTRA_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 """The AKS server application, the same in every tenant.

@@ -1,0 +1,172 @@
+"""What the release guard asks of the API server, through the official client.
+
+The client is imported where it is used: it costs a third of a second, and a preview never needs it.
+"""
+
+import datetime as dt
+import json
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from components.helm_record import Claim, Record, parse_record
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+HEARTBEAT_SECONDS = 2.0
+"""How often a live run renews its lease."""
+WATCH_SECONDS = 8.0
+"""How long a lease must stand still before its run counts as dead: four missed heartbeats."""
+
+_RUNNING = "aks-bootstrap.io/operation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """An object that the API server takes only when an addon serves: its CRD is there and its webhook answers."""
+
+    addon: str
+    """Who has to answer, as the message names it."""
+    group: str
+    version: str
+    plural: str
+    namespace: str
+    body: dict[str, Any]
+    """The object; it is only ever sent as a dry run."""
+
+
+class ClusterApi:
+    """The few calls that the guard makes."""
+
+    def __init__(self, kubeconfig: str, context: str | None = None) -> None:
+        """Sign in.
+
+        Args:
+            kubeconfig: a path, or the contents as JSON.
+            context: context in it; the current one when None.
+        """
+        from kubernetes import config  # noqa: PLC0415 - see the module's docstring
+
+        load: Any = config  # the client's config module is not typed
+        self._client: ApiClient
+        if kubeconfig.lstrip().startswith("{"):
+            self._client = load.new_client_from_config_dict(json.loads(kubeconfig), context=context)
+        else:
+            self._client = load.new_client_from_config(kubeconfig, context=context)
+
+    def records(self, release: str, namespace: str) -> list[Record]:
+        """Return Helm's records of a release."""
+        from kubernetes.client import CoreV1Api  # noqa: PLC0415
+
+        found = CoreV1Api(self._client).list_namespaced_secret(namespace, label_selector=f"owner=helm,name={release}")
+        return [
+            parse_record(secret.metadata.name, secret.metadata.labels or {}, (secret.data or {}).get("release", ""))
+            for secret in found.items
+        ]
+
+    def delete_record(self, record: Record, namespace: str) -> None:
+        """Remove one record; nothing else goes with it."""
+        from kubernetes.client import CoreV1Api  # noqa: PLC0415
+
+        CoreV1Api(self._client).delete_namespaced_secret(record.secret, namespace)
+
+    def lease(self, name: str, namespace: str) -> Any:  # noqa: ANN401 - the client is not typed
+        """Return a lease, or None."""
+        from kubernetes.client import ApiException, CoordinationV1Api  # noqa: PLC0415
+
+        try:
+            return CoordinationV1Api(self._client).read_namespaced_lease(name, namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def claim_of(self, name: str, namespace: str, holder: str, *, watch_seconds: float = WATCH_SECONDS) -> Claim:
+        """Tell whose lease it is, and, for ours, whether the run that took it still lives.
+
+        A clock on another machine may be off, so the lease is watched rather than its time believed.
+        """
+        lease = self.lease(name, namespace)
+        if lease is None:
+            return Claim.NONE
+        if lease.spec.holder_identity != holder:
+            return Claim.OTHERS
+        if _RUNNING not in (lease.metadata.annotations or {}):
+            return Claim.OURS
+        still = threading.Event()
+        still.wait(watch_seconds)
+        later = self.lease(name, namespace)
+        moved = later is not None and later.spec.renew_time != lease.spec.renew_time
+        return Claim.OURS_ALIVE if moved else Claim.OURS
+
+    def take_lease(self, name: str, namespace: str, holder: str, operation: str) -> None:
+        """Write the lease of an operation that starts now."""
+        from kubernetes.client import (  # noqa: PLC0415
+            ApiException,
+            CoordinationV1Api,
+            V1Lease,
+            V1LeaseSpec,
+            V1ObjectMeta,
+        )
+
+        now = dt.datetime.now(dt.UTC)
+        api = CoordinationV1Api(self._client)
+        body = V1Lease(
+            metadata=V1ObjectMeta(
+                name=name,
+                namespace=namespace,
+                labels={"app.kubernetes.io/managed-by": "aks-bootstrap"},
+                annotations={_RUNNING: operation},
+            ),
+            spec=V1LeaseSpec(
+                holder_identity=holder,
+                acquire_time=now,
+                renew_time=now,
+                lease_duration_seconds=int(WATCH_SECONDS),
+            ),
+        )
+        try:
+            api.create_namespaced_lease(namespace, body)
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            api.patch_namespaced_lease(name, namespace, body)
+
+    def renew_lease(self, name: str, namespace: str) -> None:
+        """Say that the operation is alive."""
+        from kubernetes.client import CoordinationV1Api  # noqa: PLC0415
+
+        body = {
+            "spec": {"renewTime": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")}
+        }
+        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body)
+
+    def end_lease(self, name: str, namespace: str) -> None:
+        """Say that the operation is over; the lease stays, and with it who owns the release."""
+        from kubernetes.client import CoordinationV1Api  # noqa: PLC0415
+
+        body = {"metadata": {"annotations": {_RUNNING: None}}}
+        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body)
+
+    def refusal(self, probe: Probe) -> str | None:
+        """Send a probe as a dry run; return why it was refused, or None when the addon serves."""
+        from kubernetes.client import ApiException, CustomObjectsApi  # noqa: PLC0415
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        try:
+            CustomObjectsApi(self._client).create_namespaced_custom_object(
+                probe.group, probe.version, probe.namespace, probe.plural, probe.body, dry_run="All"
+            )
+        except ApiException as error:
+            return _reason(error)
+        except HTTPError as error:
+            return f"the API server does not answer ({type(error).__name__})"
+        return None
+
+
+def _reason(error: Any) -> str:  # noqa: ANN401 - the client is not typed
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, LookupError):
+        return f"HTTP {error.status} {error.reason}"

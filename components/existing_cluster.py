@@ -1,0 +1,45 @@
+"""A cluster that is already there: kind, k3d, or any other kubeconfig. No Azure resource at all."""
+
+import os
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.access import ClusterAccess
+from settings import Local
+
+
+class ExistingCluster(pulumi.ComponentResource):
+    """Reaches the cluster that a kubeconfig names."""
+
+    access: ClusterAccess
+    """The way in."""
+
+    def __init__(self, name: str, settings: Local, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the provider.
+
+        Args:
+            name: logical name.
+            settings: kubeconfig and context.
+            opts: the usual options.
+        """
+        super().__init__("aks-bootstrap:existing_cluster:ExistingCluster", name, None, opts)
+        path = kubeconfig_path(settings)
+        kubeconfig = pulumi.Output.secret(str(path))
+        provider = kubernetes.Provider(
+            name,
+            kubeconfig=kubeconfig,
+            context=settings.context,
+            # the kubeconfig's path and credentials may change from one run to the next; the cluster is the same
+            cluster_identifier=f"local/{settings.context or 'current-context'}",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.access = ClusterAccess(provider=provider, kubeconfig=kubeconfig, context=settings.context)
+        self.register_outputs({})
+
+
+def kubeconfig_path(settings: Local) -> Path:
+    """Return the kubeconfig's path: the stack file's, else KUBECONFIG's first, else ~/.kube/config."""
+    from_environment = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(settings.kubeconfig or from_environment or "~/.kube/config").expanduser()

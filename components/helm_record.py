@@ -1,0 +1,159 @@
+"""What Helm's own record of a release says about the operation that is about to start. Pure: no I/O.
+
+Helm keeps one Secret for each revision (type ``helm.sh/release.v1``). A run that dies in the middle leaves its revision
+``pending-*``, and from then on Helm refuses every operation: "cannot re-use a name that is still in use" or "another
+operation is in progress" (pulumi-kubernetes issue 2054).
+"""
+
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Operation(StrEnum):
+    """What Pulumi is about to do with the release."""
+
+    CREATE = "create"
+    UPDATE = "update"
+
+
+class Claim(StrEnum):
+    """Who last operated on the release, by the lease that every run of this program takes."""
+
+    NONE = "none"
+    """Nobody who takes leases: the release is not ours."""
+    OTHERS = "others"
+    """Another stack."""
+    OURS = "ours"
+    """This stack, whose lock we hold: the run that took the lease is over or dead."""
+    OURS_ALIVE = "ours-alive"
+    """This stack, and the run still renews the lease: somebody cancelled the lock of a live run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One revision in Helm's storage."""
+
+    secret: str
+    """Name of the Secret."""
+    revision: int
+    status: str
+    """Helm's word for it: deployed, superseded, failed, pending-install, pending-upgrade, pending-rollback, ..."""
+    chart: str
+    """Name of the chart; empty when the record cannot be read."""
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether Helm takes an operation on this revision for unfinished."""
+        return self.status.startswith("pending-") or self.status == "uninstalling"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What to do before the operation."""
+
+    drop: tuple[Record, ...] = ()
+    """Records to remove; workloads are never touched."""
+    message: str = ""
+    """What was found and is done about it; empty when there is nothing to say."""
+
+
+class ReleaseConflictError(Exception):
+    """The release is in a state that the program must not touch; the text says which command to run."""
+
+
+def parse_record(secret_name: str, labels: Mapping[str, str], data: str) -> Record:
+    """Read a revision from its Secret.
+
+    Args:
+        secret_name: name of the Secret.
+        labels: its labels; Helm puts ``version`` and ``status`` there.
+        data: ``data.release``: JSON, gzipped, base64-encoded by Helm and once more by Kubernetes.
+    """
+    return Record(
+        secret=secret_name,
+        revision=int(labels.get("version", "0")),
+        status=labels.get("status", "unknown"),
+        chart=_chart_name(data),
+    )
+
+
+def judge(
+    *, release: str, namespace: str, chart: str, operation: Operation, records: Sequence[Record], claim: Claim
+) -> Verdict:
+    """Decide what has to happen to Helm's records before an operation.
+
+    Raises:
+        ReleaseConflictError: the release is somebody else's, or its operation is alive, or the case is one that only a
+            person can judge.
+    """
+    if not records:
+        if operation is Operation.UPDATE:
+            raise ReleaseConflictError(
+                f"Pulumi knows the release {namespace}/{release} and Helm does not; "
+                "run `pulumi refresh`, then `pulumi up`"
+            )
+        return Verdict()
+    ordered = sorted(records, key=lambda record: record.revision)
+    last = ordered[-1]
+    what = f"release {namespace}/{release} (revision {last.revision}, {last.status})"
+    pending = last.in_progress
+
+    if pending and claim is Claim.OURS_ALIVE:
+        raise ReleaseConflictError(
+            f"{what} is being worked on by another run of this stack; "
+            "wait for it to end, or stop its process, then run `pulumi up` again"
+        )
+    if operation is Operation.UPDATE and not pending:
+        return Verdict()
+    if last.chart != chart:
+        raise ReleaseConflictError(
+            f"{what} is of the chart {last.chart or '(unreadable)'!r}, not {chart!r}: "
+            "it is somebody else's and was not touched; "
+            f"look at it with `helm status {release} -n {namespace}` and move it out of the way"
+        )
+    if claim in {Claim.NONE, Claim.OTHERS}:
+        owner = "another stack" if claim is Claim.OTHERS else "somebody outside this program"
+        remedy = (
+            f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
+            if pending
+            else f"remove it with `helm uninstall {release} -n {namespace}`, or take it over with `bootstrap adopt`"
+        )
+        raise ReleaseConflictError(f"{what} belongs to {owner} and was not touched; {remedy}")
+    return _heal(what, last, ordered, operation)
+
+
+def _heal(what: str, last: Record, ordered: Sequence[Record], operation: Operation) -> Verdict:
+    if operation is Operation.CREATE:
+        if last.status == "deployed":
+            found = "finished, and the acknowledgement was lost"
+        elif last.status == "failed":
+            found = "failed, and Pulumi has no state of it"
+        else:
+            found = "was left behind by a run that died"
+        return Verdict(
+            drop=tuple(ordered),
+            message=f"{what} {found}; its record is removed, and Helm adopts what is already there",
+        )
+    if last.status in {"pending-upgrade", "pending-rollback"} and len(ordered) > 1:
+        back = ordered[-2]
+        return Verdict(
+            drop=(last,),
+            message=f"{what} was left behind by a run that died; back to revision {back.revision} ({back.status})",
+        )
+    raise ReleaseConflictError(
+        f"{what} was left behind by a run that died, with no revision to go back to; run `bootstrap recover`"
+    )
+
+
+def _chart_name(data: str) -> str:
+    try:
+        release: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+        return str(release["chart"]["metadata"]["name"])
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error):
+        return ""
