@@ -819,7 +819,12 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     """
     by_alias = {field.alias or name: name for name, field in Settings.model_fields.items()}
     problems = [Problem((key,), unknown_key(key, by_alias)) for key in raw if key not in by_alias]
-    given = {by_alias[key]: _decoded(value) for key, value in raw.items() if key in by_alias}
+    # an empty section is one that Pulumi.yaml declares and the stack leaves out
+    given = {
+        by_alias[key]: value
+        for key, text in raw.items()
+        if key in by_alias and (value := _decoded(text)) not in ({}, [])
+    }
     production = str(given.get("production", "")).lower() == "true"
     local = given.get("target") == Target.LOCAL
 

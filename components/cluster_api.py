@@ -61,8 +61,11 @@ class ClusterApi:
 
         found = CoreV1Api(self._client).list_namespaced_secret(namespace, label_selector=f"owner=helm,name={release}")
         return [
-            parse_record(secret.metadata.name, secret.metadata.labels or {}, (secret.data or {}).get("release", ""))
+            parse_record(
+                secret.metadata.name, secret.metadata.labels or {}, str((secret.data or {}).get("release", ""))
+            )
             for secret in found.items
+            if secret.metadata and secret.metadata.name
         ]
 
     def delete_record(self, record: Record, namespace: str) -> None:

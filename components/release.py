@@ -24,7 +24,7 @@ from components.cluster_api import HEARTBEAT_SECONDS, WATCH_SECONDS, ClusterApi,
 from components.helm_record import Operation, judge
 
 PROBE_SECONDS = 180.0
-"""How long the addon before may take to serve once its workloads are available; cert-manager's webhook takes seconds."""
+"""How long the addon before may take to serve once its workloads are available; webhooks need seconds."""
 
 
 class NotServingError(Exception):

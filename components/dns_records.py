@@ -1,0 +1,44 @@
+"""The records that lead to ingress. They outlive generations, and move only when the new ingress is ready."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import dns
+
+
+@dataclass(frozen=True, kw_only=True)
+class DnsRecordsArgs:
+    """Which names lead where."""
+
+    zone: str
+    resource_group_name: pulumi.Input[str]
+    records: Sequence[str]
+    """Names relative to the zone; ``@`` is the apex, ``*`` the wildcard."""
+    address: pulumi.Input[str]
+    ttl_seconds: int
+
+
+class DnsRecords(pulumi.ComponentResource):
+    """One A record for each name."""
+
+    def __init__(self, name: str, args: DnsRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Create or move the records."""
+        super().__init__("aks-bootstrap:dns_records:DnsRecords", name, None, opts)
+        for record in args.records:
+            dns.RecordSet(
+                f"{name}-{logical_name(record)}",
+                relative_record_set_name=record,
+                record_type="A",
+                zone_name=args.zone,
+                resource_group_name=args.resource_group_name,
+                ttl=args.ttl_seconds,
+                a_records=[dns.ARecordArgs(ipv4_address=args.address)],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})
+
+
+def logical_name(record: str) -> str:
+    """Spell a record's name in letters: ``@`` is ``apex``, ``*`` is ``wildcard``."""
+    return record.replace("@", "apex").replace("*", "wildcard").replace(".", "-")

@@ -1,0 +1,123 @@
+"""Ingress: Traefik, the address that leads to it, and the certificate for hosts that bring none.
+
+Another controller can stand beside it: it is one more component with its own ingress class and address, and nothing
+here would change but which of them is the default class.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.access import ClusterAccess
+from components.cert_manager import PROBE as CERT_MANAGER_SERVES
+from components.charts import TRAEFIK, resolve
+from components.placement import SYSTEM_POOL_TOLERATIONS, spread
+from components.release import Release, ReleaseArgs
+from settings import Charts, merge
+from settings import Ingress as IngressSettings
+from stackconfig.types import Issuer
+
+NAMESPACE = "traefik"
+INGRESS_CLASS = "traefik"
+_DEFAULT_CERTIFICATE = "default-certificate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicAddress:
+    """An address in Azure that the load balancer takes."""
+
+    name: pulumi.Input[str]
+    """Azure name of the public IP address."""
+    resource_group_name: pulumi.Input[str]
+    """Its resource group, which is not the nodes'."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressArgs:
+    """What ingress follows."""
+
+    access: ClusterAccess
+    charts: Charts
+    settings: IngressSettings
+    zone: str
+    """DNS zone that the default certificate covers."""
+    issuer: Issuer
+    address: PublicAddress | None = None
+    """None takes whatever address the cluster hands out."""
+
+
+class Ingress(pulumi.ComponentResource):
+    """The default certificate, then the release; ready when the proxies are and the load balancer has its address."""
+
+    def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Install Traefik."""
+        super().__init__("aks-bootstrap:ingress:Ingress", name, None, opts)
+        release = Release(
+            name,
+            ReleaseArgs(
+                access=args.access,
+                chart=resolve(TRAEFIK, args.charts, args.charts.traefik),
+                namespace=NAMESPACE,
+                values=merge(values(args.settings, args.address), args.charts.traefik.values),
+                timeout_seconds=args.charts.timeout_seconds,
+                needs=[CERT_MANAGER_SERVES],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        if args.settings.default_certificate:
+            CustomResource(
+                args.access.name(_DEFAULT_CERTIFICATE),
+                api_version="cert-manager.io/v1",
+                kind="Certificate",
+                metadata=ObjectMetaArgs(name=_DEFAULT_CERTIFICATE, namespace=release.namespace),
+                spec={
+                    "secretName": _DEFAULT_CERTIFICATE,
+                    "dnsNames": [args.zone, f"*.{args.zone}"],
+                    "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": args.issuer.value},
+                    "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+                },
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready]),
+            )
+        self.register_outputs({})
+
+
+def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str, Any]:
+    """Return the chart's values."""
+    several = settings.replicas > 1
+    labels = {"app.kubernetes.io/name": "traefik"}
+    result: dict[str, Any] = {
+        "deployment": {"replicas": settings.replicas},
+        "podDisruptionBudget": {"enabled": several, **({"minAvailable": 1} if several else {})},
+        "topologySpreadConstraints": spread(labels) if several else [],
+        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        "ingressClass": {"enabled": True, "isDefaultClass": True, "name": INGRESS_CLASS},
+        "ingressRoute": {"dashboard": {"enabled": False}},
+        "providers": {
+            "kubernetesIngress": {"enabled": True, "publishedService": {"enabled": True}},
+            "kubernetesCRD": {"enabled": True},
+            "kubernetesGateway": {"enabled": settings.gateway_api},
+        },
+        "ports": {
+            "web": {"http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https", "permanent": True}}}}
+        },
+        "service": {"type": settings.service_type, "annotations": _annotations(address)},
+    }
+    if settings.service_type == "LoadBalancer":
+        # keeps the caller's address, and makes Azure probe only nodes that have a proxy
+        result["service"]["spec"] = {"externalTrafficPolicy": "Local"}
+    if settings.default_certificate:
+        result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": _DEFAULT_CERTIFICATE}}}
+    return result
+
+
+def _annotations(address: PublicAddress | None) -> dict[str, pulumi.Input[str]]:
+    """https://cloud-provider-azure.sigs.k8s.io/topics/loadbalancer/#loadbalancer-annotations."""
+    if address is None:
+        return {}
+    return {
+        "service.beta.kubernetes.io/azure-load-balancer-resource-group": address.resource_group_name,
+        "service.beta.kubernetes.io/azure-pip-name": address.name,
+    }

@@ -1,0 +1,21 @@
+"""The local side: an existing cluster, and nothing in Azure."""
+
+from components.access import ClusterAccess
+from components.external_secrets import STORE
+from components.ingress import INGRESS_CLASS
+from components.platform import Platform
+from settings import Settings
+
+
+def local_platform(settings: Settings, access: ClusterAccess) -> Platform:
+    """Say what the cluster side needs to know of a cluster that was there."""
+    return Platform(
+        access=access,
+        facts={
+            "environment": settings.environment,
+            "dns-zone": settings.dns.zone,
+            "ingress-class": INGRESS_CLASS,
+            "cluster-issuer": settings.certificates.issuer.value,
+            "secret-store": STORE,
+        },
+    )
