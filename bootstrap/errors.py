@@ -1,0 +1,19 @@
+"""What goes wrong in the command line, in words for its users. Nothing here shows a traceback."""
+
+
+class BootstrapError(Exception):
+    """Something the user can act on; the text says what. ``exit_code`` ends the command."""
+
+    exit_code = 1
+
+
+class StackFileError(BootstrapError):
+    """A project or stack file is missing or is not what Pulumi takes."""
+
+
+class RevisionError(BootstrapError):
+    """A Git revision cannot be read."""
+
+
+class MissingToolError(BootstrapError):
+    """A program that a command needs is not there; the text says which, and where it comes from."""

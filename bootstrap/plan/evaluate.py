@@ -1,0 +1,82 @@
+"""Runs the real ``__main__.py`` in-process, against the recorder.
+
+As a module (``python -m bootstrap.plan.evaluate ROOT STACK``) it prints the evaluation as JSON: that is how another
+revision of the program is evaluated without its modules mixing with these.
+"""
+
+import asyncio
+import json
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import settings, stack
+
+from bootstrap.errors import BootstrapError
+from bootstrap.plan.recorder import Recorder
+from bootstrap.plan.registration import Evaluation
+from bootstrap.stackfile import read_stack
+
+
+class ProgramError(BootstrapError):
+    """The program cannot be evaluated; the text is the program's own."""
+
+
+def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = None) -> Evaluation:
+    """Run the program of a folder as the engine would in a preview.
+
+    Args:
+        root: folder with ``Pulumi.yaml`` and ``__main__.py``.
+        stack_name: name of the stack.
+        overrides: full config keys to values that replace the stack file's.
+
+    Raises:
+        StackFileError: the stack's files cannot be read.
+        ProgramError: the configuration breaks rules, or the program fails.
+    """
+    config = read_stack(root, stack_name)
+    recorder = Recorder()
+    pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)
+    # a loop of our own: the SDK serves the test monitor from it
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    outputs: dict[str, Any] = {}
+    try:
+        settings.reset_options()
+        settings.SETTINGS.rpc_manager.clear()
+        settings.SETTINGS.outputs.clear()
+        pulumi.runtime.set_mocks(
+            recorder.mocks, project=config.project, stack=stack_name, preview=False, monitor=recorder
+        )
+
+        async def run() -> None:
+            runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+            root_stack = settings.get_root_resource()
+            for key, value in (root_stack.outputs if root_stack else {}).items():
+                outputs[key] = await pulumi.Output.from_input(value).future()
+
+        loop.run_until_complete(stack.run_pulumi_func(run))
+    except pulumi.RunError as error:
+        raise ProgramError(str(error)) from None
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
+    return Evaluation(stack=stack_name, project=config.project, registrations=recorder.registrations, outputs=outputs)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the evaluation of a folder's program as JSON."""
+    root = Path(arguments[0]).resolve()
+    sys.path.insert(0, str(root))
+    try:
+        json.dump(evaluate(root, arguments[1]).to_json(), sys.stdout)
+    except BootstrapError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
