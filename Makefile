@@ -5,6 +5,8 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# byte code is kept: without it every command would compile the SDKs again
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 

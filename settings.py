@@ -508,7 +508,7 @@ class Registry(Section):
             yield Problem(("resourceId",), "missing; mode 'existing' needs it")
         if self.mode != "existing" and self.resource_id:
             yield Problem(("resourceId",), f"got a value with mode {self.mode!r}; allowed only with 'existing'")
-        if self.resource_id and not re.fullmatch(pattern, self.resource_id, re.IGNORECASE):
+        if self.mode == "existing" and self.resource_id and not re.fullmatch(pattern, self.resource_id, re.IGNORECASE):
             yield Problem(
                 ("resourceId",),
                 f"got {self.resource_id!r}; allowed: /subscriptions/.../Microsoft.ContainerRegistry/registries/...",

@@ -121,6 +121,7 @@ class AzureStack:
                     location=self._azure.location,
                     tags=self._tags,
                     grants=grants,
+                    protect=self._settings.production,
                 ),
                 self._opts,
             )

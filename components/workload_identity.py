@@ -38,6 +38,8 @@ class IdentityArgs:
     """Tags."""
     grants: tuple[Grant, ...] = ()
     """What it may do."""
+    protect: bool = False
+    """Refuse to delete the identity: everything that names its ids would be stranded."""
 
 
 class Identity(pulumi.ComponentResource):
@@ -66,7 +68,7 @@ class Identity(pulumi.ComponentResource):
             resource_group_name=args.resource_group_name,
             location=args.location,
             tags=args.tags,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         for grant in args.grants:
             authorization.RoleAssignment(

@@ -53,8 +53,8 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
 
         async def run() -> None:
             runpy.run_path(str(root / "__main__.py"), run_name="__main__")
-            root_stack = settings.get_root_resource()
-            for key, value in (root_stack.outputs if root_stack else {}).items():
+            exports = getattr(settings.get_root_resource(), "outputs", {})
+            for key, value in exports.items():
                 outputs[key] = await pulumi.Output.from_input(value).future()
 
         loop.run_until_complete(stack.run_pulumi_func(run))

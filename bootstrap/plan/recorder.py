@@ -80,7 +80,7 @@ class Recorder(MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's name, and generated types
         """Write one down, and answer as the test monitor does."""
-        response = super().RegisterResource(request)
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's mocks are not typed
         if request.type != STACK:
             self.registrations.append(self._registration(request, response.urn))
         return response

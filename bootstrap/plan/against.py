@@ -1,0 +1,83 @@
+"""Evaluates the program as it stood at another Git revision."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bootstrap.errors import RevisionError
+from bootstrap.plan.registration import Evaluation
+
+
+def start(root: Path, revision: str, stack: str) -> "Pending":
+    """Begin the evaluation in a process of its own, beside the present one.
+
+    Raises:
+        RevisionError: Git does not know the revision.
+    """
+    commit = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if commit is None:
+        raise RevisionError(f"{revision!r} is no revision of the repository in {root}")
+    folder = tempfile.TemporaryDirectory(prefix="aks-bootstrap-plan-")
+    tree = Path(folder.name)
+    prefix = (_git(root, "rev-parse", "--show-prefix") or "").rstrip("/")
+    archive = subprocess.run(  # noqa: S603 - git with a commit that it gave us
+        ["git", "-C", str(root), "archive", f"{commit}:{prefix}" if prefix else commit],  # noqa: S607
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)  # noqa: S603, S607
+    recorder = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        # this revision's recorder runs the other revision's program
+        [sys.executable, "-c", _RUN, str(recorder), str(tree), stack],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tree,
+    )
+    return Pending(process, folder, revision)
+
+
+_RUN = """
+import sys
+recorder, tree, stack = sys.argv[1:]
+sys.path.insert(0, recorder)
+from bootstrap.plan import evaluate
+sys.path[0] = tree
+raise SystemExit(evaluate.main([tree, stack]))
+"""
+
+
+class Pending:
+    """An evaluation that is under way."""
+
+    def __init__(
+        self, process: "subprocess.Popen[str]", folder: "tempfile.TemporaryDirectory[str]", revision: str
+    ) -> None:
+        """Keep the process and the folder that it works in."""
+        self._process, self._folder, self._revision = process, folder, revision
+
+    def result(self) -> Evaluation:
+        """Wait for it.
+
+        Raises:
+            RevisionError: that revision's program fails; the text is the program's own.
+        """
+        out, err = self._process.communicate()
+        self._folder.cleanup()
+        if self._process.returncode:
+            text = err.strip().splitlines()
+            raise RevisionError(f"the program at {self._revision} cannot be evaluated:\n" + "\n".join(text[-20:]))
+        return Evaluation.from_json(json.loads(out))
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    done = subprocess.run(  # noqa: S603 - arguments are ours, and a revision after --verify
+        ["git", "-C", str(root), *arguments],  # noqa: S607
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,327 @@
+"""What Azure gets: relations and values, row by row of what each environment is."""
+
+import json
+
+import pytest
+
+SYSTEM_TAINT = "CriticalAddonsOnly=true:NoSchedule"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_everything_that_takes_tags_has_them(program, stack):
+    p = program(stack)
+    untagged = {
+        "authorization:RoleAssignment", "authorization:ManagementLockByScope", "network:Subnet", "dns:RecordSet",
+        "managedidentity:FederatedIdentityCredential", "containerservice:MaintenanceConfiguration",
+        "monitor:DataCollectionRuleAssociation",
+    }  # fmt: skip
+    for resource in p.custom:
+        if resource.type.startswith("azure-native:") and resource.type.removeprefix("azure-native:") not in untagged:
+            tags = resource.inputs["tags"]
+            assert tags["environment"] == stack
+            assert tags["managed-by"] == "aks-bootstrap"
+            assert tags["owner"] and tags["cost-centre"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "role", "scope"),
+    [
+        ("cert-manager-dns-zone-contributor-zone", "befefa01-2a29-4197-83a8-272ff33ce314", "<zone.id>"),
+        ("external-secrets-key-vault-secrets-user-vault", "4633458b-17de-408a-b874-0445c86b69e6", "<vault.id>"),
+        ("kubelet-acr-pull-registry", "7f951dda-4ed3-4680-a7ca-43fe172d538d", "<registry.id>"),
+        ("control-plane-managed-identity-operator-kubelet", "f1a07417-d97a-45cb-824c-7a7467783830", "<kubelet.id>"),
+        ("control-plane-network-contributor-nodes-swedencentral", "4d97b98b-1d4f-4787-a291-c67834d212e7", "<nodes-swedencentral.id>"),
+        ("control-plane-network-contributor-ingress-0-swedencentral", "4d97b98b-1d4f-4787-a291-c67834d212e7", "<ingress-0-swedencentral.id>"),
+        ("control-plane-network-contributor-ingress-1-swedencentral", "4d97b98b-1d4f-4787-a291-c67834d212e7", "<ingress-1-swedencentral.id>"),
+    ],
+)  # fmt: skip
+def test_each_role_has_the_narrowest_scope(prod, assignment, role, scope):
+    inputs = prod.one("authorization:RoleAssignment", assignment).inputs
+    assert inputs["roleDefinitionId"].endswith(f"/roleDefinitions/{role}")
+    assert inputs["scope"] == scope
+    assert inputs["principalType"] == "ServicePrincipal", "a fresh principal is refused without it"
+
+
+def test_there_is_no_other_role(prod):
+    assert len(prod.several("authorization:RoleAssignment")) == 7
+
+
+def test_role_assignments_are_named_the_same_on_every_run(program):
+    first = program("prod").several("authorization:RoleAssignment")
+    second = program("prod", cluster={"generation": 2}).several("authorization:RoleAssignment")
+    names = [r.inputs["roleAssignmentName"] for r in first]
+    assert names == [r.inputs["roleAssignmentName"] for r in second]
+    assert len(set(names)) == len(names)
+
+
+def test_the_cluster_lists_one_system_pool_and_never_the_user_pools(prod):
+    pools = prod.one("containerservice:ManagedCluster").inputs["agentPoolProfiles"]
+    assert [pool["name"] for pool in pools] == ["system"]
+    assert pools[0]["mode"] == "System"
+    assert pools[0]["nodeTaints"] == [SYSTEM_TAINT]
+    assert pools[0]["osSKU"] == "AzureLinux3"
+    assert pools[0]["osDiskType"] == "Ephemeral"
+    assert pools[0]["availabilityZones"] == ["1", "2", "3"]
+    assert pools[0]["minCount"] >= 3
+
+
+def test_counts_that_the_autoscaler_owns_are_ignored_and_others_are_not(program):
+    p = program("dev")
+    assert p.one("containerservice:ManagedCluster").ignore_changes == ["agentPoolProfiles[0].count"]
+    assert p.one("containerservice:AgentPool").ignore_changes == ["count"]
+    fixed = program(
+        "dev",
+        systemPool={"minCount": 2, "maxCount": 2},
+        nodePools=[{"name": "apps", "vmSize": "Standard_D4ds_v5", "minCount": 2, "maxCount": 2}],
+    )
+    assert fixed.one("containerservice:ManagedCluster").ignore_changes == []
+    assert fixed.one("containerservice:AgentPool").ignore_changes == []
+    assert "minCount" not in fixed.one("containerservice:AgentPool").inputs
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_cluster_is_built_as_agreed(program, stack):
+    inputs = program(stack).one("containerservice:ManagedCluster").inputs
+    assert inputs["oidcIssuerProfile"] == {"enabled": True}
+    assert inputs["securityProfile"]["workloadIdentity"] == {"enabled": True}
+    assert inputs["securityProfile"]["imageCleaner"]["enabled"]
+    network = inputs["networkProfile"]
+    assert network["networkPluginMode"] == "overlay"
+    assert network["networkDataplane"] == network["networkPolicy"] == "cilium"
+    assert network["outboundType"] == "userAssignedNATGateway"
+    assert inputs["identity"]["type"] == "UserAssigned"
+    assert inputs["aadProfile"]["enableAzureRBAC"] and inputs["aadProfile"]["managed"]
+    assert inputs["disableLocalAccounts"] is True
+    assert inputs["autoUpgradeProfile"] == {"nodeOSUpgradeChannel": "NodeImage", "upgradeChannel": "patch"}
+    assert inputs["kubernetesVersion"] == "1.35", "a minor version: the patch is the channel's"
+    assert inputs["nodeResourceGroup"] == f"rg-platform-{stack}-g1-nodes"
+
+
+def test_dev_is_small_and_prod_is_not(dev, prod):
+    small, large = (p.one("containerservice:ManagedCluster").inputs for p in (dev, prod))
+    assert (small["sku"]["tier"], large["sku"]["tier"]) == ("Free", "Standard")
+    assert small["agentPoolProfiles"][0]["availabilityZones"] == ["1"]
+    assert dev.several("containerservice:MaintenanceConfiguration") == []
+    windows = {r.inputs["configName"]: r.inputs["maintenanceWindow"] for r in prod.several(":MaintenanceConfiguration")}
+    assert set(windows) == {"aksManagedAutoUpgradeSchedule", "aksManagedNodeOSUpgradeSchedule"}
+    assert all(window["schedule"]["weekly"]["intervalWeeks"] == 1 for window in windows.values())
+    assert dev.one("keyvault:Vault").inputs["properties"]["softDeleteRetentionInDays"] == 7
+    assert prod.one("keyvault:Vault").inputs["properties"]["softDeleteRetentionInDays"] == 90
+
+
+def test_nodes_may_reach_an_api_server_with_authorized_ranges(prod):
+    access = prod.one("containerservice:ManagedCluster").inputs["apiServerAccessProfile"]
+    assert access["authorizedIPRanges"] == [
+        "198.51.101.0/24", "203.0.114.32/28", "<egress-0-swedencentral.ipAddress>/32",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("exposure", "subnet", "expected"),
+    [
+        ("private", None, {"enablePrivateCluster": True, "privateDNSZone": "system"}),
+        ("vnetIntegrated", "10.20.16.0/28", {"enablePrivateCluster": True, "enableVnetIntegration": True}),
+        ("openToTheWorld", None, {"enablePrivateCluster": False}),
+    ],
+)
+def test_the_api_server_is_exposed_as_chosen(program, exposure, subnet, expected):
+    p = program(
+        "dev",
+        cluster={"apiServer": {"exposure": exposure, "authorizedIpRanges": []}},
+        **({"network": {"apiServerSubnetCidr": subnet}} if subnet else {}),
+    )
+    access = p.one("containerservice:ManagedCluster").inputs["apiServerAccessProfile"]
+    assert expected.items() <= access.items()
+    assert "authorizedIPRanges" not in access
+    assert access["disableRunCommand"] is (exposure == "openToTheWorld")
+    if exposure == "vnetIntegrated":
+        assert access["subnetId"] == "<api-server-swedencentral.id>"
+        delegations = p.one("network:Subnet", "api-server-swedencentral").inputs["delegations"]
+        assert delegations[0]["serviceName"] == "Microsoft.ContainerService/managedClusters"
+
+
+def test_a_pool_that_must_be_replaced_takes_another_name(program):
+    def name(**changes):
+        pool = {"name": "apps", "vmSize": "Standard_D4ds_v5", "minCount": 1, "maxCount": 3, **changes}
+        return program("dev", nodePools=[pool]).one("containerservice:AgentPool").inputs["agentPoolName"]
+
+    assert name() == name(maxCount=5) == name(labels={"a": "b"})
+    assert name() != name(vmSize="Standard_D8ds_v5")
+    assert name() != name(zones=["2"])
+    assert name().startswith("apps") and len(name()) == 6
+
+
+def test_spot_pools_say_what_azure_would_add(prod):
+    inputs = prod.one("containerservice:AgentPool", "pool-batch-g1").inputs
+    assert inputs["scaleSetPriority"] == "Spot"
+    assert inputs["spotMaxPrice"] == -1
+    assert "kubernetes.azure.com/scalesetpriority=spot:NoSchedule" in inputs["nodeTaints"]
+    assert inputs["nodeLabels"]["kubernetes.azure.com/scalesetpriority"] == "spot"
+    assert "workload=batch:NoSchedule" in inputs["nodeTaints"]
+
+
+def test_pools_are_upgraded_with_surge_and_bounded_drains(prod):
+    inputs = prod.one("containerservice:AgentPool", "pool-apps-g1").inputs
+    assert inputs["upgradeSettings"] == {
+        "maxSurge": "33%", "drainTimeoutInMinutes": 30, "nodeSoakDurationInMinutes": 0,
+        "undrainableNodeBehavior": "Cordon",
+    }  # fmt: skip
+
+
+def test_windows_pools_are_windows(program):
+    p = program(
+        "dev",
+        network={"dataPlane": "azure"},
+        nodePools=[{"name": "win", "vmSize": "Standard_D4s_v5", "minCount": 1, "maxCount": 1, "os": "windows"}],
+    )
+    inputs = p.one("containerservice:AgentPool").inputs
+    assert (inputs["osType"], inputs["osSKU"]) == ("Windows", "Windows2022")
+    assert len(inputs["agentPoolName"]) <= 6
+    network = p.one("containerservice:ManagedCluster").inputs["networkProfile"]
+    assert (network["networkDataplane"], network["networkPolicy"]) == ("azure", "calico")
+
+
+def test_the_vault_is_read_by_rbac_and_survives_deletion(prod):
+    properties = prod.one("keyvault:Vault").inputs["properties"]
+    assert properties["enableRbacAuthorization"] is True
+    assert properties["enablePurgeProtection"] is True
+    assert "createMode" not in properties
+
+
+def test_a_soft_deleted_vault_can_be_taken_back(program):
+    p = program("prod", keyVault={"recover": True})
+    vault = p.one("keyvault:Vault")
+    assert vault.inputs["properties"]["createMode"] == "recover"
+    assert vault.ignore_changes == ["properties.createMode"]
+
+
+def test_the_vault_can_be_closed_but_for_the_cluster_itself(program):
+    acls = (
+        program("prod", keyVault={"allowedIpRanges": ["198.51.101.0/24"]})
+        .one("keyvault:Vault")
+        .inputs["properties"]["networkAcls"]
+    )
+    assert acls["defaultAction"] == "Deny"
+    assert [rule["value"] for rule in acls["ipRules"]] == ["198.51.101.0/24", "<egress-0-swedencentral.ipAddress>"]
+
+
+def test_an_existing_zone_and_registry_are_used_and_not_created(program):
+    registry = (
+        "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-shared"
+        "/providers/Microsoft.ContainerRegistry/registries/shared"
+    )
+    p = program(
+        "dev",
+        dns={"mode": "existing", "resourceGroup": "rg-dns"},
+        registry={"mode": "existing", "resourceId": registry},
+    )
+    assert p.several("dns:Zone") == []
+    assert p.several("containerregistry:Registry") == []
+    assert p.one("authorization:RoleAssignment", "kubelet-acr-pull-registry").inputs["scope"] == registry
+    zone = p.one("authorization:RoleAssignment", "cert-manager-dns-zone-contributor-zone").inputs["scope"]
+    assert zone.endswith("/resourceGroups/rg-dns/providers/Microsoft.Network/dnsZones/dev.example.com")
+    assert p.one("dns:RecordSet").inputs["resourceGroupName"] == "rg-dns"
+
+
+def test_credentials_trust_this_generations_issuer_and_one_service_account_each(prod):
+    subjects = {}
+    for credential in prod.several("FederatedIdentityCredential"):
+        assert credential.inputs["issuer"] == "<aks-g1.oidcIssuer>"
+        assert credential.inputs["audiences"] == ["api://AzureADTokenExchange"]
+        subjects[credential.inputs["resourceName"]] = credential.inputs["subject"]
+    assert subjects == {
+        "id-platform-prod-cert-manager": "system:serviceaccount:cert-manager:cert-manager",
+        "id-platform-prod-external-secrets": "system:serviceaccount:external-secrets:vault-reader",
+    }
+
+
+def test_argo_cd_has_an_identity_only_where_a_repository_is_read_with_it(program):
+    p = program("dev", argocd={"repositories": [
+        {"name": "azure-repos", "url": "https://dev.azure.com/example", "kind": "workloadIdentity"},
+    ]})  # fmt: skip
+    assert p.one("managedidentity:UserAssignedIdentity", "argocd")
+    credential = p.one("FederatedIdentityCredential", "federated-argocd-g1")
+    assert credential.inputs["subject"] == "system:serviceaccount:argocd:argocd-repo-server"
+    secret = p.one("core/v1:Secret", "repository-azure-repos-g1")
+    assert secret.inputs["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
+
+
+def test_observability_is_off_in_dev_and_on_in_prod(dev, prod):
+    assert dev.several("operationalinsights:Workspace") == []
+    assert dev.several("monitor:DataCollectionRule") == []
+    small = dev.one("containerservice:ManagedCluster").inputs
+    assert small["addonProfiles"]["omsagent"] == {"enabled": False}
+    assert small["azureMonitorProfile"]["metrics"]["enabled"] is False
+    large = prod.one("containerservice:ManagedCluster").inputs
+    assert large["addonProfiles"]["omsagent"]["enabled"] and large["addonProfiles"]["azurepolicy"]["enabled"]
+    assert large["azureMonitorProfile"]["metrics"]["enabled"] is True
+    assert large["securityProfile"]["defender"]["logAnalyticsWorkspaceResourceId"] == "<logs.id>"
+    assert {r.inputs["resourceUri"] for r in prod.several("DataCollectionRuleAssociation")} == {"<aks-g1.id>"}
+
+
+def test_autoscalers_are_choices(program):
+    p = program("dev", cluster={"keda": True, "verticalPodAutoscaler": True, "autoscaler": {"expander": "priority"}})
+    inputs = p.one("containerservice:ManagedCluster").inputs
+    assert inputs["workloadAutoScalerProfile"] == {
+        "keda": {"enabled": True},
+        "verticalPodAutoscaler": {"enabled": True},
+    }
+    assert inputs["autoScalerProfile"]["expander"] == "priority"
+    provisioned = (
+        program(
+            "dev",
+            cluster={"nodeAutoProvisioning": True},
+            systemPool={"minCount": 2, "maxCount": 2},
+            nodePools=[],
+        )
+        .one("containerservice:ManagedCluster")
+        .inputs
+    )
+    assert provisioned["nodeProvisioningProfile"]["mode"] == "Auto"
+    assert "autoScalerProfile" not in provisioned
+
+
+def test_the_network_has_one_static_way_out(prod):
+    subnet = prod.one("network:Subnet").inputs
+    assert subnet["natGateway"] == {"id": "<nat-swedencentral.id>"}
+    assert subnet["defaultOutboundAccess"] is False
+    egress = prod.one("network:PublicIPAddress", "egress-0-swedencentral").inputs
+    assert egress["zones"] == ["1", "2", "3"]
+    assert egress["publicIPAllocationMethod"] == "Static"
+
+
+def test_ingress_addresses_come_from_one_prefix(prod):
+    for slot in (0, 1):
+        address = prod.one("network:PublicIPAddress", f"ingress-{slot}-swedencentral").inputs
+        assert address["publicIPPrefix"] == {"id": "<ingress-prefix-swedencentral.id>"}
+
+
+def test_names_are_within_azures_limits_at_their_longest(program):
+    p = program(
+        "dev",
+        platform="abcdefghijkl",
+        environment="abcdefgh",
+        cluster={"generation": 999},
+        registry={"mode": "create"},
+    )
+    assert len(p.one("keyvault:Vault").inputs["vaultName"]) <= 24
+    assert p.one("containerregistry:Registry").inputs["registryName"].isalnum()
+    cluster = p.one("containerservice:ManagedCluster").inputs
+    assert len(cluster["resourceName"]) <= 63 and len(cluster["dnsPrefix"]) <= 54
+    assert len(cluster["nodeResourceGroup"]) <= 80
+
+
+def test_outputs_say_how_to_go_on_and_hold_no_secret(prod):
+    outputs = prod.evaluation.outputs
+    assert {
+        "clusterName",
+        "resourceGroup",
+        "apiServer",
+        "oidcIssuer",
+        "ingressAddress",
+        "argocdUrl",
+        "vaultUri",
+        "kubeconfigCommand",
+    } <= set(outputs)
+    assert "az aks get-credentials" in outputs["kubeconfigCommand"]
+    assert "secret" not in json.dumps(outputs).lower().replace("external-secrets", "")

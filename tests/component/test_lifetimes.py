@@ -1,0 +1,127 @@
+"""The foundation outlives clusters; everything of a generation goes with it."""
+
+import pytest
+
+
+def in_cluster(program):
+    return [r for r in program.custom if r.type.startswith("kubernetes:")]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_everything_inside_the_cluster_goes_with_it(program, stack):
+    p = program(stack)
+    cluster = p.one("containerservice:ManagedCluster")
+    assert len(in_cluster(p)) > 15
+    for resource in in_cluster(p):
+        assert resource.deleted_with == cluster.urn, resource.name
+    for pool in p.several("containerservice:AgentPool"):
+        assert pool.deleted_with == cluster.urn
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_everything_inside_the_cluster_uses_the_one_explicit_provider(program, stack):
+    p = program(stack)
+    provider = p.one("pulumi:providers:kubernetes")
+    assert {r.provider for r in in_cluster(p)} == {provider.urn}
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_everything_in_azure_uses_the_one_explicit_provider(program, stack):
+    p = program(stack)
+    provider = p.one("pulumi:providers:azure-native")
+    assert {r.provider for r in p.custom if r.type.startswith("azure-native:")} == {provider.urn}
+    assert provider.inputs["subscriptionId"]
+
+
+def test_local_has_nothing_in_azure(local):
+    assert [r.name for r in local.all if "azure" in r.type] == []
+
+
+FOUNDATION = [
+    "keyvault:Vault",
+    "containerregistry:Registry",
+    "dns:Zone",
+    "operationalinsights:Workspace",
+    "monitor:AzureMonitorWorkspace",
+    "authorization:ManagementLockByScope",
+    "managedidentity:UserAssignedIdentity",
+]
+
+
+@pytest.mark.parametrize("type_", FOUNDATION)
+def test_production_protects_the_foundation(prod, type_):
+    assert prod.several(type_)
+    for resource in prod.several(type_):
+        assert resource.protect, resource.name
+
+
+def test_production_locks_the_foundation_group_and_no_other(prod):
+    lock = prod.one("authorization:ManagementLockByScope")
+    assert lock.inputs["scope"] == "<foundation.id>"
+    assert lock.inputs["level"] == "CanNotDelete"
+
+
+def test_nothing_that_a_rebuild_removes_is_protected(prod):
+    for resource in prod.all:
+        if resource.name.endswith("-g1"):
+            assert not resource.protect, resource.name
+
+
+def test_dev_can_be_destroyed_but_for_its_purge_protected_vault(dev):
+    assert [r.name for r in dev.custom if r.protect] == []
+    assert [r.name for r in dev.custom if r.retain_on_delete] == ["vault"]
+    assert dev.several("authorization:ManagementLockByScope") == []
+
+
+def test_production_keeps_ingress_addresses_that_leave_the_program(prod):
+    kept = {r.name for r in prod.custom if r.retain_on_delete}
+    assert {"ingress-prefix-swedencentral", "ingress-0-swedencentral", "ingress-1-swedencentral"} <= kept
+
+
+def test_a_new_generation_keeps_every_urn_of_the_foundation_and_none_of_the_cluster(program):
+    first, second = program("prod"), program("prod", cluster={"generation": 2})
+    kept = {r.urn for r in first.all} & {r.urn for r in second.all}
+    gone = {r.name for r in first.all if r.urn not in kept}
+    assert gone and all(name.endswith("-g1") or "-g1-" in name for name in gone)
+    assert all("-g2" in r.name for r in second.all if r.urn not in kept)
+    for resource in second.all:
+        if resource.type.startswith("kubernetes:") or "containerservice" in resource.type:
+            assert resource.urn not in kept
+
+
+def test_generations_take_ingress_addresses_in_turn(program):
+    addresses = [
+        program("prod", cluster={"generation": generation}).one("dns:RecordSet", "record-apex").inputs["aRecords"]
+        for generation in (1, 2, 3)
+    ]
+    assert addresses[0] != addresses[1]
+    assert addresses[0] == addresses[2]
+    service = program("prod", cluster={"generation": 2}).release("traefik").inputs["values"]["service"]
+    pip = service["annotations"]["service.beta.kubernetes.io/azure-pip-name"]
+    assert pip == "pip-platform-prod-swedencentral-ingress-0"
+    assert addresses[1] == [{"ipv4Address": "<ingress-0-swedencentral.ipAddress>"}]
+
+
+def test_another_region_moves_network_and_cluster_and_leaves_the_foundation(program):
+    here, there = program("prod"), program("prod", cluster={"generation": 2, "location": "norwayeast"})
+    for type_ in ("keyvault:Vault", "dns:Zone", "containerregistry:Registry"):
+        assert here.one(type_).inputs == there.one(type_).inputs
+        assert here.one(type_).urn == there.one(type_).urn
+    for type_ in ("network:VirtualNetwork", "network:NatGateway", "containerservice:ManagedCluster"):
+        assert there.one(type_).inputs["location"] == "norwayeast"
+        assert here.one(type_).urn != there.one(type_).urn
+
+
+def test_the_provider_tells_clusters_apart_by_the_uid_that_azure_gives(prod):
+    identifier = prod.one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
+    assert "resourceuid" in identifier
+
+
+def test_the_provider_waits_for_the_cluster(prod):
+    provider = prod.one("pulumi:providers:kubernetes")
+    assert prod.one("containerservice:ManagedCluster").urn in provider.dependencies
+
+
+@pytest.mark.parametrize("chart", ["cert-manager", "traefik", "external-secrets", "argo-cd"])
+def test_a_replaced_release_leaves_its_name_before_the_next_takes_it(prod, chart):
+    assert prod.release(chart).delete_before_replace
