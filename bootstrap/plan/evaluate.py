@@ -8,6 +8,7 @@ import asyncio
 import json
 import runpy
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,17 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     config = read_stack(root, stack_name)
     recorder = Recorder()
     pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)
-    # a loop of our own: the SDK serves the test monitor from it
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    # the SDK serves the test monitor from a loop, and from threads that each want one; all of them are ours to close
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def open_loop() -> asyncio.AbstractEventLoop:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+        return loops[-1]
+
+    loop = open_loop()
+    threads = ThreadPoolExecutor(max_workers=4, initializer=open_loop)
+    loop.set_default_executor(threads)
     outputs: dict[str, Any] = {}
     try:
         settings.reset_options()
@@ -61,7 +70,9 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     except pulumi.RunError as error:
         raise ProgramError(str(error)) from None
     finally:
-        loop.close()
+        threads.shutdown()
+        for opened in loops:
+            opened.close()
         asyncio.set_event_loop(None)
     return Evaluation(stack=stack_name, project=config.project, registrations=recorder.registrations, outputs=outputs)
 

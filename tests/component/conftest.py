@@ -59,11 +59,8 @@ def _evaluated(stack: str, overrides: str) -> Program:
     changed = {}
     for key, value in changes.items():
         full = f"aks-bootstrap:{key}"
-        if isinstance(value, dict):
-            value = json.dumps(merge(json.loads(given.get(full, "{}")), value))
-        elif isinstance(value, list):
-            value = json.dumps(value)
-        changed[full] = value
+        whole = merge(json.loads(given.get(full, "{}")), value) if isinstance(value, dict) else value
+        changed[full] = whole if isinstance(whole, str) else json.dumps(whole)
     return Program(evaluate(ROOT, stack, changed))
 
 

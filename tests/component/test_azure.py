@@ -30,9 +30,21 @@ def test_everything_that_takes_tags_has_them(program, stack):
         ("external-secrets-key-vault-secrets-user-vault", "4633458b-17de-408a-b874-0445c86b69e6", "<vault.id>"),
         ("kubelet-acr-pull-registry", "7f951dda-4ed3-4680-a7ca-43fe172d538d", "<registry.id>"),
         ("control-plane-managed-identity-operator-kubelet", "f1a07417-d97a-45cb-824c-7a7467783830", "<kubelet.id>"),
-        ("control-plane-network-contributor-nodes-swedencentral", "4d97b98b-1d4f-4787-a291-c67834d212e7", "<nodes-swedencentral.id>"),
-        ("control-plane-network-contributor-ingress-0-swedencentral", "4d97b98b-1d4f-4787-a291-c67834d212e7", "<ingress-0-swedencentral.id>"),
-        ("control-plane-network-contributor-ingress-1-swedencentral", "4d97b98b-1d4f-4787-a291-c67834d212e7", "<ingress-1-swedencentral.id>"),
+        (
+            "control-plane-network-contributor-nodes-swedencentral",
+            "4d97b98b-1d4f-4787-a291-c67834d212e7",
+            "<nodes-swedencentral.id>",
+        ),
+        (
+            "control-plane-network-contributor-ingress-0-swedencentral",
+            "4d97b98b-1d4f-4787-a291-c67834d212e7",
+            "<ingress-0-swedencentral.id>",
+        ),
+        (
+            "control-plane-network-contributor-ingress-1-swedencentral",
+            "4d97b98b-1d4f-4787-a291-c67834d212e7",
+            "<ingress-1-swedencentral.id>",
+        ),
     ],
 )  # fmt: skip
 def test_each_role_has_the_narrowest_scope(prod, assignment, role, scope):

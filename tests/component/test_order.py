@@ -1,12 +1,14 @@
 """Each addon begins when the one before it serves; what needs no addon runs beside them."""
 
+import itertools
+
 import pytest
 
 CHAIN = ["cert-manager", "traefik", "external-secrets", "argo-cd"]
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
-@pytest.mark.parametrize(("earlier", "later"), zip(CHAIN, CHAIN[1:], strict=False))
+@pytest.mark.parametrize(("earlier", "later"), list(itertools.pairwise(CHAIN)))
 def test_a_release_waits_for_the_one_before(program, stack, earlier, later):
     p = program(stack)
     assert p.waits_for(p.release(later), p.release(earlier))
