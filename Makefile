@@ -40,6 +40,10 @@ check: setup ## ruff and mypy (strict)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
 
+.PHONY: schema
+schema: setup ## write stack.schema.json from the settings' models
+	@$(BIN)/bootstrap schema
+
 .PHONY: test
 test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH
 	@$(BIN)/pytest

@@ -78,6 +78,14 @@ def plan(
     raise typer.Exit(shown.exit_status)
 
 
+@app.command()
+def schema() -> None:
+    """Write stack.schema.json, which editors complete and check stack files with, from the settings' models."""
+    from bootstrap.schema import write_schema  # noqa: PLC0415 - as above
+
+    typer.echo(f"wrote {write_schema(ROOT).relative_to(ROOT)}")
+
+
 def main() -> None:
     """Run the command line; an error is one message and an exit status, never a traceback."""
     sys.path.insert(0, str(ROOT))

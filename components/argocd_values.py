@@ -102,6 +102,8 @@ def values(
     if repository_client_id is not None:
         repo_server |= _signed_in_as(repository_client_id)
     return {
+        # names as Argo CD's own documents have them: argocd-server, argocd-repo-server
+        "fullnameOverride": "argocd",
         "global": {"domain": host, "tolerations": SYSTEM_POOL_TOLERATIONS},
         "crds": {"install": True, "keep": True},
         "configs": {
@@ -158,8 +160,9 @@ def _configuration(settings: ArgoCd, host: str, tenant_id: str | None) -> dict[s
 
 def _oidc(sign_in: EntraSignIn, tenant_id: str) -> str:
     """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/microsoft/#entra-id-app-registration-auth-using-oidc."""
-    text = StringIO()
-    YAML().dump(
+    text, yaml = StringIO(), YAML()
+    yaml.width = 200
+    yaml.dump(
         {
             "name": "Entra ID",
             "issuer": f"https://login.microsoftonline.com/{tenant_id}/v2.0",

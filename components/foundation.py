@@ -34,13 +34,13 @@ class FoundationArgs:
     registry: Registry
     observability: Observability
     production: bool
-    """Protects everything, locks the resource group, and keeps ingress addresses when they leave the program."""
+    """Protects everything, locks what holds data, and keeps ingress addresses when they leave the program."""
     egress_addresses: pulumi.Input[tuple[str, ...]]
     """The cluster's own way out, let through the vault's firewall where there is one."""
 
 
 class Foundation(pulumi.ComponentResource):
-    """The resources that no rebuild replaces. In production they are protected, and locked in Azure itself."""
+    """The resources that no rebuild replaces. In production they are protected, and what holds data is locked in Azure."""
 
     resource_group_name: pulumi.Output[str]
     dns_zone_name: str
@@ -70,21 +70,29 @@ class Foundation(pulumi.ComponentResource):
             opts=self._keep,
         )
         self.resource_group_name = group.name
-        if args.production:
-            authorization.ManagementLockByScope(
-                "foundation-lock",
-                lock_name=names.foundation_lock,
-                scope=group.id,
-                level=authorization.LockLevel.CAN_NOT_DELETE,
-                notes="Vault, registry, DNS zone and ingress addresses outlive clusters.",
-                opts=self._keep,
-            )
         self.dns_zone_name = args.dns.zone
         self._dns_zone()
         self._key_vault()
         self._registry()
         self._observability()
         self.register_outputs({"vaultUri": self.vault_uri})
+
+    def _lock(self, what: str, scope: pulumi.Input[str]) -> None:
+        """Lock a resource in production; a group with a locked resource in it cannot be deleted either.
+
+        The group itself is not locked: a lock is inherited by what is below it, so that neither a federated credential
+        of an old generation nor cert-manager's challenge records in the zone could be removed.
+        https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources#considerations-before-applying-your-locks
+        """
+        if self._args.production:
+            authorization.ManagementLockByScope(
+                f"{what}-lock",
+                lock_name=self._args.names.lock(what),
+                scope=scope,
+                level=authorization.LockLevel.CAN_NOT_DELETE,
+                notes="Outlives clusters: docs/runbooks/disaster-recovery.md of aks-bootstrap.",
+                opts=self._keep,
+            )
 
     def _dns_zone(self) -> None:
         args = self._args
@@ -139,6 +147,7 @@ class Foundation(pulumi.ComponentResource):
                 ),
             ),
         )
+        self._lock("vault", vault.id)
         self.vault_id = vault.id
         self.vault_uri = vault.properties.apply(lambda properties: properties.vault_uri or "")
 
@@ -175,6 +184,7 @@ class Foundation(pulumi.ComponentResource):
                 ),
                 opts=self._keep,
             )
+            self._lock("registry", registry.id)
             self.registry_id = registry.id
 
     def _observability(self) -> None:
@@ -196,6 +206,7 @@ class Foundation(pulumi.ComponentResource):
                 ),
                 opts=self._keep,
             )
+            self._lock("logs", workspace.id)
             self.log_analytics_id = workspace.id
         if args.observability.managed_prometheus:
             metrics = monitor.AzureMonitorWorkspace(

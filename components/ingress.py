@@ -103,11 +103,11 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         "ports": {
             "web": {"http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https", "permanent": True}}}}
         },
-        "service": {"type": settings.service_type, "annotations": _annotations(address)},
+        "service": {"spec": {"type": settings.service_type}, "annotations": _annotations(address)},
     }
     if settings.service_type == "LoadBalancer":
         # keeps the caller's address, and makes Azure probe only nodes that have a proxy
-        result["service"]["spec"] = {"externalTrafficPolicy": "Local"}
+        result["service"]["spec"]["externalTrafficPolicy"] = "Local"
     if settings.default_certificate:
         result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": _DEFAULT_CERTIFICATE}}}
     return result

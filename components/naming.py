@@ -67,10 +67,9 @@ class Names:
         """Resource group of what outlives clusters."""
         return f"rg-{self._base}"
 
-    @property
-    def foundation_lock(self) -> str:
-        """Lock on that group."""
-        return f"lock-{self._base}"
+    def lock(self, what: str) -> str:
+        """Lock on one resource of the foundation."""
+        return f"lock-{self._base}-{what}"
 
     @property
     def key_vault(self) -> str:

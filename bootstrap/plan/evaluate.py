@@ -52,6 +52,11 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     threads = ThreadPoolExecutor(max_workers=4, initializer=open_loop)
     loop.set_default_executor(threads)
     outputs: dict[str, Any] = {}
+    declared: dict[tuple[str, str], int] = {}
+
+    def declare(args: pulumi.ResourceTransformationArgs) -> None:
+        declared.setdefault((args.type_, args.name), len(declared))
+
     try:
         settings.reset_options()
         settings.SETTINGS.rpc_manager.clear()
@@ -61,6 +66,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
         )
 
         async def run() -> None:
+            pulumi.runtime.register_stack_transformation(declare)
             runpy.run_path(str(root / "__main__.py"), run_name="__main__")
             exports = getattr(settings.get_root_resource(), "outputs", {})
             for key, value in exports.items():
@@ -74,7 +80,13 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
         for opened in loops:
             opened.close()
         asyncio.set_event_loop(None)
-    return Evaluation(stack=stack_name, project=config.project, registrations=recorder.registrations, outputs=outputs)
+    return Evaluation(
+        stack=stack_name,
+        project=config.project,
+        # the program's order: registrations arrive as their inputs become known, which differs from run to run
+        registrations=sorted(recorder.registrations, key=lambda found: declared[found.type, found.name]),
+        outputs=outputs,
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -148,7 +148,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any input
     if isinstance(value, dict):
         if value.get(_SIGNATURE_KEY) == _SECRET_SIGNATURE:
             return SECRET
-        return {key: _plain(item) for key, item in value.items() if item is not None}
+        # a message carries its keys in no order
+        return {key: _plain(value[key]) for key in sorted(value) if value[key] is not None}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer():

@@ -55,10 +55,14 @@ def test_production_protects_the_foundation(prod, type_):
         assert resource.protect, resource.name
 
 
-def test_production_locks_the_foundation_group_and_no_other(prod):
-    lock = prod.one("authorization:ManagementLockByScope")
-    assert lock.inputs["scope"] == "<foundation.id>"
-    assert lock.inputs["level"] == "CanNotDelete"
+def test_production_locks_what_holds_data_and_nothing_that_a_rebuild_deletes_below(prod):
+    locks = prod.several("authorization:ManagementLockByScope")
+    assert {lock.inputs["level"] for lock in locks} == {"CanNotDelete"}
+    scopes = {lock.inputs["scope"] for lock in locks}
+    assert scopes == {"<vault.id>", "<registry.id>", "<logs.id>"}
+    # a lock is inherited: on the group or the zone it would stop these deletions
+    assert prod.one("managedidentity:FederatedIdentityCredential", "federated-cert-manager-g1")
+    assert not scopes & {"<foundation.id>", "<zone.id>"}
 
 
 def test_nothing_that_a_rebuild_removes_is_protected(prod):

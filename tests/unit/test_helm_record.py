@@ -1,0 +1,105 @@
+"""What the guard makes of Helm's record: heal our dead runs, touch nothing else."""
+
+import base64
+import gzip
+import json
+
+import pytest
+
+from components.helm_record import Claim, Operation, Record, ReleaseConflictError, judge, parse_record
+
+
+def record(status, revision=1, chart="traefik"):
+    return Record(secret=f"sh.helm.release.v1.traefik.v{revision}", revision=revision, status=status, chart=chart)
+
+
+def decide(records, operation=Operation.CREATE, claim=Claim.OURS):
+    return judge(
+        release="traefik", namespace="traefik", chart="traefik", operation=operation, records=records, claim=claim
+    )
+
+
+def test_a_first_installation_finds_nothing_and_says_nothing():
+    assert decide([], claim=Claim.NONE) == decide([], claim=Claim.OURS)
+    assert decide([]).drop == () and decide([]).message == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("pending-install", "left behind by a run that died"),
+        ("deployed", "acknowledgement was lost"),
+        ("failed", "Pulumi has no state of it"),
+        ("uninstalling", "left behind by a run that died"),
+    ],
+)
+def test_a_creation_over_our_own_record_removes_the_record_and_says_so(status, words):
+    verdict = decide([record(status)])
+    assert verdict.drop == (record(status),)
+    assert words in verdict.message
+    assert "traefik/traefik (revision 1" in verdict.message
+
+
+def test_every_revision_of_a_creation_goes():
+    records = [record("superseded", 1), record("deployed", 2)]
+    assert decide(records).drop == tuple(records)
+
+
+@pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback"])
+def test_an_update_goes_back_to_the_last_deployed_revision(status):
+    verdict = decide([record("deployed", 3), record(status, 4)], Operation.UPDATE)
+    assert verdict.drop == (record(status, 4),)
+    assert "back to revision 3 (deployed)" in verdict.message
+
+
+def test_an_update_of_a_healthy_release_does_nothing():
+    for status in ("deployed", "failed"):
+        assert decide([record(status, 2)], Operation.UPDATE).drop == ()
+
+
+@pytest.mark.parametrize("status", ["pending-install", "pending-upgrade"])
+@pytest.mark.parametrize("operation", list(Operation))
+def test_a_run_that_is_alive_is_left_alone(status, operation):
+    with pytest.raises(ReleaseConflictError, match="another run of this stack"):
+        decide([record("deployed", 1), record(status, 2)], operation, Claim.OURS_ALIVE)
+
+
+@pytest.mark.parametrize("claim", [Claim.NONE, Claim.OTHERS])
+@pytest.mark.parametrize("status", ["deployed", "failed", "pending-install"])
+def test_somebody_elses_release_is_left_alone(claim, status):
+    with pytest.raises(ReleaseConflictError, match="was not touched") as refused:
+        decide([record(status)], claim=claim)
+    assert "helm " in str(refused.value), "says which command to run"
+
+
+def test_a_release_of_another_chart_is_left_alone_even_under_our_lease():
+    with pytest.raises(ReleaseConflictError, match="is of the chart 'nginx', not 'traefik'"):
+        decide([record("deployed", chart="nginx")])
+
+
+def test_a_record_that_cannot_be_read_is_left_alone():
+    with pytest.raises(ReleaseConflictError, match="unreadable"):
+        decide([record("pending-install", chart="")])
+
+
+def test_a_first_revision_that_died_in_an_update_has_nowhere_to_go_back_to():
+    with pytest.raises(ReleaseConflictError, match="bootstrap recover"):
+        decide([record("pending-install")], Operation.UPDATE)
+
+
+def test_a_release_that_helm_forgot_is_refreshed_by_hand():
+    with pytest.raises(ReleaseConflictError, match="pulumi refresh"):
+        decide([], Operation.UPDATE)
+
+
+def test_helms_encoding_is_read():
+    body = json.dumps({"chart": {"metadata": {"name": "traefik"}}}).encode()
+    data = base64.b64encode(base64.b64encode(gzip.compress(body))).decode()
+    found = parse_record("sh.helm.release.v1.traefik.v7", {"version": "7", "status": "pending-upgrade"}, data)
+    assert found == record("pending-upgrade", 7)
+    assert found.in_progress
+
+
+@pytest.mark.parametrize("data", ["", "!!!", base64.b64encode(b"plain").decode()])
+def test_what_is_not_helms_encoding_has_no_chart(data):
+    assert parse_record("x", {}, data).chart == ""
