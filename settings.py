@@ -16,7 +16,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import Field, TypeAdapter, ValidationError
 
-from components.vm_sizes import ephemeral_disk_gib, is_burstable
+from components.vm_sizes import ephemeral_disk_gib, is_burstable, vcpus
 from stackconfig.errors import NAMESPACE, Problem, Section, problems_of, refuse, unknown_key
 from stackconfig.rules import CROSS_SECTION_RULES
 from stackconfig.types import (
@@ -411,8 +411,10 @@ class SystemPool(Pool):
     """Most nodes."""
 
     def problems(self) -> Iterator[Problem]:
-        """A system pool needs 2 vCPUs and steady ones."""
+        """https://learn.microsoft.com/azure/aks/use-system-pools: 2 vCPUs or more, and steady ones."""
         yield from super().problems()
+        if vcpus(self.vm_size) < 2:
+            yield Problem(("vmSize",), f"got {self.vm_size!r}; allowed: 2 vCPUs or more for the system pool")
         if is_burstable(self.vm_size):
             yield Problem(
                 ("vmSize",),

@@ -1,0 +1,67 @@
+"""A throwaway Kubernetes control plane: a real API server, with kwok in the place of nodes and pods."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.errors import RehearsalError
+
+BINARIES = ("kwokctl", "kwok", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+"""What has to be on PATH. etcd 3.6 or newer: with 3.4 the 1.36 control plane's waits take minutes."""
+
+
+def missing_binaries() -> list[str]:
+    """Return what is not on PATH."""
+    return [name for name in BINARIES if shutil.which(name) is None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """One cluster, in a folder of its own; nothing of it is left after :meth:`stop`."""
+
+    name: str
+    folder: Path
+    """Holds kwok's files and the kubeconfig."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.folder / f"{self.name}.kubeconfig"
+
+    @property
+    def pki(self) -> Path:
+        """Folder of ``ca.crt``, and of ``admin.crt`` and ``admin.key``, which also serve 127.0.0.1."""
+        return self.folder / "clusters" / self.name / "pki"
+
+    def start(self, *, nodes: int = 3) -> None:
+        """Start the cluster with nodes that are ready; takes about five seconds.
+
+        Raises:
+            RehearsalError: a binary is missing or does not start.
+        """
+        if missing := missing_binaries():
+            raise RehearsalError(f"a control plane needs {', '.join(missing)} on PATH")
+        self._kwokctl(
+            "create", "cluster", "--runtime=binary", "--wait=120s", f"--kubeconfig={self.kubeconfig}",
+            # nothing is downloaded: every part is the one on PATH
+            *(f"--{name}-binary={shutil.which(name)}" for name in BINARIES[2:]),
+            f"--kwok-controller-binary={shutil.which('kwok')}",
+        )  # fmt: skip
+        self._kwokctl("scale", "node", f"--replicas={nodes}")
+
+    def stop(self) -> None:
+        """Stop it, and remove what it wrote."""
+        self._kwokctl("delete", "cluster", f"--kubeconfig={self.kubeconfig}")
+
+    def _kwokctl(self, *arguments: str) -> None:
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            ["kwokctl", *arguments, f"--name={self.name}"],  # noqa: S607
+            env={**os.environ, "KWOK_WORKDIR": str(self.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RehearsalError(f"kwokctl {' '.join(arguments[:2])} failed:\n{done.stderr[-2000:]}")
