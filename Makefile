@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= dev
+STACK ?= $(if $(filter up down,$(MAKECMDGOALS)),local,dev)
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -33,6 +33,14 @@ setup: .venv/.synced ## create .venv with the locked dependencies
 .PHONY: plan
 plan: setup ## show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI (STACK=dev|prod|local)
 	@$(BIN)/bootstrap plan --stack $(STACK)
+
+.PHONY: up
+up: setup ## bring a stack up for real (STACK=local unless said; YES=1 does not ask)
+	@$(BIN)/bootstrap up --stack $(STACK) $(if $(YES),--yes)
+
+.PHONY: down
+down: setup ## undo `make up`
+	@$(BIN)/bootstrap down --stack $(STACK) $(if $(YES),--yes)
 
 .PHONY: check
 check: setup ## ruff and mypy (strict)

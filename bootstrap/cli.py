@@ -31,6 +31,8 @@ class Format(StrEnum):
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="The stack: dev, prod, local, or one of yours.")]
 
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")]
+
 
 @app.callback()
 def main_options() -> None:
@@ -76,6 +78,26 @@ def plan(
 
         print_plan(shown, Console(width=None if sys.stdout.isatty() else 140), values=values)
     raise typer.Exit(shown.exit_status)
+
+
+@app.command()
+def up(stack: StackOption = "local", yes: YesOption = False) -> None:
+    """Run `pulumi up` with what it needs found and said: CLI, cluster or sign-in, state."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from bootstrap.up import up as run_up  # noqa: PLC0415
+
+    run_up(ROOT, stack, yes=yes, console=Console(highlight=False, soft_wrap=True))
+
+
+@app.command()
+def down(stack: StackOption = "local", yes: YesOption = False) -> None:
+    """Undo `up`: destroy the stack, and remove the cluster and the state where `up` made them."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from bootstrap.up import down as run_down  # noqa: PLC0415
+
+    run_down(ROOT, stack, yes=yes, console=Console(highlight=False, soft_wrap=True))
 
 
 @app.command()

@@ -40,7 +40,7 @@ class FoundationArgs:
 
 
 class Foundation(pulumi.ComponentResource):
-    """The resources that no rebuild replaces. In production they are protected, and what holds data is locked in Azure."""
+    """The resources that no rebuild replaces; in production protected, and locked in Azure where they hold data."""
 
     resource_group_name: pulumi.Output[str]
     dns_zone_name: str

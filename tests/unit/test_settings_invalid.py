@@ -14,7 +14,7 @@ CASES = sorted((STACKS / "invalid").glob("*.yaml"))
 
 
 def valid() -> dict[str, Any]:
-    return YAML(typ="safe").load(STACKS / "valid.yaml")
+    return dict(YAML(typ="safe").load(STACKS / "valid.yaml"))
 
 
 def change(stack: dict[str, Any], path: str, value: Any, *, remove: bool = False) -> None:
