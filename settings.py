@@ -704,6 +704,8 @@ class Charts(Section):
     """Argo CD."""
     timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
     """How long a release may take to be ready."""
+    keep_crds: bool = True
+    """Leave CRDs behind when a release is removed; without, everything of their kinds goes with them."""
 
 
 class Local(Section):

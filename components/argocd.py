@@ -78,6 +78,7 @@ class ArgoCd(pulumi.ComponentResource):
                         args.settings,
                         host=host,
                         issuer=args.issuer,
+                        keep_crds=args.charts.keep_crds,
                         tenant_id=args.tenant_id,
                         repository_client_id=args.repository_client_id,
                     ),

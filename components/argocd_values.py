@@ -70,6 +70,7 @@ def values(
     *,
     host: str,
     issuer: Issuer,
+    keep_crds: bool,
     tenant_id: str | None,
     repository_client_id: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
@@ -79,6 +80,7 @@ def values(
         settings: the stack's.
         host: host name of the page.
         issuer: ClusterIssuer of its certificate.
+        keep_crds: leave the CRDs, and so every Application, when the release is removed.
         tenant_id: Entra tenant; None on a local cluster.
         repository_client_id: client id of the identity that reads repositories, where one needs it.
     """
@@ -105,7 +107,7 @@ def values(
         # names as Argo CD's own documents have them: argocd-server, argocd-repo-server
         "fullnameOverride": "argocd",
         "global": {"domain": host, "tolerations": SYSTEM_POOL_TOLERATIONS},
-        "crds": {"install": True, "keep": True},
+        "crds": {"install": True, "keep": keep_crds},
         "configs": {
             # Traefik ends TLS; the page itself speaks plain HTTP inside the cluster
             "params": {"server.insecure": True},

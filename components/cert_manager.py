@@ -80,6 +80,7 @@ class CertManager(pulumi.ComponentResource):
                 values=merge(
                     values(
                         production=args.production,
+                        keep_crds=args.charts.keep_crds,
                         gateway_api=args.gateway_api,
                         workload_identity=args.azure_dns is not None,
                     ),
@@ -102,7 +103,7 @@ class CertManager(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def values(*, production: bool, gateway_api: bool, workload_identity: bool) -> dict[str, Any]:
+def values(*, production: bool, keep_crds: bool, gateway_api: bool, workload_identity: bool) -> dict[str, Any]:
     """Return the chart's values."""
     replicas = 2 if production else 1
     budget = {"enabled": production, "minAvailable": 1}
@@ -112,8 +113,7 @@ def values(*, production: bool, gateway_api: bool, workload_identity: bool) -> d
         "podDisruptionBudget": budget,
     }
     result: dict[str, Any] = {
-        # an uninstall must not take every certificate along
-        "crds": {"enabled": True, "keep": True},
+        "crds": {"enabled": True, "keep": keep_crds},
         "global": {"leaderElection": {"namespace": NAMESPACE}},
         **part,
         "webhook": part,

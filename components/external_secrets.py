@@ -75,7 +75,10 @@ class ExternalSecrets(pulumi.ComponentResource):
                 access=args.access,
                 chart=resolve(EXTERNAL_SECRETS, args.charts, args.charts.external_secrets),
                 namespace=NAMESPACE,
-                values=merge(values(production=args.production), args.charts.external_secrets.values),
+                values=merge(
+                    values(production=args.production, keep_crds=args.charts.keep_crds),
+                    args.charts.external_secrets.values,
+                ),
                 timeout_seconds=args.charts.timeout_seconds,
             ),
             opts=self._child,
@@ -171,7 +174,7 @@ class ExternalSecrets(pulumi.ComponentResource):
         )
 
 
-def values(*, production: bool) -> dict[str, Any]:
+def values(*, production: bool, keep_crds: bool) -> dict[str, Any]:
     """Return the chart's values."""
     replicas = 2 if production else 1
     budget = {"enabled": production, "minAvailable": 1}
@@ -183,7 +186,7 @@ def values(*, production: bool) -> dict[str, Any]:
     return {
         "installCRDs": True,
         # without it, an uninstall collects every Secret that the operator owns
-        "crds": {"annotations": {"helm.sh/resource-policy": "keep"}},
+        "crds": {"annotations": {"helm.sh/resource-policy": "keep"} if keep_crds else {}},
         "leaderElect": production,
         **part,
         "webhook": part,

@@ -27,17 +27,18 @@ _ROUND_SECONDS = 0.3
 class Player:
     """Plays on one control plane until it is stopped."""
 
-    def __init__(self, kubeconfig: Path, pki: Path, *, webhooks: bool = True) -> None:
+    def __init__(self, kubeconfig: Path, pki: Path, *, webhooks: bool = True, addresses: bool = True) -> None:
         """Sign in.
 
         Args:
             kubeconfig: the administrator's.
             pki: folder with ``ca.crt``, ``admin.crt`` and ``admin.key``.
             webhooks: whether admission webhooks answer; without, whatever needs one waits and fails.
+            addresses: whether load balancers get addresses; without, a release with one waits.
         """
         load: Any = config  # the client's config module is not typed
         self._api: client.ApiClient = load.new_client_from_config(str(kubeconfig))
-        self._webhooks = webhooks
+        self._webhooks, self._addresses = webhooks, addresses
         self._ca = base64.b64encode((pki / "ca.crt").read_bytes()).decode()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Admit)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -65,8 +66,9 @@ class Player:
     def _play(self) -> None:
         while not self._ended.wait(_ROUND_SECONDS):
             # an object that went away meanwhile, or a server that does: the next round sees
-            with contextlib.suppress(ApiException, HTTPError):
-                self._give_addresses()
+            if self._addresses:
+                with contextlib.suppress(ApiException, HTTPError):
+                    self._give_addresses()
             if self._webhooks:
                 with contextlib.suppress(ApiException, HTTPError):
                     self._answer_webhooks()

@@ -95,8 +95,11 @@ def test_the_store_reads_the_vault_as_one_service_account(prod):
     assert "azure.workload.identity" not in json.dumps(values(prod, "external-secrets"))
 
 
-def test_uninstalling_external_secrets_keeps_its_crds_and_so_every_secret(dev):
+def test_an_uninstall_keeps_crds_and_so_every_certificate_secret_and_application(dev, local):
     assert values(dev, "external-secrets")["crds"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert values(dev, "cert-manager")["crds"]["keep"] and values(dev, "argo-cd")["crds"]["keep"]
+    assert values(local, "external-secrets")["crds"]["annotations"] == {}
+    assert not values(local, "cert-manager")["crds"]["keep"] and not values(local, "argo-cd")["crds"]["keep"]
 
 
 def test_ingress_redirects_to_https_and_keeps_the_callers_address(prod):

@@ -1,0 +1,73 @@
+"""A Helm repository on loopback with small charts: the addons' CRDs, webhooks and workloads, and nothing that works."""
+
+import functools
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from components.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, TRAEFIK
+
+SOURCES = Path(__file__).resolve().parent / "charts"
+
+
+class ChartRepository:
+    """Packs the charts under the pinned versions into a folder, and serves it until it is stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        """Pack the charts and write the index."""
+        entries: dict[str, list[dict[str, object]]] = {}
+        for pinned in (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD):
+            archive = pack(SOURCES / pinned.name, pinned.version)
+            name = f"{pinned.name}-{pinned.version}.tgz"
+            (folder / name).write_bytes(archive)
+            entries[pinned.name] = [
+                {
+                    "apiVersion": "v2",
+                    "name": pinned.name,
+                    "version": pinned.version,
+                    "urls": [name],
+                    "digest": hashlib.sha256(archive).hexdigest(),
+                }
+            ]
+        YAML(typ="safe").dump({"apiVersion": "v1", "entries": entries}, folder / "index.yaml")
+        handler = functools.partial(_Quiet, directory=str(folder))
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    @property
+    def url(self) -> str:
+        """What ``charts.mirror`` is set to."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> None:
+        """Serve."""
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def pack(source: Path, version: str) -> bytes:
+    """Return a chart's archive, with the version put into its ``Chart.yaml``; the same bytes on every run."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for path in sorted(source.rglob("*")):
+            if path.is_file():
+                content = path.read_bytes()
+                if path.name == "Chart.yaml":
+                    content = content.replace(b"version: 0.0.0", f"version: {version}".encode())
+                entry = tarfile.TarInfo(f"{source.name}/{path.relative_to(source)}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Say nothing."""

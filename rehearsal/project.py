@@ -1,0 +1,123 @@
+"""A copy of the project that the real Pulumi CLI runs, with state, plugins and stack file of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from rehearsal.errors import RehearsalError
+from settings import merge
+
+PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
+"""What has to be on PATH, or where the CLI keeps its plugins: nothing is downloaded."""
+
+_PARTS = ("Pulumi.yaml", "__main__.py", "settings.py", "components", "stackconfig", "stack.schema.json")
+
+
+def missing_programs() -> list[str]:
+    """Return what the CLI would have to download."""
+    plugins = Path(os.environ.get("PULUMI_HOME", "~/.pulumi")).expanduser() / "plugins"
+    return [
+        name
+        for name in PROGRAMS
+        if shutil.which(name) is None and not any(plugins.glob(f"{name.removeprefix('pulumi-')}-v*"))
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """One stack of the copy."""
+
+    folder: Path
+    stack: str
+    environment: Mapping[str, str]
+
+    @classmethod
+    def copy(cls, root: Path, folder: Path, stack: str, environment: Mapping[str, str]) -> "Project":
+        """Copy the program and one stack file into a folder, and create the stack.
+
+        Raises:
+            RehearsalError: the CLI refuses.
+        """
+        work = folder / "project"
+        work.mkdir(parents=True)
+        for part in (*_PARTS, f"Pulumi.{stack}.yaml"):
+            if (root / part).is_dir():
+                shutil.copytree(root / part, work / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(root / part, work / part)
+        (work / ".venv").symlink_to(Path(sys.prefix))
+        state = folder / "state"
+        state.mkdir()
+        given = {
+            **os.environ,
+            "PULUMI_BACKEND_URL": f"file://{state}",
+            "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **environment,
+        }
+        project = cls(folder=work, stack=stack, environment=given)
+        project.pulumi("stack", "init", stack)
+        return project
+
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """Merge changes into the stack file: sections of the program, without their prefix."""
+        path, yaml = self.folder / f"Pulumi.{self.stack}.yaml", YAML()
+        document = yaml.load(path)
+        for key, value in changes.items():
+            full = f"aks-bootstrap:{key}"
+            below = document["config"].get(full)
+            document["config"][full] = merge(below, value) if isinstance(below, dict) else value
+        yaml.dump(document, path)
+
+    def pulumi(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run the CLI to its end.
+
+        Raises:
+            RehearsalError: it failed and ``check`` is set; the text ends with what it printed.
+        """
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            ["pulumi", "--non-interactive", "--color=never", *arguments],  # noqa: S607
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if check and done.returncode != 0:
+            printed = (done.stdout + done.stderr)[-4000:]
+            raise RehearsalError(f"`pulumi {' '.join(arguments)}` ended with {done.returncode}:\n{printed}")
+        return done
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start the CLI in a session of its own, for :meth:`kill`."""
+        return subprocess.Popen(  # noqa: S603 - our own arguments
+            ["pulumi", "--non-interactive", "--color=never", *arguments],  # noqa: S607
+            cwd=self.folder, env=self.environment, text=True, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def kill(self, process: "subprocess.Popen[str]") -> None:
+        """Kill the CLI and every plugin of its session, as a machine that dies would."""
+        subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)  # noqa: S603, S607 - a number
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def changes(self, *arguments: str) -> dict[str, int]:
+        """Return how many resources a preview would touch, by operation.
+
+        Raises:
+            RehearsalError: the preview fails.
+        """
+        done = self.pulumi("preview", "--json", *arguments)
+        return {str(key): int(value) for key, value in json.loads(done.stdout)["changeSummary"].items()}
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Return the resources in the state."""
+        exported = json.loads(self.pulumi("stack", "export").stdout)
+        return list(exported["deployment"].get("resources", []))

@@ -1,0 +1,102 @@
+"""The main job on an existing cluster: up, nothing more to do, down; and up again after a death in the middle."""
+
+import contextlib
+import time
+from typing import Any
+
+import pytest
+from kubernetes import client, config
+
+PLACE = ("argoproj.io", "v1alpha1", "argocd")
+
+
+@pytest.fixture
+def api(cluster: Any) -> client.ApiClient:
+    return config.new_client_from_config(str(cluster.plane.kubeconfig))
+
+
+def helm_records(api, namespace):
+    secrets = client.CoreV1Api(api).list_namespaced_secret(namespace, label_selector="owner=helm").items
+    return {s.metadata.labels["version"]: s.metadata.labels["status"] for s in secrets}
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def playing(cluster: Any):
+    with contextlib.ExitStack() as stack:
+
+        def play(**options):
+            player = cluster.player(**options)
+            stack.callback(player.stop)
+            return player
+
+        yield play
+
+
+def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, playing):
+    playing()
+    local.pulumi("preview")
+    local.pulumi("up", "--yes")
+
+    root = client.CustomObjectsApi(api).get_namespaced_custom_object(*PLACE, "applications", "root")
+    assert root["spec"]["source"]["path"] == "gitops/environments/local"
+    facts = client.CoreV1Api(api).read_namespaced_secret("in-cluster", "argocd").metadata.annotations
+    assert facts["aks-bootstrap.io/dns-zone"] == "local.example.com"
+    assert set(local.changes("--expect-no-changes")) == {"same"}
+    assert set(local.changes("--refresh", "--expect-no-changes")) == {"same"}
+
+    local.pulumi("destroy", "--yes")
+
+    assert local.resources() == []
+    namespaces = {found.metadata.name for found in client.CoreV1Api(api).list_namespace().items}
+    assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    crds = client.ApiextensionsV1Api(api).list_custom_resource_definition().items
+    assert [crd.metadata.name for crd in crds if "kwok" not in crd.metadata.name] == []
+
+
+def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing):
+    playing(addresses=False)  # the load balancer never comes: Traefik's release waits, and its run is killed there
+    run = local.begin("up", "--yes", "--skip-preview")
+    wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"}, seconds=120)
+    local.kill(run)
+    playing()
+
+    local.pulumi("cancel", "--yes")
+    done = local.pulumi("up", "--yes", "--skip-preview")
+
+    assert "left behind by a run that died" in done.stdout
+    assert helm_records(api, "traefik") == {"1": "deployed"}
+    assert set(local.changes("--expect-no-changes")) == {"same"}
+
+
+def test_an_addon_does_not_begin_before_the_one_before_it_serves(cluster, local, api, playing):
+    playing(webhooks=False)
+    run = local.begin("up", "--yes", "--skip-preview")
+    wait_for(lambda: helm_records(api, "cert-manager") == {"1": "deployed"}, seconds=120)
+    time.sleep(5)
+    assert helm_records(api, "traefik") == {}, "cert-manager is installed, and its webhook does not answer"
+    playing()
+    assert run.wait(timeout=120) == 0
+    assert helm_records(api, "argocd") == {"1": "deployed"}
+
+
+def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp_path):
+    playing()
+    local.pulumi("up", "--yes", "--skip-preview")
+    secret = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
+    client.CoordinationV1Api(api).delete_namespaced_lease("aks-bootstrap-traefik", "traefik")
+    urn = next(r["urn"] for r in local.resources() if r["type"].endswith(":Release") and "ingress" in r["urn"] and "helm.sh" in r["type"])  # fmt: skip  # noqa: E501
+    local.pulumi("state", "delete", urn, "--yes", "--target-dependents")
+
+    done = local.pulumi("up", "--yes", "--skip-preview", check=False)
+
+    assert done.returncode != 0
+    assert "belongs to somebody outside this program and was not touched" in done.stdout
+    after = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items
+    assert [s.metadata.uid for s in after] == [secret.metadata.uid]
