@@ -32,7 +32,7 @@ setup: .venv/.synced ## create .venv with the locked dependencies
 
 .PHONY: plan
 plan: setup ## show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI (STACK=dev|prod|local)
-	@$(BIN)/bootstrap plan --stack $(STACK)
+	@$(BIN)/bootstrap plan --stack $(STACK) $(if $(VALUES),--values)
 
 .PHONY: up
 up: setup ## bring a stack up for real (STACK=local unless said; YES=1 does not ask)

@@ -19,7 +19,7 @@ if s.target is Target.AZURE:
     azure = AzureStack(s)
     network = azure.network()
     foundation = azure.foundation(network)
-    addresses = azure.ingress_addresses(foundation)
+    addresses = azure.ingress_addresses()
     identities = azure.identities(foundation, network, addresses)
     cluster = azure.cluster(foundation, network, identities)
     azure.node_pools(cluster, network)  # beside the addons: these tolerate the system pool's taint

@@ -177,9 +177,13 @@ class Network(Section):
                     yield Problem(
                         (key,), f"got {cidr!r}, which overlaps {other_key} {other!r}; allowed: disjoint subnets"
                     )
-        # https://learn.microsoft.com/azure/aks/api-server-vnet-integration: at least a /28
-        if self.api_server_subnet_cidr and _net(self.api_server_subnet_cidr).prefixlen > 28:
-            yield Problem(("apiServerSubnetCidr",), f"got {self.api_server_subnet_cidr!r}; allowed: /28 or larger")
+        # https://learn.microsoft.com/azure/aks/api-server-vnet-integration: a cluster keeps 9 addresses, and two
+        # generations share the subnet while one takes over from the other
+        if self.api_server_subnet_cidr and _net(self.api_server_subnet_cidr).prefixlen > 27:
+            yield Problem(
+                ("apiServerSubnetCidr",),
+                f"got {self.api_server_subnet_cidr!r}; allowed: /27 or larger, as a rebuild has two clusters in it",
+            )
 
     def _services(self) -> Iterator[Problem]:
         services, address = _net(self.service_cidr), ipaddress.IPv4Address(self.dns_service_ip)
@@ -285,7 +289,11 @@ class Cluster(Section):
     """The AKS cluster of this generation."""
 
     generation: Annotated[int, Field(ge=1, le=999)] = 1
-    """Raise it, and the next ``pulumi up`` builds a new cluster beside the old one and moves to it."""
+    """Raise it by one, and the next ``pulumi up`` builds a new cluster beside the old one and moves to it.
+
+    By one, as neighbours in the count take ingress addresses in turn: a new cluster that must be given up is removed
+    by going back to the old number.
+    """
     location: Location | None = None
     """Region of the cluster and its network; ``azure.location`` when left out."""
     kubernetes_version: Annotated[str, Field(pattern=r"^1\.\d{2}$")] = "1.35"
@@ -295,7 +303,10 @@ class Cluster(Section):
     long_term_support: bool = False
     """AKS long-term support; needs the Premium tier."""
     zones: Zones = ()
-    """Availability zones of the system pool, the NAT gateway and, unless they say otherwise, user pools."""
+    """Availability zones of the system pool and, unless they say otherwise, user pools.
+
+    Public addresses are in every zone that the region has.
+    """
     api_server: ApiServer
     """How the API server is reached; a choice that has no default."""
     local_accounts: bool = False
@@ -338,15 +349,15 @@ class Cluster(Section):
             )
         if self.long_term_support and self.tier != "Premium":
             yield Problem(("tier",), f"got {self.tier!r}; allowed with longTermSupport: Premium")
-        if not self.local_accounts and not self.admin_group_object_ids:
+        if not self.admin_group_object_ids:
             yield Problem(
                 ("adminGroupObjectIds",),
-                "missing; without local accounts at least one Entra group has to administer the cluster",
+                "missing; at least one Entra group has to administer the cluster: this program signs in as its member",
             )
 
 
 _TAINT = re.compile(
-    r"^[a-z0-9A-Z]([-a-z0-9A-Z_./]*[a-z0-9A-Z])?(=[a-z0-9A-Z._-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"
+    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z0-9A-Z]([-a-z0-9A-Z_.]{0,61}[a-z0-9A-Z])?(=[a-z0-9A-Z._-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"
 )
 _LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
@@ -361,8 +372,8 @@ class Pool(Section):
     """Fewest nodes."""
     max_count: Annotated[int, Field(ge=1, le=1000)]
     """Most nodes; equal to ``minCount`` turns autoscaling off."""
-    os_disk_size_gib: Annotated[int, Field(ge=30, le=2048)] = 64
-    """Size of the OS disk, in GiB."""
+    os_disk_size_gib: Annotated[int, Field(ge=30, le=2048)] | None = None
+    """Size of the OS disk, in GiB; 64 for Linux and 128 for Windows when left out."""
     os_disk_type: Literal["auto", "Ephemeral", "Managed"] = "auto"
     """``auto`` is ephemeral where the size's local disk holds it, managed elsewhere."""
     max_pods: Annotated[int, Field(ge=30, le=250)] = 110
@@ -382,21 +393,27 @@ class Pool(Section):
         return self.min_count < self.max_count
 
     @property
+    def os_disk_gib(self) -> int:
+        """Size of the OS disk, in GiB."""
+        return self.os_disk_size_gib or 64
+
+    @property
     def ephemeral(self) -> bool:
         """Whether the OS disk is ephemeral."""
-        fits = ephemeral_disk_gib(self.vm_size) >= self.os_disk_size_gib
+        fits = ephemeral_disk_gib(self.vm_size) >= self.os_disk_gib
         return self.os_disk_type == "Ephemeral" or (self.os_disk_type == "auto" and fits)
 
     def problems(self) -> Iterator[Problem]:
-        """Rules of any pool."""
+        """Rules of any pool. https://learn.microsoft.com/azure/aks/quotas-skus-regions: no size below 2 vCPUs."""
+        if vcpus(self.vm_size) < 2:
+            yield Problem(("vmSize",), f"got {self.vm_size!r}; allowed: 2 vCPUs or more")
         if self.min_count > self.max_count:
             yield Problem(("minCount",), f"got {self.min_count}; allowed: at most maxCount ({self.max_count})")
         room = ephemeral_disk_gib(self.vm_size)
-        if self.os_disk_type == "Ephemeral" and room < self.os_disk_size_gib:
+        if self.os_disk_type == "Ephemeral" and room < self.os_disk_gib:
             yield Problem(
                 ("osDiskType",),
-                f"got 'Ephemeral' with {self.os_disk_size_gib} GiB; {self.vm_size} holds {room} GiB; "
-                "allowed: auto, Managed",
+                f"got 'Ephemeral' with {self.os_disk_gib} GiB; {self.vm_size} holds {room} GiB; allowed: auto, Managed",
             )
 
 
@@ -411,14 +428,12 @@ class SystemPool(Pool):
     """Most nodes."""
 
     def problems(self) -> Iterator[Problem]:
-        """https://learn.microsoft.com/azure/aks/use-system-pools: 2 vCPUs or more, and steady ones."""
+        """https://learn.microsoft.com/azure/aks/use-system-pools: steady sizes."""
         yield from super().problems()
-        if vcpus(self.vm_size) < 2:
-            yield Problem(("vmSize",), f"got {self.vm_size!r}; allowed: 2 vCPUs or more for the system pool")
         if is_burstable(self.vm_size):
             yield Problem(
                 ("vmSize",),
-                f"got {self.vm_size!r}; allowed: not the burstable B series, which AKS refuses to system pools",
+                f"got {self.vm_size!r}; allowed: not the burstable B series: AKS advises against it for system pools",
             )
 
 
@@ -440,11 +455,17 @@ class NodePool(Pool):
     spot_max_price: Annotated[float, Field(ge=-1)] | None = None
     """Most to pay for an hour of a node, in US dollars; -1 is the regular price."""
 
+    @property
+    def os_disk_gib(self) -> int:
+        """Size of the OS disk, in GiB."""
+        return self.os_disk_size_gib or (128 if self.os == "windows" else 64)
+
     def problems(self) -> Iterator[Problem]:
         """Names, labels and taints as AKS takes them.
 
         https://learn.microsoft.com/azure/aks/create-node-pools#limitations: Linux names have 12 characters at most,
-        Windows names 6; two are the program's.
+        Windows names 6; two are the program's. https://learn.microsoft.com/azure/aks/spot-node-pool#limitations: a spot
+        pool has no surge. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set.
         """
         yield from super().problems()
         limit = 4 if self.os == "windows" else 10
@@ -470,8 +491,12 @@ class NodePool(Pool):
             yield Problem(("spotMaxPrice",), f"got {self.spot_max_price}; allowed only with spot: true")
         if self.spot_max_price is not None and self.spot_max_price != -1 and self.spot_max_price <= 0:
             yield Problem(("spotMaxPrice",), f"got {self.spot_max_price}; allowed: -1, or a price above 0")
-        if self.os == "windows" and self.os_disk_type == "Ephemeral" and self.os_disk_size_gib < 128:
-            yield Problem(("osDiskSizeGib",), f"got {self.os_disk_size_gib}; allowed for Windows: 128 or more")
+        if self.spot and "max_surge" in self.model_fields_set:
+            yield Problem(
+                ("maxSurge",), f"got {self.max_surge!r} with spot: true; spot nodes have no surge: leave it out"
+            )
+        if self.os == "windows" and self.os_disk_gib < 128:
+            yield Problem(("osDiskSizeGib",), f"got {self.os_disk_gib}; allowed for Windows: 128 or more")
 
 
 class KeyVault(Section):
@@ -581,11 +606,21 @@ class Ingress(Section):
     replicas: Annotated[int, Field(ge=1, le=50)] = 1
     """Proxies; two or more get a disruption budget and are spread over nodes and zones."""
     gateway_api: bool = False
-    """Serve Gateway API routes too; its CRDs have to be in the cluster."""
+    """Serve Gateway API routes too, from listeners with the default certificate; its CRDs have to be in the cluster.
+
+    https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api
+    """
     default_certificate: bool = True
     """Hold a wildcard certificate of the zone for hosts that bring none."""
+    default_class: bool = True
+    """Serve Ingresses that name no class; turn it off where another controller does."""
     service_type: Literal["LoadBalancer", "ClusterIP", "NodePort"] = "LoadBalancer"
     """How the proxies are reached; the local stack may do without a load balancer."""
+
+    def problems(self) -> Iterator[Problem]:
+        """A Gateway's HTTPS listener names a certificate. https://gateway-api.sigs.k8s.io/reference/spec/#listener."""
+        if self.gateway_api and not self.default_certificate:
+            yield Problem(("gatewayApi",), "got true with defaultCertificate: false; its HTTPS listener needs that one")
 
 
 class EntraSignIn(Section):
@@ -615,7 +650,10 @@ class RepositoryCredential(Section):
     username: str = "git"
     """User name that goes with a password."""
     vault_secret: Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{1,127}$")] | None = None
-    """Name of the secret in the vault; needed by every kind but ``workloadIdentity``."""
+    """Name of the secret in the vault; needed by every kind but ``workloadIdentity``.
+
+    On a local cluster: name of a Secret in namespace local-vault, whose key ``value`` holds it.
+    """
     github_app_id: int | None = None
     """For kind ``githubApp``."""
     github_app_installation_id: int | None = None

@@ -112,7 +112,14 @@ def main() -> None:
     """Run the command line; an error is one message and an exit status, never a traceback."""
     sys.path.insert(0, str(ROOT))
     try:
-        app()
+        # by itself Typer ends with 2 after a wrong option, which here says that something changes
+        status = app(standalone_mode=False)
+    except typer.TyperException as error:
+        typer.secho(f"error: {error.format_message()} (see `bootstrap --help`)", fg=typer.colors.RED, err=True)
+        status = 1
+    except typer.Abort:
+        status = 1
     except BootstrapError as error:
         typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
-        raise SystemExit(error.exit_code) from None
+        status = error.exit_code
+    raise SystemExit(status or 0)

@@ -52,6 +52,12 @@ def read_stack(root: Path, stack: str) -> StackConfig:
     return StackConfig(project=name, values=values, secret_keys=secret_keys)
 
 
+def project_backend(root: Path) -> str | None:
+    """Return where ``Pulumi.yaml`` says that the state is; None where it says nothing."""
+    backend = _read(root / "Pulumi.yaml").get("backend")
+    return str(backend["url"]) if isinstance(backend, dict) and backend.get("url") else None
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))

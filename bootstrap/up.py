@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pulumi.automation import PulumiCommand
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError, MissingToolError
-from bootstrap.stackfile import read_stack
+from bootstrap.stackfile import project_backend, read_stack
 from settings import Settings, parse
 from stackconfig.errors import NAMESPACE, SettingsError
 from stackconfig.types import Target
@@ -38,6 +39,8 @@ class Choice:
     """As the user reads it."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the run's environment gains."""
+    own: bool = False
+    """Whether ``up`` makes it and ``down`` removes it: a kind cluster, state in the project's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +49,23 @@ class Run:
 
     root: Path
     stack: str
-    choices: tuple[Choice, ...]
-    own_kind: bool
-    """Whether the cluster is the one that kind makes here."""
-    own_state: bool
-    """Whether the state is in the project's folder."""
+    settings: Settings
+    cli: Choice
+    ground: Choice
+    """The cluster of a local stack, or the sign-in to Azure."""
+    state: Choice
+    console: Console
+
+    @property
+    def local(self) -> bool:
+        """Whether the stack uses a cluster that is there."""
+        return self.settings.target is Target.LOCAL
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment that every command of the run gets."""
         found = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-        for choice in self.choices:
+        for choice in (self.cli, self.ground, self.state):
             found |= choice.environment
         return found
 
@@ -68,11 +77,14 @@ def up(root: Path, stack: str, *, yes: bool, console: Console) -> None:
         BootstrapError: something is missing (nothing was changed), or Pulumi failed.
     """
     run = prepare(root, stack, console)
-    if run.own_kind and KIND_CLUSTER not in _kind_clusters():
+    if run.local and run.ground.own and KIND_CLUSTER not in _kind_clusters():
         _call(run, "kind", "create", "cluster", "--name", KIND_CLUSTER, "--wait", "120s",
               "--kubeconfig", run.environment["KUBECONFIG"])  # fmt: skip
+    _same_cluster(run)
     config = _select(run)
-    _call(run, "pulumi", "up", "--stack", stack, *config, *(["--yes"] if yes else []))
+    # counts that the autoscaler moved are sent along with every update: without a refresh, those of the last one
+    refresh = [] if run.local else ["--refresh"]
+    _call(run, "pulumi", "up", "--stack", stack, *config, *refresh, *(["--yes"] if yes else []))
 
 
 def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
@@ -82,12 +94,24 @@ def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
         BootstrapError: as for :func:`up`.
     """
     run = prepare(root, stack, console)
-    config = _select(run)
-    _call(run, "pulumi", "destroy", "--stack", stack, *config, *(["--yes"] if yes else []))
-    if run.own_state:
-        _call(run, "pulumi", "stack", "rm", stack, "--yes", "--preserve-config")
-        (root / _STATE / f"Pulumi.{stack}.yaml").unlink(missing_ok=True)
-    if run.own_kind:
+    gone = run.local and run.ground.own and KIND_CLUSTER not in _kind_clusters()
+    if not gone:
+        _same_cluster(run)
+    if not _stack_exists(run):
+        console.print(f"there is no stack {stack} in the state: nothing to destroy")
+    elif gone:
+        console.print(f"the kind cluster {KIND_CLUSTER!r} is gone, and with it all that the stack made")
+        _forget(run)
+    else:
+        _call(run, "pulumi", "destroy", "--stack", stack, *_select(run), *(["--yes"] if yes else []))
+        if run.state.own:
+            _forget(run)
+        if not run.local:
+            console.print(
+                f"a Key Vault with purge protection stays for {run.settings.key_vault.soft_delete_retention_days} days "
+                "after its group is deleted: to build again before, set keyVault.recover: true"
+            )
+    if run.local and run.ground.own and not gone:
         _call(run, "kind", "delete", "cluster", "--name", KIND_CLUSTER)
 
 
@@ -98,18 +122,12 @@ def prepare(root: Path, stack: str, console: Console) -> Run:
         BootstrapError: something cannot be had; the text says what to do.
     """
     settings = settings_of(root, stack)
-    ground = choose_cluster(root, settings) if settings.target is Target.LOCAL else choose_sign_in()
+    ground = choose_cluster(root, settings) if settings.target is Target.LOCAL else choose_sign_in(settings)
     state = choose_state(root)
-    choices = (choose_cli(root, console), ground, state)
-    for choice in choices:
+    cli = choose_cli(root, console)
+    for choice in (cli, ground, state):
         console.print(f"[bold]{choice.what:8}[/] {choice.said}")
-    return Run(
-        root=root,
-        stack=stack,
-        choices=choices,
-        own_kind="kind" in ground.said.split(),
-        own_state="PULUMI_BACKEND_URL" in state.environment,
-    )
+    return Run(root=root, stack=stack, settings=settings, cli=cli, ground=ground, state=state, console=console)
 
 
 def settings_of(root: Path, stack: str) -> Settings:
@@ -155,13 +173,14 @@ def choose_cluster(root: Path, settings: Settings) -> Choice:
     """
     named = settings.local.kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     if named:
-        server = _reach(Path(named).expanduser(), settings.local.context)
+        server, _ = _reach(Path(named).expanduser(), settings.local.context)
         return Choice(what="cluster", said=f"{server}, from {named}", environment={"KUBECONFIG": named})
     if shutil.which("kind") and _container_runtime():
         return Choice(
             what="cluster",
             said=f"kind cluster {KIND_CLUSTER!r}, made where it is not there yet",
             environment={"KUBECONFIG": str(root / _TOOLS / "kind.kubeconfig")},
+            own=True,
         )
     raise MissingToolError(
         "there is no cluster for the local stack: set KUBECONFIG to one that you may change, "
@@ -169,8 +188,21 @@ def choose_cluster(root: Path, settings: Settings) -> Choice:
     )
 
 
-def choose_sign_in() -> Choice:
-    """Take the service principal or federated token of the environment, or the Azure CLI's sign-in."""
+def choose_sign_in(settings: Settings) -> Choice:
+    """Take the service principal or federated token of the environment, or the Azure CLI's sign-in.
+
+    kubelogin has to be there too: the addons are installed with it, a quarter of an hour into the run.
+    """
+    login = settings.cluster.kubelogin if settings.cluster else ""
+    if shutil.which("kubelogin") is None:
+        raise MissingToolError(
+            "there is no way into the cluster: install kubelogin (https://azure.github.io/kubelogin/install.html)"
+        )
+    if login == "azurecli" and shutil.which("az") is None:
+        raise MissingToolError(
+            "cluster.kubelogin is 'azurecli' and the Azure CLI is not on PATH: install it (https://aka.ms/azure-cli), "
+            "or set cluster.kubelogin to workloadidentity, spn or msi"
+        )
     if os.environ.get("ARM_CLIENT_ID"):
         return Choice(what="azure", said="ARM_CLIENT_ID, from the environment")
     if shutil.which("az") is None:
@@ -193,6 +225,8 @@ def choose_state(root: Path) -> Choice:
     """Take the backend that Pulumi is configured for, or a folder of the project."""
     if url := os.environ.get("PULUMI_BACKEND_URL"):
         return Choice(what="state", said=f"{url}, from PULUMI_BACKEND_URL")
+    if url := project_backend(root):
+        return Choice(what="state", said=f"{url}, from Pulumi.yaml")
     home = Path(os.environ.get("PULUMI_HOME", "~/.pulumi")).expanduser()
     try:
         current = json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current")
@@ -204,7 +238,7 @@ def choose_state(root: Path) -> Choice:
     environment = {"PULUMI_BACKEND_URL": f"file://{folder}"}
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(os.environ):
         environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(folder / "passphrase")
-    return Choice(what="state", said=f"{folder}, as no backend is configured", environment=environment)
+    return Choice(what="state", said=f"{folder}, as no backend is configured", environment=environment, own=True)
 
 
 def _select(run: Run) -> list[str]:
@@ -216,18 +250,49 @@ def _select(run: Run) -> list[str]:
     tracked = run.root / f"Pulumi.{run.stack}.yaml"
     before = tracked.read_bytes()
     kept = run.root / _STATE / tracked.name
-    if run.own_state:
+    if run.state.own:
         _make_passphrase(run)
     if not _stack_exists(run):
         _call(run, "pulumi", "stack", "init", run.stack)
-        if run.own_state:
+        if run.state.own:
             kept.write_bytes(tracked.read_bytes())
             tracked.write_bytes(before)
-    if not run.own_state:
+    if not run.state.own:
         return []
-    salt = [line for line in kept.read_text(encoding="utf-8").splitlines() if line.startswith("encryptionsalt:")]
-    kept.write_text(before.decode() + "\n".join(["", *salt, ""]), encoding="utf-8")
+    lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
+    salt = [line for line in lines if line.startswith("encryptionsalt:")]
+    if not salt:
+        raise UpError(f"{kept} is gone, and with it the salt of the state's passphrase: put it back, or start anew")
+    ours = [line for line in before.decode().splitlines() if not line.startswith("encryptionsalt:")]
+    kept.write_text("\n".join([*ours, *salt, ""]), encoding="utf-8")
     return ["--config-file", str(kept)]
+
+
+def _same_cluster(run: Run) -> None:
+    """Refuse to work on another cluster than the state is of; Pulumi would take one for the other."""
+    if not (run.local and run.state.own):
+        return
+    path = Path(run.environment["KUBECONFIG"]).expanduser()
+    server, uid = _reach(path, run.settings.local.context)
+    known = run.root / _STATE / f"{run.stack}.cluster"
+    if known.exists() and known.read_text(encoding="utf-8") != uid and _stack_exists(run):
+        if not run.ground.own:
+            raise UpError(
+                f"the state in {known.parent} is of another cluster than {server} of {path}: set KUBECONFIG to that "
+                f"one, or, where it is gone, forget it with `rm -r {known.parent}`"
+            )
+        run.console.print(f"the kind cluster {KIND_CLUSTER!r} is another one than before: the old one's state goes")
+        _forget(run)
+    known.parent.mkdir(exist_ok=True)
+    known.write_text(uid, encoding="utf-8")
+
+
+def _forget(run: Run) -> None:
+    """Drop a stack's own state; what it built is gone already."""
+    tracked = run.root / f"Pulumi.{run.stack}.yaml"
+    _call(run, "pulumi", "stack", "rm", run.stack, "--yes", "--force", "--preserve-config")
+    (run.root / _STATE / tracked.name).unlink(missing_ok=True)
+    (run.root / _STATE / f"{run.stack}.cluster").unlink(missing_ok=True)
 
 
 def _make_passphrase(run: Run) -> None:
@@ -253,13 +318,18 @@ def _stack_exists(run: Run) -> bool:
 
 
 def _call(run: Run, *command: str) -> None:
-    done = subprocess.run(command, cwd=run.root, env=run.environment, check=False)  # noqa: S603 - our own command
+    # Ctrl-C goes to the whole group: Pulumi ends the operation that it is in, and this waits for it
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        done = subprocess.run(command, cwd=run.root, env=run.environment, check=False)  # noqa: S603 - our own command
+    finally:
+        signal.signal(signal.SIGINT, before)
     if done.returncode != 0:
         raise UpError(f"`{' '.join(command[:3])}` failed with exit status {done.returncode}; see above")
 
 
-def _reach(kubeconfig: Path, context: str | None) -> str:
-    """Return the API server's address, once it has answered."""
+def _reach(kubeconfig: Path, context: str | None) -> tuple[str, str]:
+    """Return the API server's address, and what tells its cluster from any other, once it has answered."""
     from kubernetes import client, config  # noqa: PLC0415 - a third of a second that the other paths do not need
 
     try:
@@ -268,11 +338,11 @@ def _reach(kubeconfig: Path, context: str | None) -> str:
     except (config.ConfigException, OSError) as error:
         raise UpError(f"the kubeconfig {kubeconfig} cannot be used: {error}") from None
     try:
-        client.VersionApi(loaded).get_code(_request_timeout=10)
+        system = client.CoreV1Api(loaded).read_namespace("kube-system", _request_timeout=10)
     except Exception as error:
         # the client's transport has a dozen kinds of failure, and all of them mean this
         raise UpError(f"the API server {server} of {kubeconfig} does not answer ({type(error).__name__})") from None
-    return server
+    return server, str(system.metadata.uid if system.metadata else "")
 
 
 def _container_runtime() -> bool:

@@ -108,7 +108,7 @@ class ArgoCd(pulumi.ComponentResource):
                     api_version="external-secrets.io/v1",
                     kind="ExternalSecret",
                     metadata=metadata,
-                    spec=external_secret(repository),
+                    spec=external_secret(repository, vault=args.tenant_id is not None),
                     opts=pulumi.ResourceOptions(parent=self, hooks=serving),
                 )
         self.register_outputs({"url": self.url})
@@ -119,8 +119,10 @@ def argocd_host(settings: ArgoCdSettings, zone: str) -> str:
     return settings.host or f"argocd.{zone}"
 
 
-def external_secret(repository: RepositoryCredential) -> dict[str, Any]:
-    """Return the spec that makes a repository Secret from what the vault holds.
+def external_secret(repository: RepositoryCredential, *, vault: bool) -> dict[str, Any]:
+    """Return the spec that makes a repository Secret from what the store holds.
+
+    A vault's secret is one text; a local cluster's Secret has keys, of which ``value`` is taken.
 
     https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repository-credentials
     """
@@ -135,6 +137,7 @@ def external_secret(repository: RepositoryCredential) -> dict[str, Any]:
             "githubAppInstallationID": str(repository.github_app_installation_id),
             "githubAppPrivateKey": "{{ .value }}",
         }
+    remote = {"key": repository.vault_secret, **({} if vault else {"property": "value"})}
     return {
         "refreshInterval": "1h",
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
@@ -142,5 +145,5 @@ def external_secret(repository: RepositoryCredential) -> dict[str, Any]:
             "name": repository.name,
             "template": {"engineVersion": "v2", "metadata": {"labels": _REPOSITORY_LABELS}, "data": data},
         },
-        "data": [{"secretKey": "value", "remoteRef": {"key": repository.vault_secret}}],
+        "data": [{"secretKey": "value", "remoteRef": remote}],
     }

@@ -20,7 +20,23 @@ end
 
 -- A verdict counts only when what was compared is what the spec asks: after a change of the spec, the old verdict
 -- stands in the status until the controller has looked again.
+-- What was compared has been through Argo CD's own types, where an empty field and one left out are the same.
+local function blank(value)
+  if type(value) ~= "table" then
+    return value == nil or value == false or value == "" or value == 0
+  end
+  for _, inner in pairs(value) do
+    if not blank(inner) then
+      return false
+    end
+  end
+  return true
+end
+
 local function equal(left, right)
+  if blank(left) and blank(right) then
+    return true
+  end
   if type(left) ~= "table" or type(right) ~= "table" then
     return left == right
   end
@@ -29,8 +45,8 @@ local function equal(left, right)
       return false
     end
   end
-  for key in pairs(right) do
-    if left[key] == nil then
+  for key, value in pairs(right) do
+    if left[key] == nil and not blank(value) then
       return false
     end
   end

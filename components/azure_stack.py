@@ -27,6 +27,7 @@ from components.workload_identity import (
 )
 from settings import Settings, Tags
 from stackconfig.rules import REGIONS_WITHOUT_ZONES
+from stackconfig.types import Exposure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,8 @@ class AzureStack:
         )
         self._tags = all_tags(settings.tags, settings.environment)
         self._slot = settings.cluster.generation % INGRESS_SLOTS
-        self._zones = () if self._location in REGIONS_WITHOUT_ZONES else self._cluster.zones
+        # every zone of the region, whatever the nodes' zones are: an address can never change its own
+        self._address_zones = () if self._location in REGIONS_WITHOUT_ZONES else ("1", "2", "3")
         provider = azure_native.Provider(
             "azure", subscription_id=self._azure.subscription_id, tenant_id=self._azure.tenant_id
         )
@@ -68,7 +70,7 @@ class AzureStack:
             NetworkArgs(
                 names=self._names,
                 location=self._location,
-                zones=self._zones,
+                zones=self._address_zones,
                 tags=self._tags,
                 settings=self._settings.network,
             ),
@@ -93,15 +95,14 @@ class AzureStack:
             self._opts,
         )
 
-    def ingress_addresses(self, foundation: Foundation) -> IngressAddresses:
+    def ingress_addresses(self) -> IngressAddresses:
         """Build the addresses that lead to ingress."""
         return IngressAddresses(
             f"ingress-addresses-{self._location}",
             IngressAddressesArgs(
                 names=self._names,
-                resource_group_name=foundation.resource_group_name,
                 location=self._location,
-                zones=self._zones,
+                zones=self._address_zones,
                 tags=self._tags,
                 production=self._settings.production,
             ),
@@ -131,24 +132,15 @@ class AzureStack:
 
         pull = foundation.registry_id
         kubelet = identity("kubelet", *([grant(Role.ACR_PULL, pull, "registry")] if pull is not None else []))
-        subnets = {
-            "nodes": network.node_subnet_id,
-            "pods": network.pod_subnet_id,
-            "api-server": network.api_server_subnet_id,
-        }
         return Identities(
             control_plane=identity(
                 "control-plane",
                 *(
-                    grant(Role.NETWORK_CONTRIBUTOR, subnet, f"{key}-{self._location}")
-                    for key, subnet in subnets.items()
-                    if subnet is not None
+                    grant(Role.NETWORK_CONTRIBUTOR, scope, f"{key}-{self._location}")
+                    for key, scope in self._network_scopes(network).items()
                 ),
-                # the role on an address must be there before Traefik asks for it: a late grant stalls for 20 minutes
-                *(
-                    grant(Role.NETWORK_CONTRIBUTOR, address, f"ingress-{slot}-{self._location}")
-                    for slot, address in enumerate(addresses.ids)
-                ),
+                # it must be there before Traefik asks for an address: a late grant stalls for 20 minutes
+                grant(Role.NETWORK_CONTRIBUTOR, addresses.resource_group_id, f"ingress-{self._location}"),
                 grant(Role.MANAGED_IDENTITY_OPERATOR, kubelet.id, "kubelet"),
             ),
             kubelet=kubelet,
@@ -162,6 +154,18 @@ class AzureStack:
                 else None
             ),
         )
+
+    def _network_scopes(self, network: Network) -> dict[str, pulumi.Output[str]]:
+        """Return what the control plane has to write to: its subnets, or all of the network where AKS asks for that.
+
+        A private cluster links its DNS zone to the network, and node auto-provisioning reads it.
+        https://learn.microsoft.com/azure/aks/private-clusters and .../node-auto-provisioning-custom-vnet
+        """
+        private = self._cluster.api_server.exposure in {Exposure.PRIVATE, Exposure.VNET_INTEGRATED}
+        if private or self._cluster.node_auto_provisioning:
+            return {"network": network.id}
+        subnets = {"nodes": network.node_subnet_id, "pods": network.pod_subnet_id}
+        return {key: subnet for key, subnet in subnets.items() if subnet is not None}
 
     def cluster(self, foundation: Foundation, network: Network, identities: Identities) -> Cluster:
         """Build this generation's cluster."""
@@ -245,7 +249,7 @@ class AzureStack:
                 zone=foundation.dns_zone_name,
                 client_id=identities.cert_manager.client_id,
             ),
-            address=PublicAddress(name=addresses.names[self._slot], resource_group_name=foundation.resource_group_name),
+            address=PublicAddress(name=addresses.names[self._slot], resource_group_name=addresses.resource_group_name),
             vault=external_secrets.Vault(
                 uri=foundation.vault_uri,
                 tenant_id=self._azure.tenant_id,

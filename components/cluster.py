@@ -1,5 +1,6 @@
 """One generation of the AKS cluster: the cluster, its maintenance windows, its monitoring and the way in."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from components.kubeconfig import exec_kubeconfig
 from components.naming import Names
 from components.network import Network
 from components.node_pool import system_pool_profile
+from components.role_propagation import retry_hook
 from components.workload_identity import Identity
 from settings import Azure, MaintenanceWindow, Observability, SystemPool
 from settings import Cluster as ClusterSettings
@@ -67,7 +69,8 @@ class Cluster(pulumi.ComponentResource):
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        cluster = self._managed_cluster(f"aks{suffix}", args, group)
+        fingerprint = cluster_fingerprint(args.location, args.network_settings, args.settings, args.system_pool)
+        cluster = self._managed_cluster(f"aks{suffix}-{fingerprint}", args, group)
         self.resource = cluster
         self.name = cluster.name
         self.resource_group_name = group.name
@@ -96,7 +99,7 @@ class Cluster(pulumi.ComponentResource):
             f"monitoring{suffix}",
             ClusterMonitoringArgs(
                 names=args.names,
-                location=args.location,
+                location=args.azure.location,
                 tags=args.tags,
                 resource_group_name=group.name,
                 cluster_id=cluster.id,
@@ -187,6 +190,7 @@ class Cluster(pulumi.ComponentResource):
                 depends_on=[args.control_plane, args.kubelet, args.network],
                 # the autoscaler owns the count, between bounds that stay ours
                 ignore_changes=["agentPoolProfiles[0].count"] if args.system_pool.autoscaled else [],
+                hooks=retry_hook(f"{name}-roles"),
             ),
         )
 
@@ -226,6 +230,23 @@ def cluster_identifier(cluster_id: str | None, resource_uid: str | None) -> str:
     https://learn.microsoft.com/rest/api/aks/managed-clusters/get (properties.resourceUID)
     """
     return f"{cluster_id or ''}#{resource_uid or ''}".lower()
+
+
+def cluster_fingerprint(
+    location: str, network: NetworkSettings, settings: ClusterSettings, system_pool: SystemPool
+) -> str:
+    """Return four characters that follow what an AKS cluster cannot change in place; they end its logical name.
+
+    Without them, such a change in a running generation would delete the cluster and make another under its name. With
+    them it asks for a second cluster under a name that is taken: Azure refuses, and nothing has been touched. The way
+    is a new generation. docs/decisions/0004-cluster-generations.md
+    """
+    fixed = (
+        location, network.pod_addressing, network.data_plane, network.pod_cidr, network.service_cidr,
+        network.dns_service_ip, system_pool.vm_size, system_pool.ephemeral, system_pool.os_disk_gib,
+        system_pool.max_pods, *settings.zones,
+    )  # fmt: skip
+    return hashlib.sha256(repr([str(value) for value in fixed]).encode()).hexdigest()[:4]
 
 
 def network_profile(settings: NetworkSettings) -> aks.ContainerServiceNetworkProfileArgs:

@@ -9,13 +9,17 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components.helm_record import Claim, Record, parse_record
+from components.helm_record import Claim, Record, marked_failed, parse_record
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 HEARTBEAT_SECONDS = 2.0
 """How often a live run renews its lease."""
+_CALL_SECONDS = (5, 35)
+"""To connect, and to answer: webhooks may take 30 seconds."""
+_RENEWAL_SECONDS = (2, 2)
+"""As before; a renewal that hangs would make a live run look dead."""
 WATCH_SECONDS = 8.0
 """How long a lease must stand still before its run counts as dead: four missed heartbeats."""
 
@@ -34,6 +38,10 @@ class Probe:
     namespace: str
     body: dict[str, Any]
     """The object; it is only ever sent as a dry run."""
+
+
+class NotAllowedError(Exception):
+    """The API server refuses the sign-in, or what it asks for; waiting would not help."""
 
 
 class ClusterApi:
@@ -59,7 +67,9 @@ class ClusterApi:
         """Return Helm's records of a release."""
         from kubernetes.client import CoreV1Api  # noqa: PLC0415
 
-        found = CoreV1Api(self._client).list_namespaced_secret(namespace, label_selector=f"owner=helm,name={release}")
+        found = CoreV1Api(self._client).list_namespaced_secret(
+            namespace, label_selector=f"owner=helm,name={release}", _request_timeout=_CALL_SECONDS
+        )
         return [
             parse_record(
                 secret.metadata.name, secret.metadata.labels or {}, str((secret.data or {}).get("release", ""))
@@ -72,14 +82,26 @@ class ClusterApi:
         """Remove one record; nothing else goes with it."""
         from kubernetes.client import CoreV1Api  # noqa: PLC0415
 
-        CoreV1Api(self._client).delete_namespaced_secret(record.secret, namespace)
+        CoreV1Api(self._client).delete_namespaced_secret(record.secret, namespace, _request_timeout=_CALL_SECONDS)
+
+    def fail_record(self, record: Record, namespace: str) -> None:
+        """Mark one record failed; a record that changes meanwhile is a conflict, and an error."""
+        from kubernetes.client import CoreV1Api  # noqa: PLC0415
+
+        api = CoreV1Api(self._client)
+        secret: Any = api.read_namespaced_secret(record.secret, namespace, _request_timeout=_CALL_SECONDS)
+        secret.data["release"] = marked_failed(secret.data["release"])
+        secret.metadata.labels["status"] = "failed"
+        api.replace_namespaced_secret(record.secret, namespace, secret, _request_timeout=_CALL_SECONDS)
 
     def lease(self, name: str, namespace: str) -> Any:  # noqa: ANN401 - the client is not typed
         """Return a lease, or None."""
         from kubernetes.client import ApiException, CoordinationV1Api  # noqa: PLC0415
 
         try:
-            return CoordinationV1Api(self._client).read_namespaced_lease(name, namespace)
+            return CoordinationV1Api(self._client).read_namespaced_lease(
+                name, namespace, _request_timeout=_CALL_SECONDS
+            )
         except ApiException as error:
             if error.status == 404:
                 return None
@@ -130,11 +152,11 @@ class ClusterApi:
             ),
         )
         try:
-            api.create_namespaced_lease(namespace, body)
+            api.create_namespaced_lease(namespace, body, _request_timeout=_CALL_SECONDS)
         except ApiException as error:
             if error.status != 409:
                 raise
-            api.patch_namespaced_lease(name, namespace, body)
+            api.patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
 
     def renew_lease(self, name: str, namespace: str) -> None:
         """Say that the operation is alive."""
@@ -143,14 +165,14 @@ class ClusterApi:
         body = {
             "spec": {"renewTime": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")}
         }
-        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body)
+        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_RENEWAL_SECONDS)
 
     def end_lease(self, name: str, namespace: str) -> None:
         """Say that the operation is over; the lease stays, and with it who owns the release."""
         from kubernetes.client import CoordinationV1Api  # noqa: PLC0415
 
         body = {"metadata": {"annotations": {_RUNNING: None}}}
-        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body)
+        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
 
     def refusal(self, probe: Probe) -> str | None:
         """Send a probe as a dry run; return why it was refused, or None when the addon serves."""
@@ -159,9 +181,17 @@ class ClusterApi:
 
         try:
             CustomObjectsApi(self._client).create_namespaced_custom_object(
-                probe.group, probe.version, probe.namespace, probe.plural, probe.body, dry_run="All"
+                probe.group,
+                probe.version,
+                probe.namespace,
+                probe.plural,
+                probe.body,
+                dry_run="All",
+                _request_timeout=_CALL_SECONDS,
             )
         except ApiException as error:
+            if error.status in {401, 403} and "admission webhook" not in str(error.body):
+                raise NotAllowedError(f"the cluster refuses this sign-in: {_reason(error)}") from None
             return _reason(error)
         except HTTPError as error:
             return f"the API server does not answer ({type(error).__name__})"

@@ -17,6 +17,7 @@ class ClusterMonitoringArgs:
 
     names: Names
     location: str
+    """The workspaces' region, which a rule has to be in; the cluster's may be another."""
     tags: Mapping[str, str]
     resource_group_name: pulumi.Input[str]
     cluster_id: pulumi.Input[str]

@@ -146,7 +146,9 @@ class ExternalSecrets(pulumi.ComponentResource):
         access = self._args.access
         namespace = Namespace(
             access.name(LOCAL_SECRETS_NAMESPACE),
-            metadata=ObjectMetaArgs(name=LOCAL_SECRETS_NAMESPACE),
+            metadata=ObjectMetaArgs(
+                name=LOCAL_SECRETS_NAMESPACE, labels={"pod-security.kubernetes.io/enforce": "restricted"}
+            ),
             opts=self._child,
         )
         role = Role(

@@ -17,6 +17,7 @@ from pulumi_azure_native import (
 
 from components.naming import Names
 from settings import Azure, Dns, KeyVault, Observability, Registry
+from stackconfig.rules import REGIONS_WITHOUT_ZONES
 
 INGRESS_SLOTS = 2
 """Ingress addresses: a generation and its successor hold one each while both run."""
@@ -179,7 +180,7 @@ class Foundation(pulumi.ComponentResource):
                 admin_user_enabled=False,
                 zone_redundancy=(
                     containerregistry.ZoneRedundancy.ENABLED
-                    if args.registry.sku == "Premium"
+                    if args.registry.sku == "Premium" and args.azure.location not in REGIONS_WITHOUT_ZONES
                     else containerregistry.ZoneRedundancy.DISABLED
                 ),
                 opts=self._keep,
@@ -225,8 +226,6 @@ class IngressAddressesArgs:
     """Where ingress addresses come from."""
 
     names: Names
-    resource_group_name: pulumi.Input[str]
-    """The foundation's resource group."""
     location: str
     """The cluster's region: an address belongs to one."""
     zones: tuple[str, ...]
@@ -239,28 +238,37 @@ class IngressAddressesArgs:
 class IngressAddresses(pulumi.ComponentResource):
     """A public prefix, which customers allow-list once, and an address of it for every other generation.
 
-    They are retained rather than protected in production: a rebuild in another region leaves them behind on purpose.
+    They have a resource group of their own, as Azure's cloud provider lists the addresses of the group that a Service
+    names, and so needs a role on all of it. In production they are locked in Azure and retained rather than protected:
+    a rebuild in another region leaves them behind on purpose.
     """
 
     prefix: pulumi.Output[str]
     """The range, such as 20.1.2.4/31."""
-    ids: tuple[pulumi.Output[str], ...]
-    """ARM ids, by slot."""
     addresses: tuple[pulumi.Output[str], ...]
     """Addresses, by slot."""
     names: tuple[pulumi.Output[str], ...]
     """Azure names, by slot."""
-    resource_group_name: pulumi.Input[str]
+    resource_group_name: pulumi.Output[str]
     """The group that the addresses are in, which Traefik's Service names."""
+    resource_group_id: pulumi.Output[str]
+    """ARM id of that group: what the cluster may touch to take an address."""
 
     def __init__(self, name: str, args: IngressAddressesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the prefix and its addresses."""
         super().__init__("aks-bootstrap:foundation:IngressAddresses", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=args.production)
+        group = resources.ResourceGroup(
+            f"ingress-{args.location}",
+            resource_group_name=args.names.ingress_group,
+            location=args.location,
+            tags=args.tags,
+            opts=child,
+        )
         prefix = network.PublicIPPrefix(
             f"ingress-prefix-{args.location}",
             public_ip_prefix_name=args.names.ingress_prefix,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=group.name,
             location=args.location,
             prefix_length=31,  # two addresses: INGRESS_SLOTS
             public_ip_address_version=network.IPVersion.I_PV4,
@@ -273,7 +281,7 @@ class IngressAddresses(pulumi.ComponentResource):
             network.PublicIPAddress(
                 f"ingress-{slot}-{args.location}",
                 public_ip_address_name=args.names.ingress_address(slot),
-                resource_group_name=args.resource_group_name,
+                resource_group_name=group.name,
                 location=args.location,
                 public_ip_prefix=network.SubResourceArgs(id=prefix.id),
                 public_ip_allocation_method=network.IPAllocationMethod.STATIC,
@@ -285,9 +293,18 @@ class IngressAddresses(pulumi.ComponentResource):
             )
             for slot in range(INGRESS_SLOTS)
         ]
+        if args.production:
+            authorization.ManagementLockByScope(
+                f"ingress-{args.location}-lock",
+                lock_name=args.names.lock(f"ingress-{args.location}"),
+                scope=group.id,
+                level=authorization.LockLevel.CAN_NOT_DELETE,
+                notes="Customers allow-list these addresses: docs/runbooks/disaster-recovery.md of aks-bootstrap.",
+                opts=child,
+            )
         self.prefix = prefix.ip_prefix
-        self.ids = tuple(address.id for address in addresses)
         self.addresses = tuple(address.ip_address.apply(lambda value: value or "") for address in addresses)
         self.names = tuple(address.name for address in addresses)
-        self.resource_group_name = args.resource_group_name
+        self.resource_group_name = group.name
+        self.resource_group_id = group.id
         self.register_outputs({"prefix": self.prefix})

@@ -28,7 +28,7 @@ class Claim(StrEnum):
     NONE = "none"
     """Nobody who takes leases: the release is not ours."""
     OTHERS = "others"
-    """Another stack."""
+    """Another stack, another copy of this one, or this one before its state was lost."""
     OURS = "ours"
     """This stack, whose lock we hold: the run that took the lease is over or dead."""
     OURS_ALIVE = "ours-alive"
@@ -59,6 +59,8 @@ class Verdict:
 
     drop: tuple[Record, ...] = ()
     """Records to remove; workloads are never touched."""
+    fail: tuple[Record, ...] = ()
+    """Records to mark failed, which Helm upgrades from."""
     message: str = ""
     """What was found and is done about it; empty when there is nothing to say."""
 
@@ -118,7 +120,11 @@ def judge(
             f"look at it with `helm status {release} -n {namespace}` and move it out of the way"
         )
     if claim in {Claim.NONE, Claim.OTHERS}:
-        owner = "another stack" if claim is Claim.OTHERS else "somebody outside this program"
+        owner = (
+            "another stack, or to this one before its state was lost,"
+            if claim is Claim.OTHERS
+            else "somebody outside this program"
+        )
         remedy = (
             f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
             if pending
@@ -146,14 +152,27 @@ def _heal(what: str, last: Record, ordered: Sequence[Record], operation: Operati
             drop=(last,),
             message=f"{what} was left behind by a run that died; back to revision {back.revision} ({back.status})",
         )
-    raise ReleaseConflictError(
-        f"{what} was left behind by a run that died, with no revision to go back to; run `bootstrap recover`"
+    return Verdict(
+        fail=(last,),
+        message=f"{what} was left behind by a run that died, with no revision to go back to; it is marked failed, "
+        "and Helm upgrades what is already there",
     )
+
+
+def marked_failed(data: str) -> str:
+    """Return a revision's data with the status ``failed``; the rest of it is as it was."""
+    release = _decoded(data)
+    release["info"]["status"] = "failed"
+    return base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
+
+
+def _decoded(data: str) -> dict[str, Any]:
+    release: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    return release
 
 
 def _chart_name(data: str) -> str:
     try:
-        release: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
-        return str(release["chart"]["metadata"]["name"])
+        return str(_decoded(data)["chart"]["metadata"]["name"])
     except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error):
         return ""

@@ -14,6 +14,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.cert_manager import PROBE as CERT_MANAGER_SERVES
 from components.charts import TRAEFIK, resolve
+from components.cluster_api import Probe
 from components.placement import SYSTEM_POOL_TOLERATIONS, spread
 from components.release import Release, ReleaseArgs
 from settings import Charts, merge
@@ -23,6 +24,21 @@ from stackconfig.types import Issuer
 NAMESPACE = "traefik"
 INGRESS_CLASS = "traefik"
 _DEFAULT_CERTIFICATE = "default-certificate"
+
+GATEWAY_API = Probe(
+    addon="the Gateway API (its CRDs: https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api)",
+    group="gateway.networking.k8s.io",
+    version="v1",
+    plural="gateways",
+    namespace=NAMESPACE,
+    body={
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "aks-bootstrap-probe", "namespace": NAMESPACE},
+        "spec": {"gatewayClassName": "traefik", "listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
+    },
+)
+"""Taken only when the cluster has the CRDs, which the chart does not bring."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +66,7 @@ class IngressArgs:
 
 
 class Ingress(pulumi.ComponentResource):
-    """The default certificate, then the release; ready when the proxies are and the load balancer has its address."""
+    """The release, then the default certificate; ready when the proxies are and the load balancer has its address."""
 
     def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Install Traefik."""
@@ -63,7 +79,7 @@ class Ingress(pulumi.ComponentResource):
                 namespace=NAMESPACE,
                 values=merge(values(args.settings, args.address), args.charts.traefik.values),
                 timeout_seconds=args.charts.timeout_seconds,
-                needs=[CERT_MANAGER_SERVES],
+                needs=[CERT_MANAGER_SERVES, *([GATEWAY_API] if args.settings.gateway_api else [])],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -93,7 +109,7 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         "podDisruptionBudget": {"enabled": several, **({"minAvailable": 1} if several else {})},
         "topologySpreadConstraints": spread(labels) if several else [],
         "tolerations": SYSTEM_POOL_TOLERATIONS,
-        "ingressClass": {"enabled": True, "isDefaultClass": True, "name": INGRESS_CLASS},
+        "ingressClass": {"enabled": True, "isDefaultClass": settings.default_class, "name": INGRESS_CLASS},
         "ingressRoute": {"dashboard": {"enabled": False}},
         "providers": {
             "kubernetesIngress": {"enabled": True, "publishedService": {"enabled": True}},
@@ -108,6 +124,17 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
     if settings.service_type == "LoadBalancer":
         # keeps the caller's address, and makes Azure probe only nodes that have a proxy
         result["service"]["spec"]["externalTrafficPolicy"] = "Local"
+    if settings.gateway_api:
+        # the chart's own Gateway has only the plain port, where every request is redirected
+        routes = {"namespacePolicy": {"from": "All"}}
+        result["gateway"] = {
+            "listeners": {
+                "web": {"port": 8000, "protocol": "HTTP", **routes},
+                "websecure": {
+                    "port": 8443, "protocol": "HTTPS", "certificateRefs": [{"name": _DEFAULT_CERTIFICATE}], **routes,
+                },
+            }
+        }  # fmt: skip
     if settings.default_certificate:
         result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": _DEFAULT_CERTIFICATE}}}
     return result

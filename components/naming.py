@@ -98,8 +98,13 @@ class Names:
         return f"id-{self._base}-{consumer}"
 
     def role_assignment(self, *, scope: str, role: str, consumer: str) -> str:
-        """Name of a role assignment: a GUID that is the same on every run, so that one that exists can be imported."""
-        return str(uuid.uuid5(_ROLE_ASSIGNMENTS, f"{scope.lower()}|{role}|{consumer}"))
+        """Name of a role assignment: a GUID that is the same on every run, so that one that exists can be imported.
+
+        Names are unique in a tenant, so it carries the environment: another one would be refused the same name
+        (RoleAssignmentUpdateNotPermitted).
+        """
+        owner = f"{self.subscription_id}/{self._base}"
+        return str(uuid.uuid5(_ROLE_ASSIGNMENTS, f"{owner}|{scope.lower()}|{role}|{consumer}"))
 
     # region
 
@@ -107,6 +112,11 @@ class Names:
     def network_group(self) -> str:
         """Resource group of the region's network."""
         return f"rg-{self._regional}-network"
+
+    @property
+    def ingress_group(self) -> str:
+        """Resource group of the region's ingress addresses, and of nothing else."""
+        return f"rg-{self._regional}-ingress"
 
     @property
     def ingress_prefix(self) -> str:
@@ -164,7 +174,9 @@ def pool_name(pool: NodePool, zones: tuple[str, ...]) -> str:
     old pool while workloads move. Linux names have 12 characters at most, Windows names 6.
     https://learn.microsoft.com/azure/aks/create-node-pools#limitations
     """
-    fixed = (pool.vm_size, pool.os, pool.ephemeral, pool.os_disk_size_gib, pool.max_pods, pool.spot, *zones)
+    fixed = (
+        pool.vm_size, pool.os, pool.ephemeral, pool.os_disk_gib, pool.max_pods, pool.spot, pool.spot_max_price, *zones
+    )  # fmt: skip
     digest = int(hashlib.sha256(repr(fixed).encode()).hexdigest(), 16)
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"
     return pool.name + digits[digest % 36] + digits[digest // 36 % 36]

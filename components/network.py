@@ -21,7 +21,8 @@ class NetworkArgs:
     location: str
     """The cluster's region."""
     zones: tuple[str, ...]
-    """Zones of the egress addresses; empty where the region has none."""
+    """Zones of the egress addresses; empty where the region has none. Azure puts the gateway itself into one zone:
+    docs/decisions/0006-nat-gateway-in-one-zone.md."""
     tags: Mapping[str, str]
     settings: NetworkSettings
 
@@ -29,6 +30,8 @@ class NetworkArgs:
 class Network(pulumi.ComponentResource):
     """The network that generations of one region share, so that egress addresses survive a rebuild."""
 
+    id: pulumi.Output[str]
+    """ARM id of the virtual network."""
     node_subnet_id: pulumi.Output[str]
     api_server_subnet_id: pulumi.Output[str] | None
     """Subnet of the API server, where it is integrated in the network."""
@@ -88,6 +91,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["subnets"])),
         )
 
+        self.id = virtual_network.id
         last: list[pulumi.Resource] = []
 
         def subnet(kind: str, cidr: str, *, delegated: bool, egress: bool) -> pulumi.Output[str]:

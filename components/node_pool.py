@@ -17,7 +17,7 @@ _SPOT = "kubernetes.azure.com/scalesetpriority"
 
 
 def upgrade_settings(pool: Pool) -> aks.AgentPoolUpgradeSettingsArgs:
-    """Return how a pool is upgraded."""
+    """Return how a pool of regular nodes is upgraded."""
     return aks.AgentPoolUpgradeSettingsArgs(
         max_surge=pool.max_surge,
         drain_timeout_in_minutes=pool.drain_timeout_minutes,
@@ -57,7 +57,7 @@ def system_pool_profile(
         availability_zones=list(zones) or None,
         os_type=aks.OSType.LINUX,
         os_sku=aks.OSSKU.AZURE_LINUX3,
-        os_disk_size_gb=pool.os_disk_size_gib,
+        os_disk_size_gb=pool.os_disk_gib,
         os_disk_type=os_disk_type(pool),
         max_pods=pool.max_pods,
         orchestrator_version=kubernetes_version,
@@ -111,7 +111,7 @@ class NodePool(pulumi.ComponentResource):
             availability_zones=list(zones) or None,
             os_type=aks.OSType.WINDOWS if windows else aks.OSType.LINUX,
             os_sku=aks.OSSKU.WINDOWS2022 if windows else aks.OSSKU.AZURE_LINUX3,
-            os_disk_size_gb=pool.os_disk_size_gib,
+            os_disk_size_gb=pool.os_disk_gib,
             os_disk_type=os_disk_type(pool),
             max_pods=pool.max_pods,
             orchestrator_version=args.kubernetes_version,
@@ -120,7 +120,8 @@ class NodePool(pulumi.ComponentResource):
             scale_set_priority=aks.ScaleSetPriority.SPOT if pool.spot else aks.ScaleSetPriority.REGULAR,
             scale_set_eviction_policy=aks.ScaleSetEvictionPolicy.DELETE if pool.spot else None,
             spot_max_price=(-1 if pool.spot_max_price is None else pool.spot_max_price) if pool.spot else None,
-            upgrade_settings=upgrade_settings(pool),
+            # AKS refuses a surge on spot nodes. https://learn.microsoft.com/azure/aks/spot-node-pool#limitations
+            upgrade_settings=None if pool.spot else upgrade_settings(pool),
             vnet_subnet_id=args.subnet_id,
             pod_subnet_id=args.pod_subnet_id,
             tags=args.tags,

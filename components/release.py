@@ -144,10 +144,10 @@ def await_serving(
 def _guard(name: str, args: ReleaseArgs) -> tuple[pulumi.ResourceHook, pulumi.ResourceHook]:
     access, release, namespace = args.access, args.chart.name, args.namespace
     lease = f"aks-bootstrap-{release}"
-    holder = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     ended = threading.Event()
 
-    def check(kubeconfig: str, operation: Operation) -> None:
+    def check(kubeconfig: str, holder: str, operation: Operation) -> None:
         api = ClusterApi(kubeconfig, access.context)
         await_serving(api, args.needs)
         records = api.records(release, namespace)
@@ -167,6 +167,8 @@ def _guard(name: str, args: ReleaseArgs) -> tuple[pulumi.ResourceHook, pulumi.Re
         api.take_lease(lease, namespace, holder, operation.value)
         for record in verdict.drop:
             api.delete_record(record, namespace)
+        for record in verdict.fail:
+            api.fail_record(record, namespace)
         threading.Thread(target=heartbeat, args=(api,), daemon=True).start()
 
     def heartbeat(api: ClusterApi) -> None:
@@ -177,10 +179,11 @@ def _guard(name: str, args: ReleaseArgs) -> tuple[pulumi.ResourceHook, pulumi.Re
                 pulumi.log.debug(f"lease {namespace}/{lease} was not renewed: {type(error).__name__}")
 
     async def before(hook: pulumi.ResourceHookArgs) -> None:
-        kubeconfig = await access.kubeconfig.future()
+        kubeconfig, provider = await access.kubeconfig.future(), await access.provider.id.future()
         if kubeconfig is not None:
             operation = Operation.CREATE if hook.old_outputs is None else Operation.UPDATE
-            await asyncio.to_thread(check, kubeconfig, operation)
+            # the engine gives every provider an id of its own: another copy of this stack has another one
+            await asyncio.to_thread(check, kubeconfig, f"{stack}/{provider}", operation)
 
     async def after(_: pulumi.ResourceHookArgs) -> None:
         ended.set()

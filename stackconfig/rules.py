@@ -35,6 +35,7 @@ https://learn.microsoft.com/azure/reliability/regions-list
 def _production(
     production: bool, cluster: "Cluster", system_pool: "SystemPool", key_vault: "KeyVault"
 ) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/best-practices and .../key-vault/general/best-practices."""
     if not production:
         return
     if cluster.api_server.exposure is Exposure.OPEN:
@@ -52,7 +53,16 @@ def _production(
         yield Problem(("keyVault", "purgeProtection"), "got false; allowed in production: true")
 
 
+def _production_zones(production: bool, azure: "Azure", cluster: "Cluster") -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/availability-zones-overview."""
+    location = cluster.location or azure.location
+    if production and len(cluster.zones) < 2 and location not in REGIONS_WITHOUT_ZONES:
+        given = ", ".join(cluster.zones) or "none"
+        yield Problem(("cluster", "zones"), f"got {given}; allowed in production: two zones or more")
+
+
 def _production_argocd(production: bool, argocd: "ArgoCd") -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/#disable-admin-user."""
     if production and argocd.admin_enabled:
         yield Problem(("argocd", "adminEnabled"), "got true; allowed in production: false, with argocd.signIn instead")
     if production and argocd.default_role == "role:admin":
@@ -60,6 +70,7 @@ def _production_argocd(production: bool, argocd: "ArgoCd") -> Iterator[Problem]:
 
 
 def _production_maintenance(production: bool, cluster: "Cluster") -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/planned-maintenance."""
     windows = {"cluster": cluster.maintenance.cluster, "nodeOs": cluster.maintenance.node_os}
     for key, window in windows.items():
         if production and window is None:
@@ -67,6 +78,7 @@ def _production_maintenance(production: bool, cluster: "Cluster") -> Iterator[Pr
 
 
 def _zones(azure: "Azure", cluster: "Cluster", node_pools: "Sequence[NodePool]") -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/reliability/regions-list."""
     location = cluster.location or azure.location
     if location not in REGIONS_WITHOUT_ZONES:
         return
@@ -79,6 +91,7 @@ def _zones(azure: "Azure", cluster: "Cluster", node_pools: "Sequence[NodePool]")
 
 
 def _api_server(network: "Network", cluster: "Cluster") -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/api-server-vnet-integration."""
     integrated = cluster.api_server.exposure is Exposure.VNET_INTEGRATED
     if integrated and network.api_server_subnet_cidr is None:
         yield Problem(("network", "apiServerSubnetCidr"), "missing; exposure 'vnetIntegrated' needs it")
@@ -90,15 +103,26 @@ def _api_server(network: "Network", cluster: "Cluster") -> Iterator[Problem]:
 
 
 def _pool_names(node_pools: "Sequence[NodePool]") -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/create-node-pools: a name is unique in its cluster."""
     names = [pool.name for pool in node_pools]
     for index, name in enumerate(names):
         if name in names[:index]:
             yield Problem(("nodePools", index, "name"), f"got {name!r} again; allowed: each name once")
 
 
-def _windows(network: "Network", node_pools: "Sequence[NodePool]") -> Iterator[Problem]:
-    """https://learn.microsoft.com/azure/aks/azure-cni-powered-by-cilium#limitations: Linux only."""
+def _windows(network: "Network", cluster: "Cluster", node_pools: "Sequence[NodePool]") -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/azure-cni-powered-by-cilium#limitations: Linux only.
+
+    https://learn.microsoft.com/azure/aks/upgrade-windows-os: Windows Server 2022, the newest that the pinned API knows,
+    ends with Kubernetes 1.34.
+    """
     for index, pool in enumerate(node_pools):
+        if pool.os == "windows" and int(cluster.kubernetes_version.split(".")[1]) > 34:
+            yield Problem(
+                ("nodePools", index, "os"),
+                f"got 'windows' with cluster.kubernetesVersion {cluster.kubernetes_version!r}; "
+                "allowed: linux, or version 1.34, the last with Windows Server 2022",
+            )
         if pool.os == "windows" and network.data_plane is DataPlane.CILIUM:
             yield Problem(
                 ("nodePools", index, "os"),
@@ -122,6 +146,7 @@ def _provisioning(cluster: "Cluster", system_pool: "SystemPool", node_pools: "Se
 
 
 def _provisioning_network(network: "Network", cluster: "Cluster") -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/node-auto-provisioning-networking: overlay."""
     if cluster.node_auto_provisioning and network.pod_addressing is not PodAddressing.OVERLAY:
         yield Problem(
             ("cluster", "nodeAutoProvisioning"),
@@ -134,16 +159,28 @@ def _address_space(
 ) -> Iterator[Problem]:
     """Every node, surge nodes included, needs an address in the node subnet and a /24 of the overlay.
 
+    Subnets outlive generations and hold two of them while one takes over from the other; an overlay belongs to one.
     https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq: Azure keeps 5 addresses of a subnet.
+    https://learn.microsoft.com/azure/aks/concepts-network-legacy-cni: without overlay, every pod takes one too.
     """
-    nodes = sum(pool.max_count + surge_nodes(pool) for pool in (system_pool, *node_pools))
+    pools = (system_pool, *node_pools)
+    nodes = sum(most_nodes(pool) for pool in pools)
+    pods = sum(most_nodes(pool) * pool.max_pods for pool in pools)
+    why = "which is every pool at its most, with surge, in two generations"
+    addresses = 2 * (nodes + (pods if network.pod_addressing is PodAddressing.NODE_SUBNET else 0))
     room = ipaddress.IPv4Network(network.node_subnet_cidr).num_addresses - 5
-    if nodes > room:
+    if addresses > room:
         yield Problem(
             ("network", "nodeSubnetCidr"),
-            f"got {network.node_subnet_cidr!r}, room for {room} nodes; "
-            f"allowed: room for {nodes}, which is every pool at its most, with surge",
+            f"got {network.node_subnet_cidr!r}, room for {room} addresses; allowed: room for {addresses}, {why}",
         )
+    if network.pod_addressing is PodAddressing.POD_SUBNET and network.pod_subnet_cidr is not None:
+        room = ipaddress.IPv4Network(network.pod_subnet_cidr).num_addresses - 5
+        if 2 * pods > room:
+            yield Problem(
+                ("network", "podSubnetCidr"),
+                f"got {network.pod_subnet_cidr!r}, room for {room} pods; allowed: room for {2 * pods}, {why}",
+            )
     slices = 2 ** max(0, 24 - ipaddress.IPv4Network(network.pod_cidr).prefixlen)
     if network.pod_addressing is PodAddressing.OVERLAY and nodes > slices:
         yield Problem(
@@ -153,24 +190,41 @@ def _address_space(
         )
 
 
-def surge_nodes(pool: "Pool") -> int:
-    """Return how many nodes an upgrade adds to a pool at its most."""
+def most_nodes(pool: "Pool") -> int:
+    """Return how many nodes a pool has at its most: all that it may grow to, and those that an upgrade adds."""
+    if getattr(pool, "spot", False):
+        return pool.max_count
     if pool.max_surge.endswith("%"):
-        return -(-pool.max_count * int(pool.max_surge[:-1]) // 100)
-    return int(pool.max_surge)
+        return pool.max_count - (-pool.max_count * int(pool.max_surge[:-1]) // 100)
+    return pool.max_count + int(pool.max_surge)
 
 
 def _certificate_email(certificates: "Certificates") -> Iterator[Problem]:
+    """https://cert-manager.io/docs/configuration/acme/: an ACME account has a contact."""
     if certificates.email is None and certificates.issuer is not Issuer.SELF_SIGNED:
         yield Problem(("certificates", "email"), f"missing; issuer {certificates.issuer.value!r} needs it")
 
 
 def _argocd_host(dns: "Dns", argocd: "ArgoCd") -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/ingress/: the host needs a record of ours."""
     if argocd.host and argocd.host != dns.zone and not argocd.host.endswith(f".{dns.zone}"):
         yield Problem(("argocd", "host"), f"got {argocd.host!r}; allowed: a name in dns.zone {dns.zone!r}")
 
 
+def _argocd_record(dns: "Dns", argocd: "ArgoCd") -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/ingress/: the host needs a record of ours."""
+    host = argocd.host or f"argocd.{dns.zone}"
+    label = "@" if host == dns.zone else host.removesuffix(f".{dns.zone}")
+    if host.endswith(dns.zone) and label not in dns.records and (label == "@" or "*" not in dns.records):
+        yield Problem(
+            ("dns", "records"),
+            f"got {', '.join(dns.records) or 'none'}, which does not lead to Argo CD's {host}; "
+            f"allowed: with {label!r}" + ("" if label == "@" else " or '*'"),
+        )
+
+
 def _argocd_nodes(system_pool: "SystemPool", argocd: "ArgoCd") -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/high_availability/: three nodes."""
     if argocd.high_availability and system_pool.max_count < 3:
         yield Problem(
             ("argocd", "highAvailability"),
@@ -180,17 +234,19 @@ def _argocd_nodes(system_pool: "SystemPool", argocd: "ArgoCd") -> Iterator[Probl
 
 CROSS_SECTION_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Problem]]], ...] = (
     (("production", "cluster", "system_pool", "key_vault"), _production),
+    (("production", "azure", "cluster"), _production_zones),
     (("production", "argocd"), _production_argocd),
     (("production", "cluster"), _production_maintenance),
     (("azure", "cluster", "node_pools"), _zones),
     (("network", "cluster"), _api_server),
     (("node_pools",), _pool_names),
-    (("network", "node_pools"), _windows),
+    (("network", "cluster", "node_pools"), _windows),
     (("cluster", "system_pool", "node_pools"), _provisioning),
     (("network", "cluster"), _provisioning_network),
     (("network", "system_pool", "node_pools"), _address_space),
     (("certificates",), _certificate_email),
     (("dns", "argocd"), _argocd_host),
+    (("dns", "argocd"), _argocd_record),
     (("system_pool", "argocd"), _argocd_nodes),
 )
 """Rules and the sections they read; a rule runs when all of its sections are valid by themselves."""

@@ -58,8 +58,16 @@ DESTRUCTIVE_TYPES = frozenset({
     "azure-native:network:PublicIPAddress",
     "azure-native:network:VirtualNetwork",
     "azure-native:operationalinsights:Workspace",
+    "azure-native:monitor:AzureMonitorWorkspace",
+    "azure-native:managedidentity:UserAssignedIdentity",
+    "azure-native:dns:RecordSet",
     "azure-native:resources:ResourceGroup",
     "kubernetes:helm.sh/v3:Release",
+    "kubernetes:core/v1:Namespace",
+    # its finalizer takes every application along
+    "kubernetes:argoproj.io/v1alpha1:Application",
+    # everything behind a replaced provider is replaced
+    "pulumi:providers:kubernetes",
 })  # fmt: skip
 """Types whose removal or replacement interrupts somebody or loses data."""
 
@@ -76,6 +84,7 @@ REPLACING: Mapping[str, frozenset[str]] = {
     "azure-native:containerservice:AgentPool": frozenset({
         "agentPoolName", "resourceName", "vmSize", "osType", "osSKU", "osDiskType", "osDiskSizeGB", "maxPods",
         "vnetSubnetID", "podSubnetID", "availabilityZones", "scaleSetPriority", "scaleSetEvictionPolicy", "type",
+        "spotMaxPrice",
     }),
     "azure-native:keyvault:Vault": frozenset({"vaultName", "properties.tenantId"}),
     "azure-native:containerregistry:Registry": frozenset({"registryName"}),
@@ -135,7 +144,7 @@ def _properties(before: Registration, after: Registration) -> Iterator[PropertyC
     for path, old, new in _differences(before.inputs, after.inputs, ""):
         if not any(path == ignored or path.startswith(f"{ignored}.") for ignored in after.ignore_changes):
             yield PropertyChange(path=path, before=old, after=new, replaces=_replaces(after.type, path))
-    for option in ("protect", "retain_on_delete", "deleted_with", "provider", "ignore_changes"):
+    for option in ("protect", "retain_on_delete", "deleted_with", "provider", "ignore_changes", "hooks"):
         old, new = getattr(before, option), getattr(after, option)
         if old != new:
             yield PropertyChange(path=f"options.{option}", before=old, after=new, replaces=False)

@@ -17,7 +17,7 @@ from pulumi.runtime import settings, stack
 
 from bootstrap.errors import BootstrapError
 from bootstrap.plan.recorder import Recorder
-from bootstrap.plan.registration import Evaluation
+from bootstrap.plan.registration import SECRET, Evaluation
 from bootstrap.stackfile import read_stack
 
 
@@ -70,7 +70,8 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
             runpy.run_path(str(root / "__main__.py"), run_name="__main__")
             exports = getattr(settings.get_root_resource(), "outputs", {})
             for key, value in exports.items():
-                outputs[key] = await pulumi.Output.from_input(value).future()
+                output = pulumi.Output.from_input(value)
+                outputs[key] = SECRET if await output.is_secret() else await output.future()
 
         loop.run_until_complete(stack.run_pulumi_func(run))
     except pulumi.RunError as error:

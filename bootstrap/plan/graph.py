@@ -84,6 +84,28 @@ def critical_path(steps: Mapping[str, Step]) -> list[Step]:
     return path[::-1]
 
 
+def parts(evaluation: Evaluation, steps: Mapping[str, Step]) -> list[Step]:
+    """Return the top-level components in order of time, each spanning the real resources below it."""
+    index = evaluation.by_urn()
+    below: dict[str, list[Step]] = {}
+    for step in steps.values():
+        top = step.registration
+        while top.parent in index:
+            top = index[top.parent]
+        if step.registration.custom and not top.type.startswith("pulumi:providers:"):
+            below.setdefault(top.urn, []).append(step)
+    spans = [
+        Step(
+            registration=index[urn],
+            begins=min(step.begins for step in found),
+            ends=max(step.ends for step in found),
+            waits_for=None,
+        )
+        for urn, found in below.items()
+    ]
+    return sorted(spans, key=lambda span: (span.begins, span.ends))
+
+
 def ancestors(evaluation: Evaluation, urn: str) -> set[str]:
     """Return everything that a resource waits for, directly or not."""
     index = evaluation.by_urn()

@@ -1,6 +1,7 @@
 """A plan for eyes, in a terminal."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
 from bootstrap.plan.compare import Change, Kind
+from bootstrap.plan.graph import Step
 from bootstrap.plan.registration import Registration
 from bootstrap.plan.view import LIMITS, PlanView, duration, short_type
 
@@ -32,10 +34,16 @@ def print_plan(plan: PlanView, console: Console, *, values: bool) -> None:
     console.print(Text(f"{evaluation.project}, stack {evaluation.stack}: {custom} resources", style="bold"))
     console.print(_tree(plan))
     console.print()
-    console.print(_order(plan))
+    total = plan.path[-1].ends if plan.path else 0
+    title = f"critical path: {duration(total)} if everything takes its typical time"
+    console.print(_timeline(title, plan.path, total))
+    console.print()
+    console.print(_timeline("each part, from its first resource to its last", plan.parts, total))
     console.print()
     console.print(_releases(plan))
-    if values:
+    if not values:
+        console.print(Text("their final values: --values (make plan VALUES=1)", style="dim"))
+    else:
         for chart in plan.charts:
             console.print(Text(f"\nvalues of {chart.namespace}/{chart.release}", style="bold"))
             console.print(Syntax(to_yaml(chart.values), "yaml", background_color="default"))
@@ -119,20 +127,14 @@ def _line(registration: Registration, kind: Kind | None) -> Text:
     return line
 
 
-def _order(plan: PlanView) -> Table:
-    total = plan.path[-1].ends if plan.path else 0
-    table = Table(
-        title=f"critical path: {duration(total)} if everything takes its typical time",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-    )
+def _timeline(title: str, steps: Sequence[Step], total: int) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("begins", justify="right")
     table.add_column("takes", justify="right")
     table.add_column("resource")
     table.add_column("")
     width = 30
-    for step in plan.path:
+    for step in steps:
         left = round(width * step.begins / max(total, 1))
         bar = max(1, round(width * (step.ends - step.begins) / max(total, 1)))
         table.add_row(

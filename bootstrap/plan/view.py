@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bootstrap.plan.compare import Change, exit_status
-from bootstrap.plan.graph import Step, critical_path, schedule
+from bootstrap.plan.graph import Step, critical_path, parts, schedule
 from bootstrap.plan.registration import Evaluation, Registration
 
 LIMITS = (
@@ -35,6 +35,9 @@ class PlanView:
     evaluation: Evaluation
     steps: dict[str, Step]
     path: list[Step]
+    """The longest way through, first to last."""
+    parts: list[Step]
+    """The top-level components, each from its first resource's begin to its last one's end."""
     charts: list[Chart]
     against: str | None = None
     changes: Sequence[Change] = ()
@@ -61,6 +64,10 @@ class PlanView:
                 for step in sorted(self.steps.values(), key=lambda step: (step.begins, step.registration.urn))
             ],
             "criticalPath": [step.registration.urn for step in self.path],
+            "parts": [
+                {"urn": part.registration.urn, "beginsSeconds": part.begins, "endsSeconds": part.ends}
+                for part in self.parts
+            ],
             "criticalPathSeconds": self.path[-1].ends if self.path else 0,
             "releases": [asdict(chart) for chart in self.charts],
             "outputs": self.evaluation.outputs,
@@ -77,6 +84,7 @@ def view(evaluation: Evaluation, *, against: str | None = None, changes: Sequenc
         evaluation=evaluation,
         steps=steps,
         path=critical_path(steps),
+        parts=parts(evaluation, steps),
         charts=[_chart(registration) for registration in evaluation.registrations if registration.type == RELEASE],
         against=against,
         changes=changes,

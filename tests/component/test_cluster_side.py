@@ -108,7 +108,7 @@ def test_ingress_redirects_to_https_and_keeps_the_callers_address(prod):
     assert redirect == {"to": "websecure", "scheme": "https", "permanent": True}
     assert ingress["service"]["spec"] == {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
     assert ingress["service"]["annotations"] == {
-        "service.beta.kubernetes.io/azure-load-balancer-resource-group": "rg-platform-prod",
+        "service.beta.kubernetes.io/azure-load-balancer-resource-group": "rg-platform-prod-swedencentral-ingress",
         "service.beta.kubernetes.io/azure-pip-name": "pip-platform-prod-swedencentral-ingress-1",
     }
     assert ingress["ingressClass"]["isDefaultClass"]
@@ -136,6 +136,27 @@ def test_gateway_api_is_served_on_request(program):
     p = program("dev", ingress={"gatewayApi": True})
     assert values(p, "traefik")["providers"]["kubernetesGateway"]["enabled"]
     assert values(p, "cert-manager")["config"]["gatewayAPI"] == {"enabled": True}
+    listeners = values(p, "traefik")["gateway"]["listeners"]
+    assert listeners["websecure"]["certificateRefs"] == [{"name": "default-certificate"}]
+    assert {listener["namespacePolicy"]["from"] for listener in listeners.values()} == {"All"}
+
+
+def test_another_controller_can_be_the_default(program):
+    p = program("dev", ingress={"defaultClass": False})
+    assert values(p, "traefik")["ingressClass"]["isDefaultClass"] is False
+
+
+def test_production_runs_two_of_each_with_a_budget(dev, prod):
+    for chart, parts in (
+        ("cert-manager", ["", "webhook", "cainjector"]),
+        ("external-secrets", PARTS["external-secrets"]),
+    ):
+        for part in parts:
+            small, large = (v[part] if part else v for v in (values(dev, chart), values(prod, chart)))
+            assert (small["replicaCount"], large["replicaCount"]) == (1, 2)
+            assert large["podDisruptionBudget"] == {"enabled": True, "minAvailable": 1}
+            assert small["podDisruptionBudget"]["enabled"] is False
+    assert values(prod, "external-secrets")["leaderElect"] is True, "two that do not elect would both write"
 
 
 def test_argo_cd_is_highly_available_in_prod_and_nobody_is_admin(dev, prod):
@@ -154,6 +175,29 @@ def test_argo_cd_signs_in_with_entra_and_stores_no_secret(prod):
     assert "clientSecret" not in v["configs"]["cm"]["oidc.config"]
     assert v["server"]["podLabels"] == {"azure.workload.identity/use": "true"}
     assert v["configs"]["rbac"]["policy.csv"] == "g, 9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12, role:admin\n"
+
+
+def test_argo_cd_judges_its_children_and_shows_metrics(dev):
+    v = values(dev, "argo-cd")
+    assert "comparedTo" in v["configs"]["cm"]["resource.customizations.health.argoproj.io_Application"]
+    for part in ("controller", "server", "repoServer", "applicationSet", "notifications"):
+        assert v[part]["metrics"] == {"enabled": True}
+
+
+def test_argo_cds_rights_come_from_the_stack_file(program):
+    p = program(
+        "prod",
+        argocd={
+            "defaultRole": "role:readonly",
+            "policies": ["p, role:dev, applications, sync, */*, allow"],
+            "signIn": {"readonlyGroups": ["0d3f7c1a-5b2e-4f6d-9a8c-1e2d3c4b5a69"]},
+        },
+    )
+    rbac = values(p, "argo-cd")["configs"]["rbac"]
+    assert rbac["policy.default"] == "role:readonly"
+    assert "p, role:dev, applications, sync, */*, allow\n" in rbac["policy.csv"]
+    assert "g, 0d3f7c1a-5b2e-4f6d-9a8c-1e2d3c4b5a69, role:readonly\n" in rbac["policy.csv"]
+    assert rbac["scopes"] == "[groups]"
 
 
 def test_argo_cds_page_has_a_certificate_of_the_stacks_issuer(dev):
@@ -176,6 +220,34 @@ def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(
     ssh = p.one(":ExternalSecret", "repository-ssh-g1").inputs["spec"]
     assert ssh["target"]["template"]["data"]["sshPrivateKey"] == "{{ .value }}"
     assert p.waits_for(p.one(":ExternalSecret", "repository-apps-g1"), p.one(":ClusterSecretStore"))
+    assert p.one(":ExternalSecret", "repository-apps-g1").hooks["before_create"], "its webhook judges it"
+
+
+def test_a_github_app_signs_in_with_its_key(program):
+    p = program("dev", argocd={"repositories": [
+        {"name": "app", "url": "https://github.com/example", "kind": "githubApp", "vaultSecret": "app-key",
+         "githubAppId": 12, "githubAppInstallationId": 34},
+    ]})  # fmt: skip
+    data = p.one(":ExternalSecret").inputs["spec"]["target"]["template"]["data"]
+    assert data == {
+        "type": "git", "url": "https://github.com/example", "githubAppID": "12", "githubAppInstallationID": "34",
+        "githubAppPrivateKey": "{{ .value }}",
+    }  # fmt: skip
+
+
+def test_a_local_clusters_secrets_have_keys(program):
+    p = program("local", argocd={"repositories": [{"name": "a", "url": "https://git.example", "vaultSecret": "token"}]})
+    data = p.one(":ExternalSecret").inputs["spec"]["data"]
+    assert data == [{"secretKey": "value", "remoteRef": {"key": "token", "property": "value"}}]
+
+
+def test_the_repo_server_signs_in_where_a_repository_needs_it(program):
+    p = program("dev", argocd={"repositories": [
+        {"name": "azure", "url": "https://dev.azure.com/example", "kind": "workloadIdentity"},
+    ]})  # fmt: skip
+    server = values(p, "argo-cd")["repoServer"]
+    assert server["podLabels"] == {"azure.workload.identity/use": "true"}
+    assert server["serviceAccount"]["annotations"]["azure.workload.identity/client-id"] == "<argocd.clientId>"
 
 
 def test_the_root_application_has_a_project_of_its_own_that_may_make_only_applications(prod):
@@ -196,6 +268,9 @@ def test_the_root_application_follows_its_environments_folder(program, stack):
     assert sync["automated"] == {"prune": True, "selfHeal": True}
     assert "ServerSideApply=true" in sync["syncOptions"]
     assert sync["retry"]["refresh"] is True
+    assert sync["retry"]["backoff"] == {"duration": "10s", "factor": 2, "maxDuration": "5m"}
+    assert {"CreateNamespace=true", "RespectIgnoreDifferences=true"} <= set(sync["syncOptions"])
+    assert root["spec"]["ignoreDifferences"][0]["jsonPointers"][0] == "/operation"
 
 
 def test_facts_of_the_infrastructure_stand_on_the_cluster_secret(prod):

@@ -71,7 +71,7 @@ def test_subnets_are_written_one_at_a_time(program):
     p = program(
         "dev",
         cluster={"apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []}},
-        network={"apiServerSubnetCidr": "10.20.16.0/28"},
+        network={"apiServerSubnetCidr": "10.20.16.0/27"},
     )
     nodes, api_server = (
         p.one("network:Subnet", "nodes-swedencentral"),
@@ -90,5 +90,6 @@ def test_releases_look_at_the_ground_before_they_begin(program, stack, chart):
 
 @pytest.mark.parametrize("kind", [":ClusterIssuer", ":ClusterSecretStore", ":AppProject", "v1alpha1:Application"])
 def test_custom_resources_wait_for_the_webhook_that_judges_them(local, kind):
+    assert local.several(kind)
     for resource in local.several(kind):
         assert resource.hooks["before_create"]

@@ -100,8 +100,8 @@ def test_a_larger_pool_ends_with_2(history):
 def test_a_rebuild_ends_with_3_and_leaves_the_foundation_alone(history):
     status, changes = against(history, "prod", "generation: 1", "generation: 2")
     assert status == 3
-    assert changes["aks-g1"]["kind"] == "removed" and changes["aks-g1"]["destructive"]
-    assert changes["aks-g2"]["kind"] == "added"
+    clusters = {name: c for name, c in changes.items() if c["type"].endswith(":ManagedCluster")}
+    assert [(c["kind"], c["destructive"]) for c in clusters.values()] == [("removed", True), ("added", False)]
     assert not {"vault", "zone", "registry", "logs"} & set(changes)
 
 
@@ -109,3 +109,31 @@ def test_an_unknown_revision_is_told(history):
     done = run("--against", "nowhere", root=history)
     assert done.returncode == 1
     assert "'nowhere' is no revision" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_wrong_option_is_an_error_and_not_a_change():
+    done = run("--nope")
+    assert done.returncode == 1
+    assert "No such option: --nope" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_markdown_warns_of_what_is_lost_before_anything_else(history):
+    path = history / "Pulumi.prod.yaml"
+    path.write_text(path.read_text().replace("generation: 1", "generation: 2"))
+    done = run("--stack", "prod", "--against", "HEAD", "--format", "markdown", root=history)
+    assert done.returncode == 3
+    assert done.stdout.index("> [!CAUTION]") < done.stdout.index("```mermaid")
+    assert "`aks-g1" in done.stdout
+
+
+def test_the_text_can_hold_every_releases_final_values():
+    done = run("--stack", "local", "--values")
+    assert "values of argocd/argo-cd" in done.stdout and "resource.customizations.health" in done.stdout
+
+
+def test_json_tells_when_each_part_begins_and_ends():
+    plan = json.loads(run("--stack", "prod", "--format", "json").stdout)
+    spans = {part["urn"].split("::")[-1]: part for part in plan["parts"]}
+    assert spans["cert-manager-g1"]["endsSeconds"] <= spans["ingress-g1"]["beginsSeconds"]
+    assert spans["pool-apps-g1"]["beginsSeconds"] < spans["argocd-g1"]["beginsSeconds"]
+    assert plan["criticalPathSeconds"] == max(step["endsSeconds"] for step in plan["order"])

@@ -11,7 +11,7 @@ PLACE = ("argoproj.io", "v1alpha1", "argocd")
 
 
 @pytest.fixture
-def api(cluster: Any) -> client.ApiClient:
+def api(cluster: Any) -> Any:
     return config.new_client_from_config(str(cluster.plane.kubeconfig))
 
 

@@ -48,6 +48,24 @@ def test_several_sources_are_compared_in_order():
     assert health(status(compared=turned), several)[0] == "Progressing"
 
 
+@pytest.mark.parametrize(
+    ("asked", "compared"),
+    [
+        ({"directory": {"recurse": True}}, {"directory": {"recurse": True, "jsonnet": {}}}),
+        ({"helm": {"skipCrds": False, "valueFiles": ["a"]}}, {"helm": {"valueFiles": ["a"]}}),
+        ({"helm": {}}, {}),
+    ],
+)
+def test_what_argo_cds_own_types_add_or_drop_is_no_difference(asked, compared):
+    spec = {**SPEC, "source": {**SPEC["source"], **asked}}
+    assert health(status(compared={**SPEC, "source": {**SPEC["source"], **compared}}), spec)[0] == "Healthy"
+
+
+def test_several_sources_come_back_with_an_empty_single_one():
+    several = {"sources": [SPEC["source"]], "destination": SPEC["destination"]}
+    assert health(status(compared={**several, "source": {"repoURL": ""}}), several)[0] == "Healthy"
+
+
 @pytest.mark.parametrize("sync", ["OutOfSync", "Unknown"])
 def test_a_child_with_missing_resources_is_not_healthy(sync):
     """Missing resources drop out of an application's health: only its sync status tells."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from components.helm_record import Claim, Operation, Record, ReleaseConflictError, judge, parse_record
+from components.helm_record import Claim, Operation, Record, ReleaseConflictError, judge, marked_failed, parse_record
 
 
 def record(status, revision=1, chart="traefik"):
@@ -17,6 +17,10 @@ def decide(records, operation=Operation.CREATE, claim=Claim.OURS):
     return judge(
         release="traefik", namespace="traefik", chart="traefik", operation=operation, records=records, claim=claim
     )
+
+
+def encoded(release):
+    return base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
 
 
 def test_a_first_installation_finds_nothing_and_says_nothing():
@@ -82,9 +86,12 @@ def test_a_record_that_cannot_be_read_is_left_alone():
         decide([record("pending-install", chart="")])
 
 
-def test_a_first_revision_that_died_in_an_update_has_nowhere_to_go_back_to():
-    with pytest.raises(ReleaseConflictError, match="bootstrap recover"):
-        decide([record("pending-install")], Operation.UPDATE)
+@pytest.mark.parametrize("status", ["pending-install", "uninstalling"])
+def test_a_first_revision_that_died_is_marked_failed_as_helm_upgrades_from_there(status):
+    verdict = decide([record(status)], Operation.UPDATE)
+    assert verdict.fail == (record(status),)
+    assert verdict.drop == ()
+    assert "marked failed" in verdict.message
 
 
 def test_a_release_that_helm_forgot_is_refreshed_by_hand():
@@ -93,11 +100,17 @@ def test_a_release_that_helm_forgot_is_refreshed_by_hand():
 
 
 def test_helms_encoding_is_read():
-    body = json.dumps({"chart": {"metadata": {"name": "traefik"}}}).encode()
-    data = base64.b64encode(base64.b64encode(gzip.compress(body))).decode()
+    data = encoded({"chart": {"metadata": {"name": "traefik"}}})
     found = parse_record("sh.helm.release.v1.traefik.v7", {"version": "7", "status": "pending-upgrade"}, data)
     assert found == record("pending-upgrade", 7)
     assert found.in_progress
+
+
+def test_marking_a_revision_failed_changes_nothing_else():
+    release = {"chart": {"metadata": {"name": "traefik"}}, "info": {"status": "pending-install", "notes": "é"}}
+    data = marked_failed(encoded(release))
+    found = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    assert found == {**release, "info": {"status": "failed", "notes": "é"}}
 
 
 @pytest.mark.parametrize("data", ["", "!!!", base64.b64encode(b"plain").decode()])

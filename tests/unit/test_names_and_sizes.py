@@ -62,7 +62,9 @@ def test_a_role_assignments_name_follows_from_what_it_is():
         names().role_assignment(scope="vault", role="writer", consumer="a"),
         names().role_assignment(scope="vault", role="reader", consumer="b"),
     ]
-    assert name not in others and len(set(others)) == 3
+    others.append(names(environment="dev").role_assignment(scope="vault", role="reader", consumer="a"))
+    others.append(names(subscription_id="1" * 36).role_assignment(scope="vault", role="reader", consumer="a"))
+    assert name not in others and len(set(others)) == 5
 
 
 @given(name=st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True))

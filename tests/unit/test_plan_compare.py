@@ -93,3 +93,23 @@ def test_the_critical_path_is_the_longest_way_and_not_the_last_line():
     assert [step.registration.name for step in critical_path(steps)] == ["aks", "addon"]
     assert steps[addon.urn].begins == steps[cluster.urn].ends
     assert steps[late.urn].begins == 0, "what nothing holds back begins at once"
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "kubernetes:argoproj.io/v1alpha1:Application",
+        "kubernetes:core/v1:Namespace",
+        "pulumi:providers:kubernetes",
+        "azure-native:managedidentity:UserAssignedIdentity",
+        "azure-native:monitor:AzureMonitorWorkspace",
+        "azure-native:dns:RecordSet",
+    ],
+)
+def test_what_interrupts_somebody_is_loud_when_it_goes(type_):
+    assert only([resource(type_=type_)], [])[1] == 3
+
+
+def test_a_hook_that_is_lost_is_a_change():
+    change, status = only([resource(hooks={"before_create": ["guard"]})], [resource()])
+    assert status == 2 and change.properties[0].path == "options.hooks"

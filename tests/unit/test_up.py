@@ -22,12 +22,13 @@ LOCAL = parse(
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch, tmp_path):
-    """A machine with nothing on it."""
+    """A machine with nothing on it, and a project that names no backend."""
     for name in ("KUBECONFIG", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "ARM_CLIENT_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     (tmp_path / "bin").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
     return tmp_path
 
 
@@ -98,6 +99,12 @@ def test_a_cli_installed_before_is_put_on_path(bare, monkeypatch):
     assert choice.environment["PATH"].startswith(f"{bare}/.tools/pulumi/bin:")
 
 
+def test_state_that_the_project_file_names_is_there(bare):
+    (bare / "Pulumi.yaml").write_text("name: p\nruntime: python\nbackend: {url: 'azblob://state'}\n")
+    choice = up.choose_state(bare)
+    assert choice.said == "azblob://state, from Pulumi.yaml" and not choice.own
+
+
 def test_state_is_where_pulumi_is_configured_or_in_the_project(bare, monkeypatch):
     own = up.choose_state(bare)
     assert own.environment["PULUMI_BACKEND_URL"] == f"file://{bare}/.pulumi-state"
@@ -114,13 +121,36 @@ def test_a_passphrase_of_the_users_is_not_replaced(bare, monkeypatch):
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in up.choose_state(bare).environment
 
 
-def test_azure_needs_a_sign_in(bare, monkeypatch):
-    with pytest.raises(MissingToolError, match="az login"):
-        up.choose_sign_in()
+AZURE = parse(
+    {
+        "environment": "dev",
+        "tags": {"owner": "o", "costCentre": "c"},
+        "azure": {
+            "subscriptionId": "5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51",
+            "tenantId": "0a6c9be4-41d7-4f0c-8f52-9d3e7b6a2c10",
+            "location": "swedencentral",
+        },
+        "cluster": {
+            "adminGroupObjectIds": ["9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12"],
+            "apiServer": {"exposure": "private"},
+        },
+        "dns": {"zone": "dev.example.com"},
+        "certificates": {"email": "o@example.com"},
+        "gitops": {"repoUrl": "https://github.com/example/repo.git"},
+    }
+)
+
+
+def test_azure_needs_a_sign_in_and_a_way_into_the_cluster(bare, monkeypatch):
+    with pytest.raises(MissingToolError, match="install kubelogin"):
+        up.choose_sign_in(AZURE)
+    program(bare, "kubelogin")
+    with pytest.raises(MissingToolError, match=r"cluster\.kubelogin is 'azurecli'"):
+        up.choose_sign_in(AZURE)
     program(bare, "az", "exit 1")
     with pytest.raises(MissingToolError, match="not signed in"):
-        up.choose_sign_in()
+        up.choose_sign_in(AZURE)
     program(bare, "az", "echo someone@example.com")
-    assert up.choose_sign_in().said == "someone@example.com, signed in with the Azure CLI"
+    assert up.choose_sign_in(AZURE).said == "someone@example.com, signed in with the Azure CLI"
     monkeypatch.setenv("ARM_CLIENT_ID", "x")
-    assert "ARM_CLIENT_ID" in up.choose_sign_in().said
+    assert "ARM_CLIENT_ID" in up.choose_sign_in(AZURE).said

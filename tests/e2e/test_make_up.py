@@ -1,0 +1,78 @@
+"""`make up` and `make down` as a user runs them: a clone, a kubeconfig, and nothing configured."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client, config
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def clone(cluster: Any, tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    path, yaml = folder / "Pulumi.local.yaml", YAML()
+    stack = yaml.load(path)
+    stack["config"]["aks-bootstrap:charts"] |= {"mirror": cluster.charts, "timeoutSeconds": 60}
+    yaml.dump(stack, path)
+    return folder
+
+
+@pytest.fixture
+def bootstrap(clone: Path, cluster: Any, tmp_path: Path):
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "KUBECONFIG": str(cluster.plane.kubeconfig),
+    }
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        code = f"import sys; sys.path.insert(0, {str(clone)!r}); from bootstrap.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments, "--stack", "local", "--yes"],
+            cwd=clone, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
+    player = cluster.player()
+    tracked = (clone / "Pulumi.local.yaml").read_bytes()
+    api = config.new_client_from_config(str(cluster.plane.kubeconfig))
+
+    done = bootstrap("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("pulumi   ", "from PATH", "cluster  ", str(cluster.plane.kubeconfig), "as no backend is configured"):
+        assert words in done.stdout
+    root = client.CustomObjectsApi(api).get_namespaced_custom_object(
+        "argoproj.io", "v1alpha1", "argocd", "applications", "root"
+    )
+    assert root["spec"]["source"]["path"] == "gitops/environments/local"
+    assert (clone / "Pulumi.local.yaml").read_bytes() == tracked, "the stack file is Git's"
+    assert (clone / ".pulumi-state" / "passphrase").stat().st_mode & 0o077 == 0
+
+    known = clone / ".pulumi-state" / "local.cluster"
+    uid = known.read_text()
+    known.write_text("another cluster's")
+    for command in ("up", "down"):
+        refused = bootstrap(command)
+        assert refused.returncode == 1
+        assert "is of another cluster than" in refused.stderr and "Traceback" not in refused.stderr
+    known.write_text(uid)
+
+    gone = bootstrap("down")
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    namespaces = {found.metadata.name for found in client.CoreV1Api(api).list_namespace().items}
+    assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    again = bootstrap("down")
+    assert again.returncode == 0 and "nothing to destroy" in again.stdout
+    player.stop()
