@@ -11,6 +11,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from components.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, TRAEFIK
+from rehearsal.errors import RehearsalError
 
 SOURCES = Path(__file__).resolve().parent / "charts"
 
@@ -18,12 +19,25 @@ SOURCES = Path(__file__).resolve().parent / "charts"
 class ChartRepository:
     """Packs the charts under the pinned versions into a folder, and serves it until it is stopped."""
 
-    def __init__(self, folder: Path) -> None:
-        """Pack the charts and write the index."""
+    def __init__(self, folder: Path, archives: Path | None = None) -> None:
+        """Pack the charts and write the index.
+
+        Args:
+            folder: where the archives go.
+            archives: a folder with the real charts' archives (``traefik-41.3.0.tgz``, ...), taken instead of ours.
+
+        Raises:
+            RehearsalError: the folder of real charts lacks one.
+        """
         entries: dict[str, list[dict[str, object]]] = {}
         for pinned in (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD):
-            archive = pack(SOURCES / pinned.name, pinned.version)
             name = f"{pinned.name}-{pinned.version}.tgz"
+            if archives is None:
+                archive = pack(SOURCES / pinned.name, pinned.version)
+            elif (archives / name).exists():
+                archive = (archives / name).read_bytes()
+            else:
+                raise RehearsalError(f"there is no {name} in {archives}: `helm pull` it, or leave the folder out")
             (folder / name).write_bytes(archive)
             entries[pinned.name] = [
                 {

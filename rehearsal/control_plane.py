@@ -1,12 +1,19 @@
 """A throwaway Kubernetes control plane: a real API server, with kwok in the place of nodes and pods."""
 
+import base64
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
+from rehearsal.azure.cloud import ControlPlaneAddress
 from rehearsal.errors import RehearsalError
+
+TOKEN = "rehearsal"  # noqa: S105 - opens throwaway clusters on loopback, and nothing else
+"""Signs in to every control plane as an administrator; what kubelogin hands out on a rehearsal."""
 
 BINARIES = ("kwokctl", "kwok", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 """What has to be on PATH. etcd 3.6 or newer: with 3.4 the 1.36 control plane's waits take minutes."""
@@ -35,6 +42,18 @@ class ControlPlane:
         """Folder of ``ca.crt``, and of ``admin.crt`` and ``admin.key``, which also serve 127.0.0.1."""
         return self.folder / "clusters" / self.name / "pki"
 
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        document = YAML(typ="safe").load(self.kubeconfig.read_text(encoding="utf-8"))
+        return str(document["clusters"][0]["cluster"]["server"])
+
+    @property
+    def address(self) -> ControlPlaneAddress:
+        """What the stand-in for Azure hands out."""
+        authority = base64.b64encode((self.pki / "ca.crt").read_bytes()).decode()
+        return ControlPlaneAddress(name=self.name, server=self.server, certificate_authority=authority)
+
     def start(self, *, nodes: int = 3) -> None:
         """Start the cluster with nodes that are ready; takes about five seconds.
 
@@ -43,11 +62,15 @@ class ControlPlane:
         """
         if missing := missing_binaries():
             raise RehearsalError(f"a control plane needs {', '.join(missing)} on PATH")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        tokens = self.folder / f"{self.name}.tokens.csv"
+        tokens.write_text(f'{TOKEN},rehearsal,rehearsal,"system:masters"\n', encoding="utf-8")
         self._kwokctl(
             "create", "cluster", "--runtime=binary", "--wait=120s", f"--kubeconfig={self.kubeconfig}",
             # nothing is downloaded: every part is the one on PATH
             *(f"--{name}-binary={shutil.which(name)}" for name in BINARIES[2:]),
             f"--kwok-controller-binary={shutil.which('kwok')}",
+            f"--extra-args=kube-apiserver=token-auth-file={tokens}",
         )  # fmt: skip
         self._kwokctl("scale", "node", f"--replicas={nodes}")
 

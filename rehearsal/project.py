@@ -41,8 +41,23 @@ class Project:
     environment: Mapping[str, str]
 
     @classmethod
-    def copy(cls, root: Path, folder: Path, stack: str, environment: Mapping[str, str]) -> "Project":
+    def copy(
+        cls,
+        root: Path,
+        folder: Path,
+        stack: str,
+        environment: Mapping[str, str],
+        *,
+        plugins: Mapping[str, Path] | None = None,
+    ) -> "Project":
         """Copy the program and one stack file into a folder, and create the stack.
+
+        Args:
+            root: the project.
+            folder: an empty folder.
+            stack: the stack's name.
+            environment: what every command's environment gains.
+            plugins: providers to their folders; only the copy's ``Pulumi.yaml`` names them.
 
         Raises:
             RehearsalError: the CLI refuses.
@@ -54,6 +69,8 @@ class Project:
                 shutil.copytree(root / part, work / part, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(root / part, work / part)
+        if plugins:
+            _use_plugins(work / "Pulumi.yaml", plugins)
         (work / ".venv").symlink_to(Path(sys.prefix))
         state = folder / "state"
         state.mkdir()
@@ -121,3 +138,11 @@ class Project:
         """Return the resources in the state."""
         exported = json.loads(self.pulumi("stack", "export").stdout)
         return list(exported["deployment"].get("resources", []))
+
+
+def _use_plugins(project_file: Path, plugins: Mapping[str, Path]) -> None:
+    """https://www.pulumi.com/docs/iac/concepts/projects/project-file/#plugins."""
+    yaml = YAML()
+    document = yaml.load(project_file)
+    document["plugins"] = {"providers": [{"name": name, "path": str(path)} for name, path in plugins.items()]}
+    yaml.dump(document, project_file)

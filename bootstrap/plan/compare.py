@@ -141,27 +141,29 @@ def _one(kind: Kind, registration: Registration, properties: tuple[PropertyChang
 
 
 def _properties(before: Registration, after: Registration) -> Iterator[PropertyChange]:
-    for path, old, new in _differences(before.inputs, after.inputs, ""):
+    for path, old, new in differences(before.inputs, after.inputs, ""):
         if not any(path == ignored or path.startswith(f"{ignored}.") for ignored in after.ignore_changes):
-            yield PropertyChange(path=path, before=old, after=new, replaces=_replaces(after.type, path))
+            yield PropertyChange(path=path, before=old, after=new, replaces=replaces(after.type, path))
     for option in ("protect", "retain_on_delete", "deleted_with", "provider", "ignore_changes", "hooks"):
         old, new = getattr(before, option), getattr(after, option)
         if old != new:
             yield PropertyChange(path=f"options.{option}", before=old, after=new, replaces=False)
 
 
-def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - any input
+def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - any input
+    """Yield the path of every difference between two inputs, with both sides; None where a side has none."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in [*before, *(key for key in after if key not in before)]:
-            yield from _differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+            yield from differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differences(old, new, f"{path}[{index}]")
+            yield from differences(old, new, f"{path}[{index}]")
     elif before != after:
         yield path, before, after
 
 
-def _replaces(type_: str, path: str) -> bool:
+def replaces(type_: str, path: str) -> bool:
+    """Tell whether a changed input replaces its resource."""
     top = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
     if type_.startswith("azure-native:") and top in _ANY_AZURE:
         return True

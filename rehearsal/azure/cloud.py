@@ -1,0 +1,309 @@
+"""The cloud behind the stand-in: resources in a file, with the manners of Azure Resource Manager.
+
+The file outlives the provider's process, as Azure outlives a killed run: a creation that was accepted goes on without
+its caller. Tests and rehearsals read it, and change it from outside.
+"""
+
+import contextlib
+import copy
+import datetime as dt
+import fcntl
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.azure_ids import name_of
+
+RETRIED = (429, 503)
+"""What the real provider's client tries again by itself."""
+
+
+class AzureError(Exception):
+    """What Azure answers instead of doing what it was asked; ``status`` is HTTP's."""
+
+    def __init__(self, code: str, text: str, status: int = 400) -> None:
+        """Compose the message as azure-native prints it."""
+        super().__init__(f'Status={status} Code="{code}" Message="{text}"')
+        self.code, self.status = code, status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A failure at the n-th call, counted for one type and operation from 1."""
+
+    type: str
+    """Token without ``azure-native:``, such as ``keyvault:Vault``."""
+    operation: str = "create"
+    """create, update, delete or read."""
+    call: int = 1
+    """The first call that fails."""
+    times: int = 1
+    """How many calls in a row fail."""
+    code: str = "InternalServerError"
+    status: int = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlaneAddress:
+    """What a cluster of the cloud leads to."""
+
+    name: str
+    server: str
+    certificate_authority: str
+    """Base64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manners:
+    """How this cloud behaves; everything is off or instant unless it is said."""
+
+    seconds_per_minute: float = 0.0
+    """Real seconds that stand for a minute of Azure's; 0 makes everything instant."""
+    faults: tuple[Fault, ...] = ()
+    patch: str = "4"
+    """Patch version that clusters of a minor version run."""
+
+
+class Cloud:
+    """Resources by id, in a file that every process shares."""
+
+    def __init__(self, path: Path) -> None:
+        """Use a file; :meth:`create` makes one."""
+        self._path = path
+
+    @classmethod
+    def create(
+        cls, path: Path, *, manners: Manners | None = None, control_planes: tuple[ControlPlaneAddress, ...] = ()
+    ) -> "Cloud":
+        """Start with an empty cloud."""
+        cloud = cls(path)
+        empty = {
+            "manners": asdict(manners or Manners()),
+            "controlPlanes": [{**asdict(plane), "cluster": None} for plane in control_planes],
+            "resources": {},
+            "softDeleted": {},
+            "calls": {},
+            "log": [],
+            "serial": 0,
+        }
+        path.write_text(json.dumps(empty), encoding="utf-8")
+        return cloud
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[dict[str, Any]]:
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            yield content
+            written = self._path.with_suffix(".new")
+            written.write_text(json.dumps(content), encoding="utf-8")
+            written.replace(self._path)
+
+    def _read(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
+        return content
+
+    # what the provider asks
+
+    @property
+    def manners(self) -> Manners:
+        """How it behaves."""
+        given = self._read()["manners"]
+        return Manners(**{**given, "faults": tuple(Fault(**fault) for fault in given["faults"])})
+
+    def control_plane(self, name: str) -> ControlPlaneAddress:
+        """Return what a cluster leads to."""
+        found = next(plane for plane in self._read()["controlPlanes"] if plane["name"] == name)
+        return ControlPlaneAddress(**{key: found[key] for key in ("name", "server", "certificate_authority")})
+
+    def count(self, type_: str, operation: str) -> None:
+        """Count a call.
+
+        Raises:
+            AzureError: a fault is due.
+        """
+        with self._open() as content:
+            key = f"{type_}/{operation}"
+            number = content["calls"][key] = content["calls"].get(key, 0) + 1
+        for fault in self.manners.faults:
+            due = fault.call <= number < fault.call + fault.times
+            if due and (fault.type, fault.operation) == (type_, operation):
+                raise AzureError(fault.code, f"call {number} of {key} was to fail", fault.status)
+
+    def get(self, id_: str) -> dict[str, Any] | None:
+        """Return a resource, once it is there."""
+        found: dict[str, Any] | None = self._read()["resources"].get(id_.lower())
+        return found
+
+    def below(self, id_: str) -> list[dict[str, Any]]:
+        """Return the resources whose id begins with another's, oldest first."""
+        found = self._read()["resources"].items()
+        return [resource for key, resource in found if key.startswith(f"{id_.lower()}/")]
+
+    def put(self, id_: str, type_: str, inputs: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """Accept a creation, which is done in so many seconds whether or not anybody waits.
+
+        Raises:
+            AzureError: Azure would refuse it.
+        """
+        with self._open() as content:
+            _refuse(content, id_, type_, inputs)
+            content["serial"] += 1
+            resource = {
+                "id": id_,
+                "type": type_,
+                "serial": content["serial"],
+                "inputs": dict(inputs),
+                "moved": {},
+                "ready": time.time() + seconds,
+            }
+            content["resources"][id_.lower()] = resource
+            if type_ == "containerservice:ManagedCluster":
+                resource["controlPlane"] = _take_control_plane(content, id_)
+            if type_ == "keyvault:Vault":
+                content["softDeleted"].pop(name_of(id_), None)
+            _note(content, "create", id_)
+        return resource
+
+    def patch(self, id_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Accept an update.
+
+        Raises:
+            AzureError: there is no such resource.
+        """
+        with self._open() as content:
+            resource: dict[str, Any] | None = content["resources"].get(id_.lower())
+            if resource is None:
+                raise AzureError("ResourceNotFound", f"{id_} was not found", 404)
+            resource["inputs"] = dict(inputs)
+            resource["moved"] = {}
+            _note(content, "update", id_)
+        return resource
+
+    def delete(self, id_: str) -> None:
+        """Delete a resource and everything below it; a vault is kept for as long as it can be recovered.
+
+        Raises:
+            AzureError: a lock forbids it.
+        """
+        with self._open() as content:
+            doomed = [key for key in content["resources"] if key == id_.lower() or key.startswith(f"{id_.lower()}/")]
+            for key in doomed:
+                if _locked(content, key) and ":ManagementLock" not in content["resources"][key]["type"]:
+                    raise AzureError("ScopeLocked", f"{id_} cannot be deleted: a lock is on {key}", 409)
+            for key in doomed:
+                resource = content["resources"].pop(key)
+                if resource["type"] == "keyvault:Vault":
+                    content["softDeleted"][name_of(resource["id"])] = resource
+                for plane in content["controlPlanes"]:
+                    if plane["cluster"] == key:
+                        plane["cluster"] = None
+                        plane["used"] = True
+            _note(content, "delete", id_)
+
+    # what happens outside of Pulumi
+
+    def resources(self, type_: str = "") -> list[dict[str, Any]]:
+        """Return what is there, of a type or of all."""
+        return [copy.deepcopy(r) for r in self._read()["resources"].values() if type_ in ("", r["type"])]
+
+    def move(self, id_: str, path: str, value: Any) -> None:  # noqa: ANN401 - any property
+        """Let something else than Pulumi change a property: an autoscaler, a channel, a person.
+
+        Args:
+            id_: the resource.
+            path: dotted, such as ``count`` or ``tags.owner``.
+            value: what reads return from now on.
+        """
+        with self._open() as content:
+            content["resources"][id_.lower()]["moved"][path] = value
+
+    def remove(self, id_: str) -> None:
+        """Let a resource vanish behind our back, locks and all."""
+        with self._open() as content:
+            for key in [k for k in content["resources"] if k == id_.lower() or k.startswith(f"{id_.lower()}/")]:
+                del content["resources"][key]
+                for plane in content["controlPlanes"]:
+                    if plane["cluster"] == key:
+                        plane.update(cluster=None, used=True)
+
+    def recreate(self, id_: str) -> None:
+        """Let somebody delete a cluster and make it again under its name: another uid, perhaps an empty API server."""
+        with self._open() as content:
+            content["serial"] += 1
+            content["resources"][id_.lower()]["serial"] = content["serial"]
+
+    def behave(self, manners: Manners) -> None:
+        """Change how the cloud behaves from now on; counted calls begin anew."""
+        with self._open() as content:
+            content["manners"], content["calls"] = asdict(manners), {}
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return every accepted change, in order: when, what, id."""
+        found: list[dict[str, Any]] = self._read()["log"]
+        return found
+
+
+def _refuse(content: dict[str, Any], id_: str, type_: str, inputs: Mapping[str, Any]) -> None:
+    resources = content["resources"]
+    if id_.lower() in resources:
+        # azure-native's own message: it looks before it writes
+        raise AzureError("AlreadyExists", f"cannot create already existing resource '{id_}'", 409)
+    group = id_.lower().split("/providers/")[0]
+    if type_ != "resources:ResourceGroup" and "/resourcegroups/" in group and group not in resources:
+        raise AzureError("ResourceGroupNotFound", f"Resource group '{group}' could not be found.", 404)
+    parent = id_.lower().rsplit("/", 2)[0]
+    nested = "/" in parent.rpartition("/providers/")[2]
+    if nested and "/providers/" in parent and parent not in resources:
+        raise AzureError("ParentResourceNotFound", f"'{parent}' could not be found.", 404)
+    if type_ == "keyvault:Vault":
+        gone = content["softDeleted"].get(name_of(id_))
+        recover = (inputs.get("properties") or {}).get("createMode") == "recover"
+        if gone and not recover:
+            raise AzureError("ConflictError", f"A vault with the name '{name_of(id_)}' exists in deleted state.", 409)
+        if recover and not gone:
+            raise AzureError("VaultNotFound", f"There is no deleted vault '{name_of(id_)}' to recover.", 404)
+    if type_ in {"keyvault:Vault", "containerregistry:Registry"}:
+        taken = [r["id"] for r in resources.values() if r["type"] == type_ and name_of(r["id"]) == name_of(id_)]
+        if taken:
+            raise AzureError("NameUnavailable", f"The name '{name_of(id_)}' is already in use.", 409)
+    if type_ == "authorization:RoleAssignment":
+        _refuse_role(resources, inputs)
+
+
+def _refuse_role(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    if inputs.get("principalType") != "ServicePrincipal":
+        raise AzureError("PrincipalNotFound", f"Principal {inputs['principalId']} does not exist in the directory.")
+    same = ("principalId", "roleDefinitionId", "scope")
+    for resource in resources.values():
+        if resource["type"] != "authorization:RoleAssignment":
+            continue
+        if all(resource["inputs"][key] == inputs[key] for key in same):
+            raise AzureError("RoleAssignmentExists", "The role assignment already exists.", 409)
+        if resource["inputs"]["roleAssignmentName"] == inputs["roleAssignmentName"]:
+            raise AzureError("RoleAssignmentUpdateNotPermitted", "Tenant ID, application ID, principal ID and scope "
+                             "are not allowed to be updated.")  # fmt: skip
+
+
+def _take_control_plane(content: dict[str, Any], id_: str) -> str | None:
+    for plane in content["controlPlanes"]:
+        if plane["cluster"] is None and not plane.get("used"):
+            plane["cluster"] = id_.lower()
+            return str(plane["name"])
+    raise AzureError("QuotaExceeded", "this rehearsal has no control plane left for another cluster")
+
+
+def _locked(content: dict[str, Any], key: str) -> bool:
+    scopes = [
+        resource["inputs"]["scope"].lower()
+        for resource in content["resources"].values()
+        if resource["type"] == "authorization:ManagementLockByScope"
+    ]
+    return any(key == scope or key.startswith(f"{scope}/") for scope in scopes)
+
+
+def _note(content: dict[str, Any], what: str, id_: str) -> None:
+    content["log"].append({"at": dt.datetime.now(dt.UTC).isoformat(), "what": what, "id": id_})

@@ -1,0 +1,52 @@
+"""Serves the stand-in as the plugin ``pulumi-resource-azure-native``."""
+
+import asyncio
+import sys
+from typing import Any
+
+import grpc.aio
+from pulumi.provider.experimental.server import ProviderServicer
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from rehearsal.azure.provider import RefusedError, StandIn, cloud_of_environment
+
+VERSION = "3.29.0"
+"""Of the SDK that the program uses."""
+
+
+class _Servicer(ProviderServicer):
+    """The SDK's server, with refusals handed on as they are."""
+
+
+def _handed_on(name: str) -> Any:  # noqa: ANN401 - a method of the SDK's
+    inherited = getattr(ProviderServicer, name)
+
+    async def method(self: _Servicer, request: Any, context: Any) -> Any:  # noqa: ANN401 - generated types
+        try:
+            return await inherited(self, request, context)
+        except RefusedError as refusal:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+
+    return method
+
+
+for _name in ("Create", "Update", "Delete", "Read", "Invoke"):
+    setattr(_Servicer, _name, _handed_on(_name))
+
+
+async def serve(engine: str) -> None:
+    """Serve until the engine ends the process."""
+    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
+    servicer = _Servicer(sys.argv[1:], VERSION, StandIn(cloud_of_environment()), engine_address=engine)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
+
+
+def main() -> None:
+    """Run as the engine starts it: its address is the last argument."""
+    asyncio.run(serve(sys.argv[-1]))

@@ -1,0 +1,267 @@
+"""The provider plugin in azure-native's place: the engine's side of the stand-in."""
+
+import asyncio
+import copy
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pulumi.provider.experimental import provider as protocol
+from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.runtime import rpc
+
+from bootstrap.azure_ids import arm_id, name_of
+from bootstrap.plan.compare import differences, replaces
+from bootstrap.plan.graph import DEFAULT_SECONDS, SECONDS
+from rehearsal.azure import answers, shapes
+from rehearsal.azure.cloud import RETRIED, AzureError, Cloud
+
+CLOUD_FILE = "AKS_BOOTSTRAP_REHEARSAL_CLOUD"
+"""Environment variable that names the cloud's file."""
+
+_INPUTS = "__inputs"
+"""Where the real provider keeps what it was asked for, beside what Azure answered."""
+_CLIENT_TRIES = 5
+_UPDATE_SHARE, _DELETE_SHARE = 0.25, 0.4
+"""How long an update and a deletion take, as a share of the creation."""
+
+COMPUTED: Mapping[str, tuple[str, ...]] = {
+    "containerservice:ManagedCluster": ("fqdn", "privateFQDN", "resourceUID", "oidcIssuerProfile", "identity"),
+    "managedidentity:UserAssignedIdentity": ("clientId", "principalId", "tenantId"),
+    "keyvault:Vault": ("properties",),
+    "network:PublicIPAddress": ("ipAddress",),
+    "network:PublicIPPrefix": ("ipPrefix",),
+}
+"""What a preview cannot know of a resource that is to be created."""
+
+
+UNKNOWN = rpc.UNKNOWN
+"""Stands where a value is not known yet: a text, as the SDK's property values do not read it."""
+
+_T = TypeVar("_T")
+
+
+class RefusedError(NotImplementedError):
+    """An answer that the engine prints as it is: the SDK's server adds a traceback to every other exception."""
+
+
+class StandIn(protocol.Provider):
+    """Does what azure-native would, to a cloud that is a file."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Serve a cloud."""
+        self._cloud = cloud
+        self._subscription = ""
+        self._cancelled = asyncio.Event()
+
+    async def configure(self, request: protocol.ConfigureRequest) -> protocol.ConfigureResponse:
+        """Take the subscription."""
+        self._subscription = str(_plain(request.args).get("subscriptionId") or "")
+        return protocol.ConfigureResponse(
+            accept_secrets=False, supports_preview=True, accept_outputs=False, accept_resources=False
+        )
+
+    async def cancel(self) -> None:
+        """Stop waiting; what Azure has accepted goes on."""
+        self._cancelled.set()
+
+    async def check(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
+        """Refuse what the SDK's types do not know."""
+        inputs = _plain(request.new_inputs)
+        found = await asyncio.to_thread(shapes.mistakes, _type_of(request.urn), inputs, unknown=UNKNOWN)
+        return protocol.CheckResponse(
+            inputs=request.new_inputs,
+            failures=[protocol.CheckFailure(property=path, reason=reason) for path, reason in found],
+        )
+
+    async def diff(self, request: protocol.DiffRequest) -> protocol.DiffResponse:
+        """Compare what was asked for with what is asked for now."""
+        before = _plain(request.old_state).get(_INPUTS) or {}
+        found = {
+            path: (old, new, replaces(_type_of(request.urn), path))
+            for path, old, new in differences(before, _plain(request.new_inputs))
+        }
+        kinds = protocol.PropertyDiffKind
+        detailed = {
+            path: protocol.PropertyDiff(
+                kind=(
+                    (kinds.ADD_REPLACE if replacing else kinds.ADD)
+                    if old is None
+                    else (kinds.DELETE_REPLACE if replacing else kinds.DELETE)
+                    if new is None
+                    else (kinds.UPDATE_REPLACE if replacing else kinds.UPDATE)
+                ),
+                input_diff=True,
+            )
+            for path, (old, new, replacing) in found.items()
+        }
+        replacing = [path for path, (_, _, replaced) in found.items() if replaced]
+        return protocol.DiffResponse(
+            changes=bool(found),
+            replaces=replacing,
+            # names are fixed: azure-native too deletes before it creates
+            delete_before_replace=bool(replacing),
+            diffs=list(found),
+            detailed_diff=detailed,
+        )
+
+    async def create(self, request: protocol.CreateRequest) -> protocol.CreateResponse:
+        """Create a resource, and wait for it as long as such a resource takes."""
+        inputs, type_ = _plain(request.properties), _short(_type_of(request.urn))
+        if request.preview:
+            unknown = {key: PropertyValue(UNKNOWN) for key in COMPUTED.get(type_, ())}
+            name = {"name": PropertyValue(name_of(_id_if_known(_type_of(request.urn), inputs, self._subscription)))}
+            return protocol.CreateResponse(properties={**request.properties, **name, **unknown})
+        id_ = arm_id(_type_of(request.urn), inputs, self._subscription)
+        seconds = self._seconds(_type_of(request.urn), 1)
+        resource = await self._call(type_, "create", lambda: self._cloud.put(id_, type_, inputs, seconds))
+        await self._wait(resource["ready"] - time.time())
+        return protocol.CreateResponse(resource_id=id_, properties=self._state(resource, inputs))
+
+    async def update(self, request: protocol.UpdateRequest) -> protocol.UpdateResponse:
+        """Change a resource in place."""
+        inputs, type_ = _plain(request.news), _short(_type_of(request.urn))
+        if request.preview:
+            return protocol.UpdateResponse(properties={**request.olds, **request.news})
+        if type_ == "containerservice:ManagedCluster":
+            self._known_pools(request.resource_id, inputs)
+        resource = await self._call(type_, "update", lambda: self._cloud.patch(request.resource_id, inputs))
+        await self._wait(self._seconds(_type_of(request.urn), _UPDATE_SHARE))
+        return protocol.UpdateResponse(properties=self._state(resource, inputs))
+
+    async def delete(self, request: protocol.DeleteRequest) -> None:
+        """Delete a resource; one that is gone already is no error."""
+        type_ = _short(_type_of(request.urn))
+        await self._call(type_, "delete", lambda: self._cloud.delete(request.resource_id))
+        await self._wait(self._seconds(_type_of(request.urn), _DELETE_SHARE))
+
+    async def read(self, request: protocol.ReadRequest) -> protocol.ReadResponse:
+        """Answer what Azure knows; what moved since is carried over to the inputs, as azure-native does."""
+        token = _type_of(request.urn)
+        resource = await self._call(_short(token), "read", lambda: self._cloud.get(request.resource_id))
+        if resource is None or resource["ready"] > time.time():
+            return protocol.ReadResponse(resource_id="")
+        answer = answers.outputs(self._cloud, resource, self._subscription)
+        inputs = _plain(request.inputs) or copy.deepcopy(resource["inputs"])
+        before = {key: value for key, value in _plain(request.properties).items() if key != _INPUTS}
+        if before:
+            projected = shapes.project(token, before), shapes.project(token, answer)
+            for path, _, new in differences(*projected):
+                _put(inputs, path, new)
+        return protocol.ReadResponse(
+            resource_id=resource["id"],
+            properties=_values({**answer, _INPUTS: inputs}),
+            inputs=_values(inputs),
+        )
+
+    async def invoke(self, request: protocol.InvokeRequest) -> protocol.InvokeResponse:
+        """Answer the two functions that lead into a cluster."""
+        args, function = _plain(request.args), request.tok.rsplit(":", 1)[-1]
+        id_ = arm_id("azure-native:containerservice:ManagedCluster", args, self._subscription)
+        cluster = self._cloud.get(id_)
+        if cluster is None:
+            raise RefusedError(str(AzureError("ResourceNotFound", f"{id_} was not found", 404)))
+        if function == "getManagedCluster":
+            found = {"id": id_, **answers.outputs(self._cloud, cluster, self._subscription)}
+        else:
+            found = {"kubeconfigs": [{"name": "clusterUser", "value": answers.kubeconfig(self._cloud, cluster)}]}
+        return protocol.InvokeResponse(return_value=_values(found))
+
+    def _state(self, resource: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, PropertyValue]:
+        return _values({**answers.outputs(self._cloud, resource, self._subscription), _INPUTS: inputs})
+
+    def _known_pools(self, id_: str, inputs: dict[str, Any]) -> None:
+        """Keep what is inline, and refuse a pool that the cluster does not have (azure-native issue 2719)."""
+        own = {name_of(pool["id"]) for pool in self._cloud.below(id_)}
+        cluster = self._cloud.get(id_) or {"inputs": {"agentPoolProfiles": []}}
+        inline = {profile["name"] for profile in cluster["inputs"]["agentPoolProfiles"]}
+        for profile in inputs["agentPoolProfiles"]:
+            if profile["name"] not in own | inline:
+                raise RefusedError(f"a new agent pool was introduced: {profile['name']}")
+        inputs["agentPoolProfiles"] = [p for p in inputs["agentPoolProfiles"] if p["name"] in inline]
+
+    def _seconds(self, token: str, share: float) -> float:
+        return SECONDS.get(token, DEFAULT_SECONDS) / 60 * share * self._cloud.manners.seconds_per_minute
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        try:
+            await asyncio.wait_for(self._cancelled.wait(), timeout=seconds)
+        except TimeoutError:
+            return
+        raise RefusedError("the operation was cancelled; what Azure has accepted goes on")
+
+    async def _call(self, type_: str, operation: str, act: Callable[[], _T]) -> _T:
+        """Call the cloud as azure-native's client does: what is only throttled is tried again."""
+        for attempt in range(1, _CLIENT_TRIES + 1):
+            try:
+                self._cloud.count(type_, operation)
+                return act()
+            except AzureError as error:
+                if error.status not in RETRIED or attempt == _CLIENT_TRIES:
+                    raise RefusedError(str(error)) from None
+                await asyncio.sleep(0.05 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _plain(values: Mapping[str, PropertyValue]) -> dict[str, Any]:
+    return {key: _one(value) for key, value in values.items()}
+
+
+def _one(value: PropertyValue) -> Any:  # noqa: ANN401 - any property
+    content = value.value
+    if isinstance(content, Mapping):
+        return {key: _one(item) for key, item in content.items() if _one(item) is not None}
+    if isinstance(content, list | tuple):
+        return [_one(item) for item in content]
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    return content
+
+
+def _values(data: Mapping[str, Any]) -> dict[str, PropertyValue]:
+    return {key: _value(value) for key, value in data.items()}
+
+
+def _value(data: Any) -> PropertyValue:  # noqa: ANN401 - any property
+    if isinstance(data, Mapping):
+        return PropertyValue({key: _value(value) for key, value in data.items()})
+    if isinstance(data, list):
+        return PropertyValue([_value(value) for value in data])
+    if isinstance(data, int) and not isinstance(data, bool):
+        return PropertyValue(float(data))
+    return PropertyValue(data)
+
+
+def _short(token: str) -> str:
+    return token.removeprefix("azure-native:")
+
+
+def _type_of(urn: str) -> str:
+    return urn.split("::")[-2].rsplit("$", 1)[-1]
+
+
+def _id_if_known(token: str, inputs: Mapping[str, Any], subscription: str) -> str:
+    return arm_id(token, {k: "" if v == UNKNOWN else v for k, v in inputs.items()}, subscription)
+
+
+def _put(inputs: dict[str, Any], path: str, value: Any) -> None:  # noqa: ANN401 - any property
+    parts = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path)]
+    place: Any = inputs
+    for part in parts[:-1]:
+        if isinstance(place, dict) and part not in place:
+            return
+        place = place[part]
+    if value is None and isinstance(place, dict):
+        place.pop(parts[-1], None)
+    else:
+        place[parts[-1]] = value
+
+
+def cloud_of_environment() -> Cloud:
+    """Return the cloud that the environment names."""
+    return Cloud(Path(os.environ[CLOUD_FILE]))
