@@ -13,6 +13,7 @@ _CLUSTER = f"{_GROUP}/providers/Microsoft.ContainerService/managedClusters/{{res
 
 FORMS: Mapping[str, str] = {
     "resources:ResourceGroup": _GROUP,
+    "resources:Deployment": f"{_GROUP}/providers/Microsoft.Resources/deployments/{{deploymentName}}",
     "network:VirtualNetwork": f"{_NETWORK}/virtualNetworks/{{virtualNetworkName}}",
     "network:Subnet": f"{_NETWORK}/virtualNetworks/{{virtualNetworkName}}/subnets/{{subnetName}}",
     "network:NatGateway": f"{_NETWORK}/natGateways/{{natGatewayName}}",

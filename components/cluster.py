@@ -15,8 +15,8 @@ from components.foundation import Foundation
 from components.kubeconfig import exec_kubeconfig
 from components.naming import Names
 from components.network import Network
-from components.node_pool import system_pool_profile
 from components.role_propagation import retry_hook
+from components.system_pool import SystemPoolArgs, SystemPoolUpdate, SystemPoolUpdateArgs, inline_profile
 from components.workload_identity import Identity
 from settings import Azure, MaintenanceWindow, Observability, SystemPool
 from settings import Cluster as ClusterSettings
@@ -70,7 +70,15 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         fingerprint = cluster_fingerprint(args.location, args.network_settings, args.settings, args.system_pool)
-        cluster = self._managed_cluster(f"aks{suffix}-{fingerprint}", args, group)
+        system_pool = SystemPoolArgs(
+            settings=args.system_pool,
+            kubernetes_version=args.settings.kubernetes_version,
+            zones=args.settings.zones,
+            subnet_id=args.network.node_subnet_id,
+            pod_subnet_id=args.network.pod_subnet_id,
+            tags=args.tags,
+        )
+        cluster = self._managed_cluster(f"aks{suffix}-{fingerprint}", args, group, system_pool)
         self.resource = cluster
         self.name = cluster.name
         self.resource_group_name = group.name
@@ -80,6 +88,11 @@ class Cluster(pulumi.ComponentResource):
         self.oidc_issuer = cluster.oidc_issuer_profile.apply(lambda profile: profile.issuer_url if profile else "")
 
         child = pulumi.ResourceOptions(parent=self, deleted_with=cluster)
+        SystemPoolUpdate(
+            f"system-pool{suffix}",
+            SystemPoolUpdateArgs(pool=system_pool, cluster_name=cluster.name, resource_group_name=group.name),
+            opts=child,
+        )
         windows = {
             # the names are Azure's. https://learn.microsoft.com/azure/aks/planned-maintenance#schedule-configuration-types
             "aksManagedAutoUpgradeSchedule": args.settings.maintenance.cluster,
@@ -111,7 +124,9 @@ class Cluster(pulumi.ComponentResource):
         self.access = self._way_in(f"cluster{suffix}", args, cluster, group, suffix)
         self.register_outputs({"name": self.name, "oidcIssuer": self.oidc_issuer})
 
-    def _managed_cluster(self, name: str, args: ClusterArgs, group: resources.ResourceGroup) -> aks.ManagedCluster:
+    def _managed_cluster(
+        self, name: str, args: ClusterArgs, group: resources.ResourceGroup, system_pool: SystemPoolArgs
+    ) -> aks.ManagedCluster:
         settings = args.settings
         return aks.ManagedCluster(
             name,
@@ -140,16 +155,7 @@ class Cluster(pulumi.ComponentResource):
                     object_id=args.kubelet.principal_id,
                 )
             },
-            agent_pool_profiles=[
-                system_pool_profile(
-                    args.system_pool,
-                    kubernetes_version=settings.kubernetes_version,
-                    zones=settings.zones,
-                    subnet_id=args.network.node_subnet_id,
-                    pod_subnet_id=args.network.pod_subnet_id,
-                    tags=args.tags,
-                )
-            ],
+            agent_pool_profiles=[inline_profile(system_pool)],
             network_profile=network_profile(args.network_settings),
             api_server_access_profile=_api_server_access(settings, args.network),
             enable_rbac=True,
@@ -188,8 +194,8 @@ class Cluster(pulumi.ComponentResource):
                 parent=self,
                 # the control plane must be allowed to join the subnet, and nodes to pull, before they try
                 depends_on=[args.control_plane, args.kubelet, args.network],
-                # the autoscaler owns the count, between bounds that stay ours
-                ignore_changes=["agentPoolProfiles[0].count"] if args.system_pool.autoscaled else [],
+                # read at creation only: Azure lists every pool here, with counts that the autoscaler moves
+                ignore_changes=["agentPoolProfiles"],
                 hooks=retry_hook(f"{name}-roles"),
             ),
         )

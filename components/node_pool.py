@@ -1,4 +1,4 @@
-"""Pools of nodes: the inline system pool's profile, and user pools as resources of their own."""
+"""User pools, each a resource of its own, and what all pools share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pulumi_azure_native import containerservice as aks
 
 from components.naming import pool_name
 from settings import NodePool as NodePoolSettings
-from settings import Pool, SystemPool
+from settings import Pool
 
 SYSTEM_TAINT = "CriticalAddonsOnly=true:NoSchedule"
 """Keeps workloads off the system pool; the addons tolerate it. https://learn.microsoft.com/azure/aks/use-system-pools"""
@@ -29,44 +29,6 @@ def upgrade_settings(pool: Pool) -> aks.AgentPoolUpgradeSettingsArgs:
 def os_disk_type(pool: Pool) -> aks.OSDiskType:
     """Return where a pool's OS disk lives."""
     return aks.OSDiskType.EPHEMERAL if pool.ephemeral else aks.OSDiskType.MANAGED
-
-
-def system_pool_profile(
-    pool: SystemPool,
-    *,
-    kubernetes_version: str,
-    zones: tuple[str, ...],
-    subnet_id: pulumi.Input[str],
-    pod_subnet_id: pulumi.Input[str] | None,
-    tags: Mapping[str, str],
-) -> aks.ManagedClusterAgentPoolProfileArgs:
-    """Return the one inline pool, which AKS asks for at creation and which stays for the cluster's life.
-
-    A pool that leaves the inline list is not deleted (azure-native issues 579, 1686) and one that joins it later is
-    refused (2719), so every other pool is a :class:`NodePool`.
-    """
-    return aks.ManagedClusterAgentPoolProfileArgs(
-        name="system",
-        mode=aks.AgentPoolMode.SYSTEM,
-        type=aks.AgentPoolType.VIRTUAL_MACHINE_SCALE_SETS,
-        vm_size=pool.vm_size,
-        count=pool.min_count,
-        enable_auto_scaling=pool.autoscaled,
-        min_count=pool.min_count if pool.autoscaled else None,
-        max_count=pool.max_count if pool.autoscaled else None,
-        availability_zones=list(zones) or None,
-        os_type=aks.OSType.LINUX,
-        os_sku=aks.OSSKU.AZURE_LINUX3,
-        os_disk_size_gb=pool.os_disk_gib,
-        os_disk_type=os_disk_type(pool),
-        max_pods=pool.max_pods,
-        orchestrator_version=kubernetes_version,
-        node_taints=[SYSTEM_TAINT],
-        upgrade_settings=upgrade_settings(pool),
-        vnet_subnet_id=subnet_id,
-        pod_subnet_id=pod_subnet_id,
-        tags=tags,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

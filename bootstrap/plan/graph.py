@@ -9,6 +9,7 @@ SECONDS: Mapping[str, int] = {
     "azure-native:containerservice:ManagedCluster": 11 * 60,
     "azure-native:containerservice:AgentPool": 6 * 60,
     "azure-native:containerservice:MaintenanceConfiguration": 10,
+    "azure-native:resources:Deployment": 60,
     "azure-native:network:NatGateway": 20,
     "azure-native:network:VirtualNetwork": 10,
     "azure-native:network:Subnet": 10,

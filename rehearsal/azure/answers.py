@@ -17,7 +17,7 @@ NAMES_AND_PLACES = frozenset({
     "publicIpPrefixName", "zoneName", "recordType", "relativeRecordSetName", "vaultName", "registryName",
     "workspaceName", "azureMonitorWorkspaceName", "dataCollectionRuleName", "resourceUri", "associationName",
     "federatedIdentityCredentialResourceName", "roleAssignmentName", "lockName", "resourceName", "agentPoolName",
-    "configName",
+    "configName", "deploymentName",
 })  # fmt: skip
 """Inputs that say where a resource is; they are in its id and not in Azure's answer."""
 
@@ -85,8 +85,8 @@ def _cluster(cloud: Cloud, resource: Mapping[str, Any], answer: dict[str, Any], 
         "userAssignedIdentities": {id_: _identity_of(cloud, id_) for id_ in ids},
     }
     for profile in answer["agentPoolProfiles"]:
-        profile["currentOrchestratorVersion"] = answer["currentKubernetesVersion"]
-        profile["provisioningState"] = "Succeeded"
+        profile.update(_POOL_DEFAULTS, provisioningState="Succeeded")
+        profile["currentOrchestratorVersion"] = f"{profile['orchestratorVersion']}.{cloud.manners.patch}"
     for pool in cloud.below(resource["id"]):
         if pool["type"] == "containerservice:AgentPool":
             answer["agentPoolProfiles"].append({"name": name_of(pool["id"]), **_pool_answer(cloud, pool)})
@@ -102,8 +102,13 @@ def _identity_of(cloud: Cloud, id_: str) -> dict[str, str]:
     return {"clientId": own_uuid(identity, "client"), "principalId": own_uuid(identity, "principal")}
 
 
+_POOL_DEFAULTS = {"enableFIPS": False, "enableNodePublicIP": False, "kubeletDiskType": "OS", "scaleDownMode": "Delete"}
+"""What Azure adds to a pool that does not say it."""
+
+
 def _pool(cloud: Cloud, resource: Mapping[str, Any], answer: dict[str, Any], subscription: str) -> None:
     version = resource["inputs"].get("orchestratorVersion", "")
+    answer.update(_POOL_DEFAULTS)
     answer["currentOrchestratorVersion"] = f"{version}.{cloud.manners.patch}"
     answer["nodeImageVersion"] = "AKSAzureLinux-V3gen2-202611.04.0"
 

@@ -161,6 +161,8 @@ class Cloud:
                 "ready": time.time() + seconds,
             }
             content["resources"][id_.lower()] = resource
+            if type_ == "resources:Deployment":
+                _deploy(content, id_, inputs)
             if type_ == "containerservice:ManagedCluster":
                 resource["controlPlane"] = _take_control_plane(content, id_)
             if type_ == "keyvault:Vault":
@@ -180,6 +182,8 @@ class Cloud:
                 raise AzureError("ResourceNotFound", f"{id_} was not found", 404)
             resource["inputs"] = dict(inputs)
             resource["moved"] = {}
+            if resource["type"] == "resources:Deployment":
+                _deploy(content, id_, inputs)
             _note(content, "update", id_)
         return resource
 
@@ -286,6 +290,24 @@ def _refuse_role(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> Non
         if resource["inputs"]["roleAssignmentName"] == inputs["roleAssignmentName"]:
             raise AzureError("RoleAssignmentUpdateNotPermitted", "Tenant ID, application ID, principal ID and scope "
                              "are not allowed to be updated.")  # fmt: skip
+
+
+def _deploy(content: dict[str, Any], id_: str, inputs: Mapping[str, Any]) -> None:
+    """Do what a deployment's template says: write pools of a cluster, the only type that the program deploys so."""
+    group = id_.split("/providers/", maxsplit=1)[0]
+    for resource in inputs["properties"]["template"]["resources"]:
+        cluster_name, pool = resource["name"].split("/")
+        cluster = content["resources"].get(
+            f"{group}/providers/Microsoft.ContainerService/managedClusters/{cluster_name}".lower()
+        )
+        inline = cluster["inputs"]["agentPoolProfiles"] if cluster else []
+        found = next((profile for profile in inline if profile["name"] == pool), None)
+        if found is None:
+            raise AzureError("ResourceNotFound", f"there is no pool {resource['name']}", 404)
+        for fixed in ("vmSize", "osDiskType", "maxPods", "availabilityZones", "vnetSubnetID"):
+            if resource["properties"].get(fixed) != found.get(fixed):
+                raise AzureError("PropertyChangeNotAllowed", f"Changing property 'properties.{fixed}' is not allowed.")
+        found.update(resource["properties"])
 
 
 def _take_control_plane(content: dict[str, Any], id_: str) -> str | None:

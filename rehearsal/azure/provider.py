@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +26,8 @@ _INPUTS = "__inputs"
 _CLIENT_TRIES = 5
 _UPDATE_SHARE, _DELETE_SHARE = 0.25, 0.4
 """How long an update and a deletion take, as a share of the creation."""
+
+_SUB_RESOURCES = frozenset({"subnets", "agentPoolProfiles"})
 
 COMPUTED: Mapping[str, tuple[str, ...]] = {
     "containerservice:ManagedCluster": ("fqdn", "privateFQDN", "resourceUID", "oidcIssuerProfile", "identity"),
@@ -148,9 +149,12 @@ class StandIn(protocol.Provider):
         inputs = _plain(request.inputs) or copy.deepcopy(resource["inputs"])
         before = {key: value for key, value in _plain(request.properties).items() if key != _INPUTS}
         if before:
-            projected = shapes.project(token, before), shapes.project(token, answer)
-            for path, _, new in differences(*projected):
-                _put(inputs, path, new)
+            was, now = shapes.project(token, before), shapes.project(token, answer)
+            for key in {**was, **now}:
+                # azure-native takes over a whole top-level property where anything in it moved, but for the parts of
+                # a resource that are resources of their own and were not asked for inline
+                if was.get(key) != now.get(key) and not (key in _SUB_RESOURCES and key not in inputs):
+                    _put(inputs, key, now.get(key))
         return protocol.ReadResponse(
             resource_id=resource["id"],
             properties=_values({**answer, _INPUTS: inputs}),
@@ -249,17 +253,11 @@ def _id_if_known(token: str, inputs: Mapping[str, Any], subscription: str) -> st
     return arm_id(token, {k: "" if v == UNKNOWN else v for k, v in inputs.items()}, subscription)
 
 
-def _put(inputs: dict[str, Any], path: str, value: Any) -> None:  # noqa: ANN401 - any property
-    parts = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path)]
-    place: Any = inputs
-    for part in parts[:-1]:
-        if isinstance(place, dict) and part not in place:
-            return
-        place = place[part]
-    if value is None and isinstance(place, dict):
-        place.pop(parts[-1], None)
+def _put(inputs: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 - any property
+    if value is None:
+        inputs.pop(key, None)
     else:
-        place[parts[-1]] = value
+        inputs[key] = value
 
 
 def cloud_of_environment() -> Cloud:
