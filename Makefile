@@ -52,6 +52,10 @@ check: setup ## ruff and mypy (strict)
 schema: setup ## write stack.schema.json from the settings' models
 	@$(BIN)/bootstrap schema
 
+.PHONY: e2e
+e2e: setup ## every end-to-end test: real engine, real API server (needs them on PATH)
+	@$(BIN)/pytest tests/e2e --e2e full -v
+
 .PHONY: test
 test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH
 	@$(BIN)/pytest

@@ -127,11 +127,13 @@ class AzureStack:
                 self._opts,
             )
 
-        def grant(role: Role, scope: pulumi.Input[str], key: str) -> Grant:
-            return Grant(role=role, scope=scope, scope_key=key)
+        def grant(role: Role, scope: pulumi.Input[str], key: str, *, locked: bool = False) -> Grant:
+            return Grant(role=role, scope=scope, scope_key=key, protect=locked and self._settings.production)
 
         pull = foundation.registry_id
-        kubelet = identity("kubelet", *([grant(Role.ACR_PULL, pull, "registry")] if pull is not None else []))
+        kubelet = identity(
+            "kubelet", *([grant(Role.ACR_PULL, pull, "registry", locked=True)] if pull is not None else [])
+        )
         return Identities(
             control_plane=identity(
                 "control-plane",
@@ -146,7 +148,7 @@ class AzureStack:
             kubelet=kubelet,
             cert_manager=identity("cert-manager", grant(Role.DNS_ZONE_CONTRIBUTOR, foundation.dns_zone_id, "zone")),
             external_secrets=identity(
-                "external-secrets", grant(Role.KEY_VAULT_SECRETS_USER, foundation.vault_id, "vault")
+                "external-secrets", grant(Role.KEY_VAULT_SECRETS_USER, foundation.vault_id, "vault", locked=True)
             ),
             argocd=(
                 identity("argocd")

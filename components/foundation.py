@@ -294,10 +294,12 @@ class IngressAddresses(pulumi.ComponentResource):
             for slot in range(INGRESS_SLOTS)
         ]
         if args.production:
+            # on the prefix, which its addresses hold and its group cannot go without: a lock on the group would be
+            # inherited by the control plane's role there, which has to go when the region is left
             authorization.ManagementLockByScope(
                 f"ingress-{args.location}-lock",
                 lock_name=args.names.lock(f"ingress-{args.location}"),
-                scope=group.id,
+                scope=prefix.id,
                 level=authorization.LockLevel.CAN_NOT_DELETE,
                 notes="Customers allow-list these addresses: docs/runbooks/disaster-recovery.md of aks-bootstrap.",
                 opts=child,

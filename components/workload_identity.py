@@ -20,6 +20,8 @@ class Grant:
     """ARM id of the narrowest resource that serves."""
     scope_key: str
     """A name of that scope that is known before Azure answers; the assignment's own name follows from it."""
+    protect: bool = False
+    """Refuse to delete it: a lock on the scope is inherited by the assignments on it, and Azure would refuse too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,6 @@ class Identity(pulumi.ComponentResource):
     def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the identity, then its role assignments."""
         super().__init__("aks-bootstrap:workload_identity:Identity", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         identity = managedidentity.UserAssignedIdentity(
             name,
             resource_name_=args.names.identity(args.consumer),
@@ -81,7 +82,7 @@ class Identity(pulumi.ComponentResource):
                 principal_id=identity.principal_id,
                 # without it, Azure looks the fresh principal up in a directory that may not know it yet, and refuses
                 principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self, protect=grant.protect),
             )
         self.id = identity.id
         self.client_id = identity.client_id

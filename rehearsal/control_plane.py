@@ -1,11 +1,13 @@
 """A throwaway Kubernetes control plane: a real API server, with kwok in the place of nodes and pods."""
 
 import base64
+import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -31,6 +33,8 @@ class ControlPlane:
     name: str
     folder: Path
     """Holds kwok's files and the kubeconfig."""
+    audit: bool = False
+    """Write down every request: :meth:`requests`."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -71,8 +75,27 @@ class ControlPlane:
             *(f"--{name}-binary={shutil.which(name)}" for name in BINARIES[2:]),
             f"--kwok-controller-binary={shutil.which('kwok')}",
             f"--extra-args=kube-apiserver=token-auth-file={tokens}",
+            *self._audited(),
         )  # fmt: skip
         self._kwokctl("scale", "node", f"--replicas={nodes}")
+
+    def requests(self, verb: str) -> list[dict[str, Any]]:
+        """Return the requests of a verb that a person or program made; the control plane's own are left out."""
+        log = self.folder / "clusters" / self.name / "logs" / "audit.log"
+        events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        return [
+            event for event in events if event["verb"] == verb and not event["user"]["username"].startswith("system:")
+        ]
+
+    def _audited(self) -> list[str]:
+        if not self.audit:
+            return []
+        policy = self.folder / f"{self.name}.audit.yaml"
+        policy.write_text(
+            "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n",
+            encoding="utf-8",
+        )
+        return [f"--kube-audit-policy={policy}"]
 
     def stop(self) -> None:
         """Stop it, and remove what it wrote."""

@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from rehearsal.errors import RehearsalError
+from rehearsal.events import EventLog, Span
 from settings import merge
 
 PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
@@ -30,6 +32,14 @@ def missing_programs() -> list[str]:
         for name in PROGRAMS
         if shutil.which(name) is None and not any(plugins.glob(f"{name.removeprefix('pulumi-')}-v*"))
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A run that is over."""
+
+    done: "subprocess.CompletedProcess[str]"
+    log: EventLog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +90,8 @@ class Project:
             "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            # the event log's option is one of these
+            "PULUMI_DEBUG_COMMANDS": "true",
             **environment,
         }
         project = cls(folder=work, stack=stack, environment=given)
@@ -124,6 +136,22 @@ class Project:
         subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)  # noqa: S603, S607 - a number
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    def watched(self, *arguments: str, on_change: Callable[[Span], None] | None = None) -> "Watched":
+        """Run the CLI to its end, and return what it did when.
+
+        Args:
+            arguments: an operation, such as ``up --yes``.
+            on_change: told of every step as it begins and ends.
+        """
+        log = EventLog(self.event_log(), on_change=on_change)
+        with log:
+            done = self.pulumi(*arguments, f"--event-log={log.path}", check=False)
+        return Watched(done=done, log=log)
+
+    def event_log(self) -> Path:
+        """Return a path for the next run's event log."""
+        return self.folder.parent / f"events-{time.monotonic_ns()}.json"
 
     def changes(self, *arguments: str) -> dict[str, int]:
         """Return how many resources a preview would touch, by operation.

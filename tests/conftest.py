@@ -5,3 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--e2e", choices=["smoke", "full"], default="smoke",
+        help="end-to-end tests: those of a few minutes (default), or all of them",
+    )  # fmt: skip

@@ -126,7 +126,10 @@ class StandIn(protocol.Provider):
         """Change a resource in place."""
         inputs, type_ = _plain(request.news), _short(_type_of(request.urn))
         if request.preview:
-            return protocol.UpdateResponse(properties={**request.olds, **request.news})
+            # as azure-native: what only Azure knows may change, but for the name and the place
+            kept = {key: request.olds[key] for key in ("name", "location") if key in request.olds}
+            unknown = {key: PropertyValue(UNKNOWN) for key in COMPUTED.get(type_, ())}
+            return protocol.UpdateResponse(properties={**request.news, **unknown, **kept})
         if type_ == "containerservice:ManagedCluster":
             self._known_pools(request.resource_id, inputs)
         resource = await self._call(type_, "update", lambda: self._cloud.patch(request.resource_id, inputs))

@@ -15,7 +15,7 @@ def test_everything_that_takes_tags_has_them(program, stack):
     p = program(stack)
     untagged = {
         "authorization:RoleAssignment", "authorization:ManagementLockByScope", "network:Subnet", "dns:RecordSet",
-        "managedidentity:FederatedIdentityCredential", "containerservice:MaintenanceConfiguration",
+        "managedidentity:FederatedIdentityCredential", "containerservice:MaintenanceConfiguration", "resources:Deployment",
         "monitor:DataCollectionRuleAssociation",
     }  # fmt: skip
     for resource in p.custom:
@@ -102,16 +102,28 @@ def test_the_cluster_lists_one_system_pool_and_never_the_user_pools(prod):
     assert pools[0]["minCount"] >= 3
 
 
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_system_pool_is_kept_as_it_was_made(program, stack):
+    """A deployment writes what Azure's inline list may not be asked for again: the same, or a pool would be refused."""
+    p = program(stack)
+    inline = p.one("containerservice:ManagedCluster").inputs["agentPoolProfiles"][0]
+    deployment = p.one("resources:Deployment")
+    (written,) = deployment.inputs["properties"]["template"]["resources"]
+    assert written["name"] == f"aks-platform-{stack}-g1/system"
+    assert {"name": "system", **written["properties"]} == inline
+    assert deployment.inputs["properties"]["mode"] == "Incremental"
+    assert deployment.deleted_with == p.one("containerservice:ManagedCluster").urn
+
+
 def test_counts_that_the_autoscaler_owns_are_ignored_and_others_are_not(program):
     p = program("dev")
-    assert p.one("containerservice:ManagedCluster").ignore_changes == ["agentPoolProfiles[0].count"]
+    assert p.one("containerservice:ManagedCluster").ignore_changes == ["agentPoolProfiles"]
     assert p.one("containerservice:AgentPool").ignore_changes == ["count"]
     fixed = program(
         "dev",
         systemPool={"minCount": 2, "maxCount": 2},
         nodePools=[{"name": "apps", "vmSize": "Standard_D4ds_v5", "minCount": 2, "maxCount": 2}],
     )
-    assert fixed.one("containerservice:ManagedCluster").ignore_changes == []
     assert fixed.one("containerservice:AgentPool").ignore_changes == []
     assert "minCount" not in fixed.one("containerservice:AgentPool").inputs
 

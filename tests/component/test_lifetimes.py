@@ -60,10 +60,15 @@ def test_production_locks_what_holds_data_and_nothing_that_a_rebuild_deletes_bel
     locks = prod.several("authorization:ManagementLockByScope")
     assert {lock.inputs["level"] for lock in locks} == {"CanNotDelete"}
     scopes = {lock.inputs["scope"] for lock in locks}
-    assert scopes == {"<vault.id>", "<registry.id>", "<logs.id>", "<ingress-swedencentral.id>"}
+    assert scopes == {"<vault.id>", "<registry.id>", "<logs.id>", "<ingress-prefix-swedencentral.id>"}
     # a lock is inherited: on the group or the zone it would stop these deletions
     assert prod.one("managedidentity:FederatedIdentityCredential", "federated-cert-manager-g1")
     assert not scopes & {"<foundation.id>", "<zone.id>"}
+
+
+def test_roles_below_a_lock_are_protected_and_no_others(prod):
+    protected = {r.name for r in prod.several("authorization:RoleAssignment") if r.protect}
+    assert protected == {"kubelet-acr-pull-registry", "external-secrets-key-vault-secrets-user-vault"}
 
 
 def test_nothing_that_a_rebuild_removes_is_protected(prod):

@@ -39,6 +39,7 @@ def playing(cluster: Any):
         yield play
 
 
+@pytest.mark.smoke
 def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, playing):
     playing()
     local.pulumi("preview")
@@ -60,6 +61,7 @@ def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, pla
     assert [crd.metadata.name for crd in crds if "kwok" not in crd.metadata.name] == []
 
 
+@pytest.mark.smoke
 def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing):
     playing(addresses=False)  # the load balancer never comes: Traefik's release waits, and its run is killed there
     run = local.begin("up", "--yes", "--skip-preview")
@@ -86,6 +88,7 @@ def test_an_addon_does_not_begin_before_the_one_before_it_serves(cluster, local,
     assert helm_records(api, "argocd") == {"1": "deployed"}
 
 
+@pytest.mark.smoke
 def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp_path):
     playing()
     local.pulumi("up", "--yes", "--skip-preview")
