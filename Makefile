@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= $(if $(filter up down,$(MAKECMDGOALS)),local,dev)
+STACK ?= $(if $(filter up down recover,$(MAKECMDGOALS)),local,dev)
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -42,6 +42,14 @@ up: setup ## bring a stack up for real (STACK=local unless said; YES=1 does not 
 down: setup ## undo `make up`
 	@$(BIN)/bootstrap down --stack $(STACK) $(if $(YES),--yes)
 
+.PHONY: recover
+recover: setup ## after a run that died: make the stack ready for the next `make up`
+	@$(BIN)/bootstrap recover --stack $(STACK)
+
+.PHONY: rehearse
+rehearse: setup ## bring your stack up against a stand-in for Azure (STACK=..., REBUILD=1, KILL_AT=n)
+	@$(BIN)/bootstrap rehearse --stack $(STACK) $(if $(REBUILD),--rebuild) $(if $(KILL_AT),--kill-at $(KILL_AT))
+
 .PHONY: check
 check: setup ## ruff and mypy (strict)
 	@$(BIN)/ruff format --check .
@@ -55,6 +63,10 @@ schema: setup ## write stack.schema.json from the settings' models
 .PHONY: e2e
 e2e: setup ## every end-to-end test: real engine, real API server (needs them on PATH)
 	@$(BIN)/pytest tests/e2e --e2e full -v
+
+.PHONY: bench
+bench: setup ## the measurements that the README quotes, as one table
+	@$(BIN)/python -m bench
 
 .PHONY: test
 test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH

@@ -101,6 +101,61 @@ def down(stack: StackOption = "local", yes: YesOption = False) -> None:
 
 
 @app.command()
+def recover(stack: StackOption = "local") -> None:
+    """After a run that died: remove its lock, and take into the state what it had made. The next `up` goes on."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from bootstrap.up import recover_stack  # noqa: PLC0415
+
+    recover_stack(ROOT, stack, console=Console(highlight=False, soft_wrap=True))
+
+
+@app.command()
+def rehearse(  # noqa: PLR0917 - options of a command line, not arguments of a call
+    stack: StackOption = "dev",
+    rebuild: Annotated[
+        bool, typer.Option(help="Then raise the generation, and bring the next cluster up too.")
+    ] = False,
+    kill_at: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Kill everything at the n-th step, recover, and go on.")
+    ] = None,
+    seconds_per_minute: Annotated[
+        float, typer.Option(min=0, help="Real seconds that stand for a minute in Azure.")
+    ] = 1.0,
+    charts: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder with the real charts' archives.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (Mermaid) or json.")] = Format.TEXT,
+) -> None:
+    """Bring a stack of yours up, or rebuild it, with the real engine and a stand-in for Azure: no subscription.
+
+    Exit status: 0 it came up, 1 it did not.
+    """
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from bootstrap.rehearse import rehearse as run_rehearsal  # noqa: PLC0415
+    from rehearsal.timeline import chart, mermaid  # noqa: PLC0415
+
+    console = Console(stderr=output is not Format.TEXT, highlight=False)
+    done = run_rehearsal(
+        ROOT, stack, rebuild=rebuild, kill_at=kill_at, seconds_per_minute=seconds_per_minute, charts=charts,
+        console=console,
+    )  # fmt: skip
+    if output is Format.JSON:
+        typer.echo(json.dumps(done.to_json(), indent=2))
+    elif output is Format.MARKDOWN:
+        for act in done.acts:
+            typer.echo(f"### {act.title}: {act.seconds:.0f} s\n\n```mermaid\n{mermaid(act.spans)}\n```\n")
+    else:
+        for act in done.acts:
+            console.print(f"\n[bold]{act.title}[/]")
+            console.print(chart(act.spans))
+        minutes, seconds = divmod(done.critical_path_seconds, 60)
+        console.print(f"\ncritical path in Azure, {minutes}m {seconds:02}s: {' → '.join(done.critical_path)}")
+        console.print(f"{len(done.resources)} resources would be in Azure now; none is, and the rehearsal left nothing")
+
+
+@app.command()
 def schema() -> None:
     """Write stack.schema.json, which editors complete and check stack files with, from the settings' models."""
     from bootstrap.schema import write_schema  # noqa: PLC0415 - as above

@@ -17,6 +17,7 @@ from pulumi.automation import PulumiCommand
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError, MissingToolError
+from bootstrap.recover import Recovered, recover
 from bootstrap.stackfile import project_backend, read_stack
 from settings import Settings, parse
 from stackconfig.errors import NAMESPACE, SettingsError
@@ -113,6 +114,30 @@ def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
             )
     if run.local and run.ground.own and not gone:
         _call(run, "kind", "delete", "cluster", "--name", KIND_CLUSTER)
+
+
+def recover_stack(root: Path, stack: str, *, console: Console) -> Recovered:
+    """Make a stack ready for the next update after a run that died.
+
+    Raises:
+        BootstrapError: as for :func:`up`, or the stack cannot be recovered.
+    """
+    run = prepare(root, stack, console)
+    config = _select(run)
+
+    def pulumi(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        # these two read no configuration, and do not take the option
+        extra = [] if arguments[0] in {"cancel", "stack"} else config
+        named = [stack] if arguments[0] == "cancel" else ["--stack", stack]
+        command = ["pulumi", "--non-interactive", *arguments, *named, *extra]
+        done = subprocess.run(  # noqa: S603 - our own command
+            command, cwd=run.root, env=run.environment, capture_output=True, text=True, check=False
+        )
+        if check and done.returncode != 0:
+            raise UpError(f"`pulumi {' '.join(arguments[:2])}` failed:\n{(done.stdout + done.stderr)[-2000:]}")
+        return done
+
+    return recover(pulumi, say=console.print)
 
 
 def prepare(root: Path, stack: str, console: Console) -> Run:
@@ -235,7 +260,8 @@ def choose_state(root: Path) -> Choice:
     if current:
         return Choice(what="state", said=f"{current}, where Pulumi is logged in")
     folder = root / _STATE
-    environment = {"PULUMI_BACKEND_URL": f"file://{folder}"}
+    # without metadata=skip every state file has a second one, which a run that dies can leave empty: unreadable state
+    environment = {"PULUMI_BACKEND_URL": f"file://{folder}?metadata=skip"}
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(os.environ):
         environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(folder / "passphrase")
     return Choice(what="state", said=f"{folder}, as no backend is configured", environment=environment, own=True)
@@ -325,7 +351,8 @@ def _call(run: Run, *command: str) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     if done.returncode != 0:
-        raise UpError(f"`{' '.join(command[:3])}` failed with exit status {done.returncode}; see above")
+        remedy = f"; after a run that died, `make recover STACK={run.stack}`" if command[0] == "pulumi" else ""
+        raise UpError(f"`{' '.join(command[:3])}` failed with exit status {done.returncode}; see above{remedy}")
 
 
 def _reach(kubeconfig: Path, context: str | None) -> tuple[str, str]:

@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,15 @@ TOKEN = "rehearsal"  # noqa: S105 - opens throwaway clusters on loopback, and no
 
 BINARIES = ("kwokctl", "kwok", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 """What has to be on PATH. etcd 3.6 or newer: with 3.4 the 1.36 control plane's waits take minutes."""
+
+
+_PARTS_WITH_A_PORT = ("etcd", "kube-controller-manager", "kube-scheduler", "controller")
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
 
 
 def missing_binaries() -> list[str]:
@@ -58,8 +69,17 @@ class ControlPlane:
         authority = base64.b64encode((self.pki / "ca.crt").read_bytes()).decode()
         return ControlPlaneAddress(name=self.name, server=self.server, certificate_authority=authority)
 
-    def start(self, *, nodes: int = 3) -> None:
-        """Start the cluster with nodes that are ready; takes about five seconds.
+    @property
+    def port(self) -> int:
+        """The API server's port."""
+        return int(self.server.rsplit(":", 1)[-1])
+
+    def start(self, *, nodes: int = 3, port: int | None = None) -> None:
+        """Start an empty cluster with nodes that are ready; takes about three seconds.
+
+        Args:
+            nodes: how many.
+            port: the API server's; any free one when None.
 
         Raises:
             RehearsalError: a binary is missing or does not start.
@@ -76,8 +96,23 @@ class ControlPlane:
             f"--kwok-controller-binary={shutil.which('kwok')}",
             f"--extra-args=kube-apiserver=token-auth-file={tokens}",
             *self._audited(),
+            # kwokctl counts down from one number, and two that start at once would take the same
+            f"--kube-apiserver-port={port or _free_port()}",
+            *(f"--{part}-port={_free_port()}" for part in _PARTS_WITH_A_PORT),
         )  # fmt: skip
         self._kwokctl("scale", "node", f"--replicas={nodes}")
+
+    def pause(self) -> None:
+        """Let the API server answer nothing, as when it is away for a while."""
+        self._signal("STOP")
+
+    def resume(self) -> None:
+        """Let it answer again."""
+        self._signal("CONT")
+
+    def _signal(self, name: str) -> None:
+        pid = (self.folder / "clusters" / self.name / "pids" / "kube-apiserver.pid").read_text(encoding="utf-8")
+        os.kill(int(pid), getattr(signal, f"SIG{name}"))
 
     def requests(self, verb: str) -> list[dict[str, Any]]:
         """Return the requests of a verb that a person or program made; the control plane's own are left out."""

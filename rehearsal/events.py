@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 
 IDLE = frozenset({"same", "read", "refresh"})
 """Operations that change nothing."""

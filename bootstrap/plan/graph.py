@@ -1,6 +1,6 @@
 """The order in which the engine works, and the longest way through it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bootstrap.plan.registration import Evaluation, Registration
@@ -39,13 +39,18 @@ class Step:
     """When a resource begins and ends, in seconds from the start, if everything takes its typical time."""
 
     registration: Registration
-    begins: int
-    ends: int
+    begins: float
+    ends: float
     waits_for: str | None
     """URN of the resource that ended last before it could begin."""
 
 
-def schedule(evaluation: Evaluation) -> dict[str, Step]:
+def typical_seconds(registration: Registration) -> float:
+    """Return how long a creation of this kind of resource typically takes."""
+    return SECONDS.get(registration.type, DEFAULT_SECONDS)
+
+
+def schedule(evaluation: Evaluation, *, seconds: Callable[[Registration], float] = typical_seconds) -> dict[str, Step]:
     """Return the steps by URN, as the engine runs them with no limit on parallelism.
 
     A resource waits for what it depends on, and for its parent, whose registration waits for the parent's own
@@ -60,7 +65,7 @@ def schedule(evaluation: Evaluation) -> dict[str, Step]:
             before = [step(other) for other in _predecessors(registration) if other in index]
             last = max(before, key=lambda other: other.ends, default=None)
             begins = last.ends if last else 0
-            took = SECONDS.get(registration.type, DEFAULT_SECONDS) if registration.custom else 0
+            took = seconds(registration) if registration.custom else 0
             steps[urn] = Step(
                 registration=registration,
                 begins=begins,

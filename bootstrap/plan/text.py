@@ -127,7 +127,7 @@ def _line(registration: Registration, kind: Kind | None) -> Text:
     return line
 
 
-def _timeline(title: str, steps: Sequence[Step], total: int) -> Table:
+def _timeline(title: str, steps: Sequence[Step], total: float) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("begins", justify="right")
     table.add_column("takes", justify="right")

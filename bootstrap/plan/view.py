@@ -99,9 +99,9 @@ def short_type(type_: str) -> str:
     return ":".join([parts[-2].split("/")[-1], parts[-1]]) if parts[0] == "azure-native" else parts[-1]
 
 
-def duration(seconds: int) -> str:
+def duration(seconds: float) -> str:
     """Spell seconds for people: ``11m 5s``."""
-    minutes, rest = divmod(seconds, 60)
+    minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
 
 

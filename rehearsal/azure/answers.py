@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,7 @@ def outputs(cloud: Cloud, resource: Mapping[str, Any], subscription: str) -> dic
     for path, value in resource["moved"].items():
         _set(answer, path, value)
     answer["name"] = name_of(resource["id"])
-    answer["provisioningState"] = "Succeeded"
+    answer["provisioningState"] = "Succeeded" if resource["ready"] <= time.time() else "Creating"
     return answer
 
 

@@ -240,6 +240,13 @@ class Cloud:
             content["serial"] += 1
             content["resources"][id_.lower()]["serial"] = content["serial"]
 
+    def rotate(self, control_plane: str, certificate_authority: str) -> None:
+        """Let a control plane present another certificate authority."""
+        with self._open() as content:
+            for plane in content["controlPlanes"]:
+                if plane["name"] == control_plane:
+                    plane["certificate_authority"] = certificate_authority
+
     def behave(self, manners: Manners) -> None:
         """Change how the cloud behaves from now on; counted calls begin anew."""
         with self._open() as content:

@@ -127,7 +127,9 @@ class StandIn(protocol.Provider):
         inputs, type_ = _plain(request.news), _short(_type_of(request.urn))
         if request.preview:
             # as azure-native: what only Azure knows may change, but for the name and the place
-            kept = {key: request.olds[key] for key in ("name", "location") if key in request.olds}
+            kept: dict[str, PropertyValue] = {
+                key: request.olds[key] for key in ("name", "location") if key in request.olds
+            }
             unknown = {key: PropertyValue(UNKNOWN) for key in COMPUTED.get(type_, ())}
             return protocol.UpdateResponse(properties={**request.news, **unknown, **kept})
         if type_ == "containerservice:ManagedCluster":
@@ -146,7 +148,7 @@ class StandIn(protocol.Provider):
         """Answer what Azure knows; what moved since is carried over to the inputs, as azure-native does."""
         token = _type_of(request.urn)
         resource = await self._call(_short(token), "read", lambda: self._cloud.get(request.resource_id))
-        if resource is None or resource["ready"] > time.time():
+        if resource is None:
             return protocol.ReadResponse(resource_id="")
         answer = answers.outputs(self._cloud, resource, self._subscription)
         inputs = _plain(request.inputs) or copy.deepcopy(resource["inputs"])

@@ -15,7 +15,8 @@ def test_everything_that_takes_tags_has_them(program, stack):
     p = program(stack)
     untagged = {
         "authorization:RoleAssignment", "authorization:ManagementLockByScope", "network:Subnet", "dns:RecordSet",
-        "managedidentity:FederatedIdentityCredential", "containerservice:MaintenanceConfiguration", "resources:Deployment",
+        "managedidentity:FederatedIdentityCredential", "containerservice:MaintenanceConfiguration",
+        "resources:Deployment",
         "monitor:DataCollectionRuleAssociation",
     }  # fmt: skip
     for resource in p.custom:

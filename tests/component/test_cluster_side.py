@@ -329,7 +329,8 @@ def test_logical_names_are_forever(dev):
     """A renamed resource is a replaced one: change this list only with an alias, or on purpose."""
     assert [r.name for r in dev.all if r.type.startswith("aks-bootstrap:")] == [
         "network-swedencentral", "foundation", "ingress-addresses-swedencentral", "kubelet", "control-plane",
-        "cert-manager", "external-secrets", "cluster-g1", "system-pool-g1", "monitoring-g1", "pool-apps-g1", "federated-cert-manager-g1",
+        "cert-manager", "external-secrets", "cluster-g1", "system-pool-g1", "monitoring-g1", "pool-apps-g1",
+        "federated-cert-manager-g1",
         "federated-external-secrets-g1", "cert-manager-g1", "cert-manager-g1", "ingress-g1", "ingress-g1",
         "external-secrets-g1", "external-secrets-g1", "argocd-g1", "argocd-g1", "root-g1", "record",
     ]  # fmt: skip

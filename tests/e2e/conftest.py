@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client, config
+from kubernetes import config
 
 from rehearsal.azure.cloud import Manners
 from rehearsal.control_plane import ControlPlane, missing_binaries
@@ -101,25 +101,3 @@ def client_of() -> Callable[[ControlPlane], Any]:
         return config.new_client_from_config(str(plane.kubeconfig))
 
     return sign_in
-
-
-def namespaces(api: Any) -> set[str]:
-    return {found.metadata.name for found in client.CoreV1Api(api).list_namespace().items}
-
-
-def root_application(api: Any) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = client.CustomObjectsApi(api).get_namespaced_custom_object(
-            "argoproj.io", "v1alpha1", "argocd", "applications", "root"
-        )
-    except client.ApiException as error:
-        if error.status == 404:
-            return None
-        raise
-    return found
-
-
-def helm_records(api: Any, namespace: str) -> dict[str, str]:
-    """Return revision to status."""
-    secrets = client.CoreV1Api(api).list_namespaced_secret(namespace, label_selector="owner=helm").items
-    return {s.metadata.labels["version"]: s.metadata.labels["status"] for s in secrets}

@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 import pytest
-from conftest import helm_records, root_application
 
 from rehearsal.azure.cloud import Manners
+from tests.e2e.looks import helm_records, root_application
 
 FAST = 0.5
 """Real seconds that stand for a minute in Azure."""

@@ -7,17 +7,14 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
+from tests.e2e.looks import helm_records
+
 PLACE = ("argoproj.io", "v1alpha1", "argocd")
 
 
 @pytest.fixture
 def api(cluster: Any) -> Any:
     return config.new_client_from_config(str(cluster.plane.kubeconfig))
-
-
-def helm_records(api, namespace):
-    secrets = client.CoreV1Api(api).list_namespaced_secret(namespace, label_selector="owner=helm").items
-    return {s.metadata.labels["version"]: s.metadata.labels["status"] for s in secrets}
 
 
 def wait_for(condition, seconds=60):

@@ -107,7 +107,7 @@ def test_state_that_the_project_file_names_is_there(bare):
 
 def test_state_is_where_pulumi_is_configured_or_in_the_project(bare, monkeypatch):
     own = up.choose_state(bare)
-    assert own.environment["PULUMI_BACKEND_URL"] == f"file://{bare}/.pulumi-state"
+    assert own.environment["PULUMI_BACKEND_URL"] == f"file://{bare}/.pulumi-state?metadata=skip"
     assert own.environment["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{bare}/.pulumi-state/passphrase"
     (bare / "home").mkdir()
     (bare / "home" / "credentials.json").write_text('{"current": "https://api.pulumi.com"}')
