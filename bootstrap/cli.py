@@ -156,6 +156,22 @@ def rehearse(  # noqa: PLR0917 - options of a command line, not arguments of a c
 
 
 @app.command()
+def adopt(
+    stack: StackOption = "dev",
+    folder: Annotated[Path, typer.Option(file_okay=False, exists=True, help="Where the import files go.")] = Path(),
+) -> None:
+    """For the night when the state is lost and the resources are not: write import files, and say what to run."""
+    from bootstrap.adopt import adopt as write_down  # noqa: PLC0415 - as above
+    from bootstrap.plan.evaluate import evaluate  # noqa: PLC0415
+
+    adoption = write_down(evaluate(ROOT, stack))
+    adoption.write(folder)
+    typer.echo("in an empty stack, one after the other:")
+    for command in adoption.commands(folder):
+        typer.echo(f"  {command}")
+
+
+@app.command()
 def schema() -> None:
     """Write stack.schema.json, which editors complete and check stack files with, from the settings' models."""
     from bootstrap.schema import write_schema  # noqa: PLC0415 - as above

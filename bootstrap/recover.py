@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from bootstrap.azure_ids import arm_id
 from bootstrap.errors import BootstrapError
+from bootstrap.kubernetes_ids import RELEASE, kubernetes_id
 
 WAIT_SECONDS = 30 * 60
 """How long Azure may take to finish what the dead run asked for; a cluster takes 9-13 minutes."""
@@ -73,8 +74,8 @@ def recover(pulumi: Pulumi, *, say: Callable[[str], None], sleep: Callable[[floa
     taken, forgotten = [], []
     for resource in pending:
         name = resource["urn"].rsplit("::", 1)[-1]
-        azure = resource["type"].startswith("azure-native:")
-        if azure and _take(pulumi, resource, arm_id(resource["type"], resource["inputs"], subscription), say):
+        id_ = _id(resource, subscription)
+        if id_ is not None and _take(pulumi, resource, id_, say):
             _await_ready(pulumi, resource["urn"], name, say, sleep)
             taken.append(name)
         else:
@@ -84,6 +85,16 @@ def recover(pulumi: Pulumi, *, say: Callable[[str], None], sleep: Callable[[floa
             say(f"{what}: {', '.join(names)}")
     say("ready for `pulumi up`")
     return Recovered(taken=tuple(taken), forgotten=tuple(forgotten))
+
+
+def _id(resource: Mapping[str, Any], subscription: str) -> str | None:
+    """Return where to look for what was being created; None for what needs no looking."""
+    type_, inputs = resource["type"], resource["inputs"]
+    if type_.startswith("azure-native:"):
+        return arm_id(type_, inputs, subscription)
+    if type_.startswith("kubernetes:") and type_ != RELEASE:
+        return kubernetes_id(type_, inputs)
+    return None
 
 
 def import_entry(resource: Mapping[str, Any], id_: str) -> dict[str, Any]:

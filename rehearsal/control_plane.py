@@ -54,7 +54,7 @@ class ControlPlane:
 
     @property
     def pki(self) -> Path:
-        """Folder of ``ca.crt``, and of ``admin.crt`` and ``admin.key``, which also serve 127.0.0.1."""
+        """Folder of the certificate authority, ``ca.crt``."""
         return self.folder / "clusters" / self.name / "pki"
 
     @property
@@ -95,6 +95,8 @@ class ControlPlane:
             *(f"--{name}-binary={shutil.which(name)}" for name in BINARIES[2:]),
             f"--kwok-controller-binary={shutil.which('kwok')}",
             f"--extra-args=kube-apiserver=token-auth-file={tokens}",
+            # a webhook's service with no endpoint is told at once, and no address is dialled that nobody has
+            "--extra-args=kube-apiserver=enable-aggregator-routing=true",
             *self._audited(),
             # kwokctl counts down from one number, and two that start at once would take the same
             f"--kube-apiserver-port={port or _free_port()}",

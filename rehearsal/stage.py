@@ -85,7 +85,7 @@ def what_exists(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
 @contextlib.contextmanager
 def playing(planes: Sequence[ControlPlane], **options: bool) -> Iterator[list[Player]]:
     """Play on control planes for as long as the context lasts."""
-    players = [Player(plane.kubeconfig, plane.pki, **options) for plane in planes]
+    players = [Player(plane.kubeconfig, **options) for plane in planes]
     for player in players:
         player.start()
     try:

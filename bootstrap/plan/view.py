@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bootstrap.kubernetes_ids import RELEASE
 from bootstrap.plan.compare import Change, exit_status
 from bootstrap.plan.graph import Step, critical_path, parts, schedule
 from bootstrap.plan.registration import Evaluation, Registration
@@ -12,8 +13,6 @@ LIMITS = (
     "This compares programs and reads no cloud: drift, quotas, permissions and what Azure fills in are not seen. "
     "`pulumi preview` sees them."
 )
-
-RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 @dataclass(frozen=True, kw_only=True)

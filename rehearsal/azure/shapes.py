@@ -6,6 +6,7 @@ typo fails at once.
 
 import enum
 import importlib
+import threading
 import types
 import typing
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
@@ -25,13 +26,22 @@ class Mistake(typing.NamedTuple):
     reason: str
 
 
-@cache
+_IMPORTING = threading.Lock()
+
+
 def inputs_of(token: str) -> type:
     """Return the SDK's class of a type's inputs.
 
     Raises:
         LookupError: the SDK has no such type.
     """
+    # a module that another thread is importing lacks its names
+    with _IMPORTING:
+        return _inputs_of(token)
+
+
+@cache
+def _inputs_of(token: str) -> type:
     _, module, name = token.split(":")
     try:
         sdk = importlib.import_module(f"pulumi_azure_native.{module}")

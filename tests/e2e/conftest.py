@@ -48,7 +48,7 @@ class Cluster:
     charts: str
 
     def player(self, **options: bool) -> Player:
-        player = Player(self.plane.kubeconfig, self.plane.pki, **options)
+        player = Player(self.plane.kubeconfig, **options)
         player.start()
         return player
 

@@ -122,8 +122,10 @@ def test_a_cluster_made_again_under_its_name_behind_our_back_is_noticed(stage, c
     on = stage("dev", manners=FAST)
     on.project.pulumi("up", "--yes", "--skip-preview")
     (cluster,) = on.cloud.resources("containerservice:ManagedCluster")
+    port = on.planes[0].port
     on.planes[0].stop()
-    on.planes[0].start(port=on.planes[0].port)
+    on.planes[0].start(port=port)
+    on.cloud.rotate(on.planes[0].name, on.planes[0].address.certificate_authority)
     on.cloud.recreate(cluster["id"])
     assert namespaces(client_of(on.planes[0])) == {"default", "kube-node-lease", "kube-public", "kube-system"}
 
