@@ -17,9 +17,14 @@ P = TypeVar("P", bound=PurePath)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
+def apps_folder(root: P) -> P:
+    """Return the folder of all applications; ``root`` may be a path in a working tree or in a Git tree."""
+    return root / FOLDER / APPLICATIONS
+
+
 def app_folder(root: P, app: str) -> P:
-    """Return an application's folder; ``root`` may be a path in a working tree or in a Git tree."""
-    return root / FOLDER / APPLICATIONS / app
+    """Return an application's folder."""
+    return apps_folder(root) / app
 
 
 def values_files(root: P, app: str, env: str) -> list[P]:
@@ -30,8 +35,7 @@ def values_files(root: P, app: str, env: str) -> list[P]:
 
 def applications(root: Path) -> list[str]:
     """Return the applications that have a folder."""
-    folder = root / FOLDER / APPLICATIONS
-    return sorted(path.name for path in folder.glob("*/") if path.is_dir() and _NAME.fullmatch(path.name))
+    return sorted(path.name for path in apps_folder(root).glob("*") if path.is_dir() and _NAME.fullmatch(path.name))
 
 
 def environments(root: Path, app: str) -> list[str]:
