@@ -103,8 +103,12 @@ def down(stack: StackOption = "local", yes: YesOption = False) -> None:
 @app.command()
 def promote(
     app_name: Annotated[str, typer.Argument(metavar="APP", help="A folder of gitops/apps.")],
-    environment: Annotated[str | None, typer.Argument(help="The environment, as in its file dev.yaml.")] = None,
-    image: Annotated[str | None, typer.Argument(help="The image's tag (a commit SHA) or digest.")] = None,
+    environment: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="The environment, as in its file dev.yaml.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Argument(metavar="IMAGE", help="The image's tag (a commit SHA) or digest.")
+    ] = None,
     *,
     source: Annotated[
         str | None, typer.Option("--from", metavar="ENV", help="Take what this environment runs; needs --to.")

@@ -189,6 +189,30 @@ def test_without_an_identity_a_commit_is_made_all_the_same(remote, clone, monkey
     )
 
 
+def test_a_commit_is_signed_where_the_user_signs_commits(remote, clone, tmp_path):
+    signer = tmp_path / "gpg"
+    signer.write_text(
+        "#!/bin/sh\ncat >/dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\n"
+        "printf -- '-----BEGIN PGP SIGNATURE-----\\n\\nmine\\n-----END PGP SIGNATURE-----\\n'\n"
+    )
+    signer.chmod(0o755)
+    git(clone, "config", "commit.gpgSign", "true")
+    git(clone, "config", "gpg.program", str(signer))
+    promote(clone, request())
+    assert "gpgsig -----BEGIN PGP SIGNATURE-----" in git(remote.folder, "cat-file", "commit", "main")
+
+
+def test_a_partial_clone_fetches_no_more_than_it_needs(remote, tmp_path):
+    git(remote.folder, "config", "uploadpack.allowFilter", "true")
+    promote(remote.clone("another"), request(OTHER))
+    git(tmp_path, "clone", "--quiet", "--filter=blob:none", "--no-checkout", f"file://{remote.folder}", "partial")
+    partial = tmp_path / "partial"
+    promote(partial, request())
+    assert f"tag: {SHA}" in remote.text("shop", "dev")
+    missing = git(partial, "rev-list", "--objects", "--missing=print", "origin/main").count("?")
+    assert missing >= 4, "the other applications' files are not there, and nobody asked for them"
+
+
 def test_tags_and_hooks_of_the_clone_do_not_go_along(remote, clone):
     git(clone, "tag", "-a", "v1", "-m", "v1")
     git(clone, "config", "push.followTags", "true")
@@ -433,6 +457,20 @@ def test_a_revert_with_a_subject_of_its_own_and_a_squashed_one_count(remote, clo
     revert(remote, "HEAD~1", edit=lambda text: text.split("\n")[0] + " (#12)\n\nReverts example/gitops#11")
     with pytest.raises(RefusedError, match="#12"):
         promote(clone, request(OTHER, app="cart"))
+
+
+def test_a_revert_that_was_merged_from_a_branch_counts(remote, clone):
+    promote(clone, request())
+    work = remote.clone("work")
+    git(work, "checkout", "--quiet", "-b", "undo")
+    git(work, "revert", "--no-edit", "HEAD")
+    git(work, "checkout", "--quiet", "main")
+    promote(clone, request(app="cart"))
+    git(work, "pull", "--quiet", "--ff-only")
+    git(work, "merge", "--quiet", "--no-ff", "-m", "Merge pull request #3", "undo")
+    git(work, "push", "--quiet")
+    with pytest.raises(RefusedError, match="taken back"):
+        promote(clone, request())
 
 
 def test_a_promotion_to_an_older_image_is_no_revert(remote, clone):

@@ -2,6 +2,8 @@
 
 import random
 import re
+import shutil
+import subprocess
 
 import pytest
 import yaml as pyyaml  # type: ignore[import-untyped] # comes with kubernetes
@@ -84,6 +86,22 @@ def test_a_plain_value_gets_quotes_where_a_parser_would_read_something_else(valu
     assert changed == f"image:\n  tag: {spelled}\n"
     # PyYAML reads YAML 1.1, ruamel.yaml 1.2
     assert pyyaml.safe_load(changed)["image"]["tag"] == value == load(changed)["image"]["tag"]
+
+
+@pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm on PATH")
+def test_helm_reads_every_commit_as_the_text_that_was_written(tmp_path):
+    values = ["1234567", "0012345", "12e4567", "1e10", "0b10110", "0x1f", "0o17", "1_000", "1.5", "2026-11-24", "true",
+              "No", "y", "null", "abcdef1", "1a2b3c4", "0e00000", "00000000", "7e1", "sha256:" + "0" * 64]  # fmt: skip
+    text = "".join(f"v{number}: {{tag: x}}\n" for number in range(len(values)))
+    for number, value in enumerate(values):
+        text = replace_scalar(text, [f"v{number}", "tag"], value)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: t\nversion: 0.1.0\n")
+    (tmp_path / "values.yaml").write_text(text)
+    lines = (f'v{number}: "image:{{{{ .Values.v{number}.tag }}}}"' for number in range(len(values)))
+    (tmp_path / "templates" / "t.yaml").write_text("\n".join(lines))
+    done = subprocess.run(["helm", "template", str(tmp_path)], capture_output=True, text=True, check=True)
+    assert list(load(done.stdout).values()) == [f"image:{value}" for value in values]
 
 
 def test_quotes_are_kept_and_what_they_need_is_escaped():
