@@ -15,7 +15,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bootstrap.errors import RefusedError
 from bootstrap.promote.changes import changed_leaves
-from bootstrap.promote.spelling import is_text_when_plain, spell
+from bootstrap.promote.spelling import is_read_as_text, spell
 
 Path = Sequence[str | int]
 
@@ -72,15 +72,16 @@ def replace_scalar(text: str, path: Path, value: str) -> str:
     if not value.isprintable():
         raise ScalarError(f"{value!r} is not one line of printable text")
     scalar = find_scalar(text, path)
-    changed = text[: scalar.start] + scalar.lead + spell(value, scalar.quote) + text[scalar.end :]
-    if changed == text:
+    if scalar.text and scalar.value == value:
         return text
+    changed = text[: scalar.start] + scalar.lead + spell(value, scalar.quote) + text[scalar.end :]
     leaves = changed_leaves(_load(text), _load(changed), enough=2)
-    if len(leaves) != 1:
-        others = ", ".join(_dotted(leaf) for leaf in leaves if _dotted(leaf) != _dotted(path)) or "something else"
-        raise ScalarError(f"{format_path(path)} cannot be changed alone: {others} would change with it")
+    others = [_dotted(leaf) for leaf in leaves if _dotted(leaf) != _dotted(path)]
+    if others:
+        raise ScalarError(f"{format_path(path)} cannot be changed alone: {', '.join(others)} would change with it")
     again = find_scalar(changed, path)
-    if _dotted(leaves[0]) != _dotted(path) or (again.value, again.text) != (value, True):
+    # where the text was there without the quotes that it needs, our own parser may see no change
+    if len(leaves) > 1 or not (leaves or scalar.value == value) or (again.value, again.text) != (value, True):
         raise ScalarError(f"{format_path(path)} would not be read back as {value!r}")
     return changed
 
@@ -160,7 +161,7 @@ def _scalar(text: str, path: Path, key: Node | None, node: Node) -> Scalar:
         if colon is None:
             raise ScalarError(f"{format_path(path)} is empty, with no place for a value")
         return Scalar("", False, colon.end(), colon.end(), None, lead=" ")
-    is_text = node.style is not None or is_text_when_plain(node.value) or "\n" in text[start:end]
+    is_text = node.style is not None or is_read_as_text(node.value) or "\n" in text[start:end]
     return Scalar(node.value, is_text, start, end, node.style)
 
 

@@ -2,7 +2,8 @@
 
 import re
 
-_PLAIN = re.compile(r"[A-Za-z0-9_/]([A-Za-z0-9._/@:+-]*[A-Za-z0-9_/+-])?")
+_PLAIN = re.compile(r"[A-Za-z0-9_/]([A-Za-z0-9._/@:+-]*[A-Za-z0-9._/+-])?")
+"""What may stand without quotes anywhere, in a flow mapping too: less than YAML allows, and all that images need."""
 
 _OTHER_THAN_TEXT = re.compile(
     r"""
@@ -23,9 +24,9 @@ template.
 """
 
 
-def is_text_when_plain(value: str) -> bool:
-    """Whether every parser reads the value back as this text when it stands without quotes, in a flow mapping too."""
-    return bool(_PLAIN.fullmatch(value)) and not _OTHER_THAN_TEXT.fullmatch(value)
+def is_read_as_text(plain: str) -> bool:
+    """Whether every parser takes what stands somewhere without quotes for text."""
+    return plain not in ("", "~", "<<", "=") and not _OTHER_THAN_TEXT.fullmatch(plain)
 
 
 def spell(value: str, quote: str | None) -> str:
@@ -37,6 +38,6 @@ def spell(value: str, quote: str | None) -> str:
     """
     if quote == "'":
         return "'" + value.replace("'", "''") + "'"
-    if quote is None and is_text_when_plain(value):
+    if quote is None and _PLAIN.fullmatch(value) and is_read_as_text(value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -113,6 +113,13 @@ def test_the_same_text_without_the_quotes_it_needs_is_another_value():
     assert replace_scalar("image:\n  tag: 1234567\n", TAG, "1234567") == 'image:\n  tag: "1234567"\n'
     assert not find_scalar("tag: 1234567", ["tag"]).text
     assert find_scalar("tag: '1234567'", ["tag"]).text
+    assert replace_scalar("tag: yes", ["tag"], "yes") == 'tag: "yes"', "true for YAML 1.1, which Helm reads"
+
+
+@pytest.mark.parametrize("text", ["tag: é", "tag: a b", "tag: v1.", "tag: -x", "tag: 'true'", "{tag: a, b: [1]}"])
+def test_a_value_that_is_there_already_is_left_as_it_is_written(text):
+    value = load(text)["tag"]
+    assert replace_scalar(text, ["tag"], value) == text
 
 
 @pytest.mark.parametrize(
@@ -274,6 +281,7 @@ class Writer:
 
 @settings(max_examples=250, deadline=None)
 @given(DOCUMENTS, VALUES, st.integers(0, 2**32), st.integers(0, 2**32))
+@example({"a": {"b": "é", "c": "true"}}, "é", 0, 0)
 @example({"a": {"b": "abc", "c": ["x", {"d": "'y'"}]}}, "12e4567", 1, 3)
 def test_in_any_document_nothing_but_the_scalar_changes(tree, value, seed, choice):
     writer = Writer(seed)
