@@ -41,11 +41,14 @@ _FIELDS = (
 def deeds(repository: Repository, tip: str, path: PurePosixPath, value: str, *, last: bool = False) -> list[Deed]:
     """Return the commits that brought a value into a file or took it out, the latest first.
 
-    Git counts how often the text stands in the file before and after each commit (its "pickaxe"), which is quick.
+    Git counts how often it stands in the file before and after each commit (its "pickaxe"), which is quick. The value
+    has to stand by itself: v1.2 is not in v1.2.3, nor a tag in what pins it with a digest.
     """
+    literal = re.sub(r"[][.{}()*+?^$|\\]", r"\\\g<0>", value)
+    alone = f"(^|[^[:alnum:]._@-]){literal}([^[:alnum:]._@:-]|$)"
     printed = repository.run(
         "-c", "log.follow=false", "log", "-z", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-textconv",
-        "--no-mailmap", *(["-1"] if last else []), f"-S{value}", f"--format={'%x00'.join(_FIELDS)}",
+        "--no-mailmap", *(["-1"] if last else []), "--pickaxe-regex", f"-S{alone}", f"--format={'%x00'.join(_FIELDS)}",
         tip, "--", f":(top,literal){path}",
     )  # fmt: skip
     texts = iter(printed.split("\0")[:-1])

@@ -459,6 +459,17 @@ def test_a_revert_with_a_subject_of_its_own_and_a_squashed_one_count(remote, clo
         promote(clone, request(OTHER, app="cart"))
 
 
+def test_a_value_that_another_begins_with_is_another(remote, clone):
+    for number, undo in enumerate((None, lambda text: text.split("\n")[0])):
+        tag = f"v{number}.2.3"
+        promote(clone, request(tag, allow_mutable=True))
+        revert(remote, "HEAD", edit=undo)
+        with pytest.raises(RefusedError, match="taken back"):
+            promote(clone, request(tag, allow_mutable=True))
+        assert promote(clone, request(f"v{number}.2", allow_mutable=True)).pushed
+        assert promote(clone, request(f"{tag}@{DIGEST}")).pushed
+
+
 def test_a_revert_that_was_merged_from_a_branch_counts(remote, clone):
     promote(clone, request())
     work = remote.clone("work")
