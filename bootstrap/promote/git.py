@@ -3,7 +3,8 @@
 A commit is made of the objects at the remote's tip, with Git's plumbing and an index of its own: no file of the
 checkout, its index, its branches or its HEAD is read or written, so that uncommitted work, a detached HEAD and a branch
 that lags behind do not matter, and no line ending is converted. The clone's own configuration stays in force: CI keeps
-the remote's credential there. What a killed run leaves behind is one ref under ``refs/bootstrap/``.
+the remote's credential there. As after any fetch, the remote-tracking branch follows and a shallow clone gets its
+history; what a killed run leaves behind is one ref under ``refs/bootstrap/``.
 """
 
 import os
