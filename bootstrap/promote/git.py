@@ -3,8 +3,8 @@
 A commit is made of the objects at the remote's tip, with Git's plumbing and an index of its own: no file of the
 checkout, its index, its branches or its HEAD is read or written, so that uncommitted work, a detached HEAD and a branch
 that lags behind do not matter, and no line ending is converted. The clone's own configuration stays in force: CI keeps
-the remote's credential there. As after any fetch, the remote-tracking branch follows and a shallow clone gets its
-history; what a killed run leaves behind is one ref under ``refs/bootstrap/``.
+the remote's credential there. As after any push, the remote-tracking branch follows; a shallow clone gets its history;
+what a killed run leaves behind is one ref under ``refs/bootstrap/``.
 """
 
 import os
@@ -87,6 +87,8 @@ class Repository:
             self.run(
                 "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-prune",
                 "--no-recurse-submodules",
+                # only our own ref: processes that share a clone would get in each other's way at refs/remotes/
+                "--refmap=",
                 # CI clones one commit deep; what was reverted before is in the history
                 *(["--unshallow"] if self._shallow else []),
                 self.remote, f"+{source}:{kept}",

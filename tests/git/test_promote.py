@@ -171,6 +171,14 @@ def test_nothing_is_left_behind_in_the_clone(remote, clone):
     assert not (clone / ".git" / "FETCH_HEAD").exists()
 
 
+def test_looking_at_the_remote_moves_no_ref_of_the_clone(remote, clone):
+    """Processes that share a clone would otherwise contend for refs/remotes/, and one of them fail."""
+    promote(remote.clone("another"), request(app="cart"))
+    before = git(clone, "for-each-ref")
+    promote(clone, request(dry_run=True))
+    assert git(clone, "for-each-ref") == before
+
+
 def test_a_run_inside_a_hook_of_another_repository_works_on_the_one_it_was_given(remote, clone, monkeypatch, tmp_path):
     git(tmp_path, "init", "--quiet", "stranger")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "stranger" / ".git"))
