@@ -111,8 +111,9 @@ def recover(stack: StackOption = "local") -> None:
 
 
 @app.command()
-def rehearse(  # noqa: PLR0917 - options of a command line, not arguments of a call
+def rehearse(
     stack: StackOption = "dev",
+    *,
     rebuild: Annotated[
         bool, typer.Option(help="Then raise the generation, and bring the next cluster up too.")
     ] = False,
@@ -169,6 +170,104 @@ def adopt(
     typer.echo("in an empty stack, one after the other:")
     for command in adoption.commands(folder):
         typer.echo(f"  {command}")
+
+
+@app.command()
+def promote(
+    app_name: Annotated[str, typer.Argument(metavar="APP", help="A folder of gitops/apps.")],
+    environment: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="The environment, as in its file dev.yaml.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Argument(metavar="IMAGE", help="The image's tag (a commit SHA) or digest.")
+    ] = None,
+    *,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="ENV", help="Take what this environment runs; needs --to.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--to", metavar="ENV", help="With --from: where to, by a pull request.")
+    ] = None,
+    pull_request: Annotated[
+        bool, typer.Option("--pull-request", help="Open a pull request instead of pushing.")
+    ] = False,
+    path: Annotated[
+        str | None, typer.Option(help="Where in the file; image.tag unless said, image.digest for a digest.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Ask the registry for the image first.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change; write nothing.")] = False,
+    expect: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="Replace this value only, whichever run put it there.")
+    ] = None,
+    allow_mutable: Annotated[
+        bool, typer.Option("--allow-mutable", help="Take a tag that may be moved to another image.")
+    ] = False,
+    force_reverted: Annotated[
+        bool, typer.Option("--force-reverted", help="Promote again what a revert took back.")
+    ] = False,
+    source_repository: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the image is built from; a trailer.")
+    ] = None,
+    source_run: Annotated[
+        str | None, typer.Option(metavar="URL", help="The pipeline's run, a trailer; a later run is never undone.")
+    ] = None,
+    digest: Annotated[str | None, typer.Option(help="The digest that the tag was pushed with; a trailer.")] = None,
+    remote: Annotated[str, typer.Option(help="The remote, by its name in the clone or its URL.")] = "origin",
+    branch: Annotated[str, typer.Option(help="The branch that Argo CD follows.")] = "main",
+    attempts: Annotated[int, typer.Option(help="How often it is tried when others push at the same time.")] = 100,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long it is tried then.")] = 180,
+    repository: Annotated[
+        Path, typer.Option(help="The project's folder in a clone of the repository; its checkout is not touched.")
+    ] = ROOT,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Write an image's tag or digest into an environment's values in Git; Argo CD does the rest.
+
+    `bootstrap promote shop dev 4f2a9c1` pushes one commit; `bootstrap promote shop --from dev --to prod` opens a pull
+    request. A run that died, or failed, is safely run again.
+
+    Exit status: 0 promoted, or there already; 1 an error; 2 refused by a rule (a tag that can be moved, an unknown
+    application, environment or path, a reverted image); 3 somebody else was first (a later run's promotion, another
+    value than --expect, no attempt left); 4 the registry does not have the image.
+    """
+    from bootstrap.promote.promote import promote as run_promote  # noqa: PLC0415 - as above
+    from bootstrap.promote.request import Request  # noqa: PLC0415
+
+    if (source is None) != (target is None) or (target is not None and environment is not None):
+        raise BootstrapError("--from and --to go together, and without an environment before them")
+    if output is Format.MARKDOWN:
+        raise BootstrapError("--format: promote knows text and json")
+    result = run_promote(
+        repository,
+        Request(
+            app=app_name,
+            environment=target or environment or "",
+            value=image,
+            source=source,
+            path=path,
+            remote=remote,
+            branch=branch,
+            expect=expect,
+            pull_request=pull_request or source is not None,
+            allow_mutable=allow_mutable,
+            force_reverted=force_reverted,
+            dry_run=dry_run,
+            verify=verify,
+            source_repository=source_repository,
+            source_run=source_run,
+            digest=digest,
+            attempts=attempts,
+            seconds=timeout,
+        ),
+    )
+    if output is Format.JSON:
+        typer.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        from rich.console import Console  # noqa: PLC0415
+
+        from bootstrap.promote.text import print_result  # noqa: PLC0415
+
+        print_result(result, Console(width=None if sys.stdout.isatty() else 140))
 
 
 @app.command()

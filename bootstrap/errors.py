@@ -17,3 +17,25 @@ class RevisionError(BootstrapError):
 
 class MissingToolError(BootstrapError):
     """A program that a command needs is not there; the text says which, and where it comes from."""
+
+
+class GitError(BootstrapError):
+    """Git, or the host of a repository, did not do what a command needs; the text is its own."""
+
+
+class RefusedError(BootstrapError):
+    """A rule stands against what was asked for; nothing was changed."""
+
+    exit_code = 2
+
+
+class OvertakenError(BootstrapError):
+    """Somebody else was first, again and again or with something newer; nothing was changed."""
+
+    exit_code = 3
+
+
+class ImageMissingError(BootstrapError):
+    """The registry does not have the image; nothing was changed."""
+
+    exit_code = 4

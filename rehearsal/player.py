@@ -18,7 +18,7 @@ ADDRESS = "203.0.113.10"
 """What every load balancer gets: an address of a range kept for documents (RFC 5737)."""
 
 SET_ASIDE = {"matchLabels": {"rehearsal.aks-bootstrap.io/asked": "never"}}
-"""Selects nothing. Another address of the webhook would not do: a Helm upgrade brings the chart's own back beside it."""
+"""Selects nothing. Another address would not do: a Helm upgrade brings the chart's own back beside it."""
 
 _ROUND_SECONDS = 0.3
 
