@@ -134,7 +134,7 @@ def _components(index: Mapping[str, Registration], registrations: list[Registrat
     found: dict[str, Registration] = {}
 
     def walk(urn: str | None) -> None:
-        if urn in index and urn not in found:
+        if urn is not None and urn in index and urn not in found:
             walk(index[urn].parent)
             found[urn] = index[urn]
 
@@ -144,4 +144,5 @@ def _components(index: Mapping[str, Registration], registrations: list[Registrat
 
 
 def _parent(registration: Registration, labels: Mapping[str, str]) -> dict[str, str]:
-    return {"parent": labels[registration.parent]} if registration.parent in labels else {}
+    label = labels.get(registration.parent or "")
+    return {"parent": label} if label else {}

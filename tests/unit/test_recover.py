@@ -1,0 +1,110 @@
+"""What a dead run was creating is looked for, taken over or forgotten; Pulumi is played."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bootstrap.recover import RecoverError, recover
+
+PROVIDER = "urn:pulumi:dev::p::pulumi:providers:azure-native::azure"
+VAULT = {
+    "urn": "urn:pulumi:dev::p::aks-bootstrap:foundation:Foundation$azure-native:keyvault:Vault::vault",
+    "type": "azure-native:keyvault:Vault",
+    "parent": "urn:pulumi:dev::p::aks-bootstrap:foundation:Foundation::foundation",
+    "provider": f"{PROVIDER}::id",
+    "inputs": {"resourceGroupName": "rg", "vaultName": "kv"},
+}
+RELEASE = {
+    "urn": "urn:pulumi:dev::p::kubernetes:helm.sh/v3:Release::traefik",
+    "type": "kubernetes:helm.sh/v3:Release",
+    "provider": "x::y",
+    "inputs": {"name": "traefik", "namespace": "traefik"},
+}
+NAMESPACE = {
+    "urn": "urn:pulumi:dev::p::kubernetes:core/v1:Namespace::traefik",
+    "type": "kubernetes:core/v1:Namespace",
+    "provider": "urn:pulumi:dev::p::pulumi:providers:kubernetes::cluster::id",
+    "inputs": {"metadata": {"name": "traefik"}},
+}
+
+
+class Pulumi:
+    """Answers as the CLI would, and keeps what it was asked."""
+
+    def __init__(self, *pending, there=True, states=("Succeeded",)):
+        self.pending, self.there, self.states = list(pending), there, list(states)
+        self.asked, self.imports, self.written = [], [], None
+
+    def __call__(self, *arguments, check=True):
+        self.asked.append(arguments[0] if arguments[0] != "stack" else f"stack {arguments[1]}")
+        out, status = "", 0
+        if arguments[:2] == ("stack", "export"):
+            provisioning = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            resources = [
+                {"type": "pulumi:providers:azure-native", "urn": PROVIDER, "inputs": {"subscriptionId": "sub"}}
+            ]
+            resources += [{**r, "outputs": {"provisioningState": provisioning}} for r in (VAULT, NAMESPACE)]
+            pending = [{"type": "creating", "resource": r} for r in self.pending]
+            out = json.dumps({"deployment": {"resources": resources, "pending_operations": pending}})
+        elif arguments[:2] == ("stack", "import"):
+            self.written = json.loads(Path(arguments[3]).read_text())
+            self.pending = []
+        elif arguments[0] == "import":
+            self.imports.append(json.loads(Path(arguments[2]).read_text()))
+            status, out = (0, "") if self.there is True else (1, self.there)
+        return subprocess.CompletedProcess(arguments, status, out, "")
+
+
+def run(pulumi):
+    said = []
+    return recover(pulumi, say=said.append, sleep=lambda _: None), said
+
+
+def test_a_stack_with_nothing_pending_only_loses_its_lock():
+    pulumi = Pulumi()
+    done, said = run(pulumi)
+    assert pulumi.asked == ["cancel", "stack export"]
+    assert done.taken == done.forgotten == ()
+    assert "nothing was being created" in said
+
+
+def test_what_azure_made_is_taken_into_the_state_under_its_parent_and_provider():
+    pulumi = Pulumi(VAULT)
+    done, _ = run(pulumi)
+    assert done.taken == ("vault",)
+    (entry,) = pulumi.imports[0]["resources"]
+    assert entry["id"] == "/subscriptions/sub/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv"
+    assert pulumi.imports[0]["nameTable"] == {"provider": PROVIDER, "parent": VAULT["parent"]}
+    assert pulumi.written["deployment"]["pending_operations"] == []
+
+
+def test_what_had_not_come_to_be_is_forgotten():
+    done, said = run(Pulumi(VAULT, there="error: resource 'kv' does not exist"))
+    assert done.forgotten == ("vault",)
+    assert any("had not come to be: vault" in line for line in said)
+
+
+def test_objects_in_the_cluster_are_looked_for_and_releases_are_left_to_heal():
+    pulumi = Pulumi(NAMESPACE, RELEASE)
+    done, _ = run(pulumi)
+    assert [entry["resources"][0]["id"] for entry in pulumi.imports] == ["traefik"]
+    assert done.forgotten == ("traefik",) and done.taken == ("traefik",)
+
+
+def test_a_resource_that_azure_is_still_making_is_waited_for():
+    pulumi = Pulumi(VAULT, states=("Creating", "Creating", "Creating", "Succeeded"))
+    _, said = run(pulumi)
+    assert pulumi.asked.count("refresh") == 2
+    assert sum("waiting for Azure" in line for line in said) == 2
+
+
+def test_the_wait_has_an_end():
+    with pytest.raises(RecoverError, match="vault is not ready after 30 minutes"):
+        run(Pulumi(VAULT, states=("Creating",)))
+
+
+def test_any_other_refusal_is_told():
+    with pytest.raises(RecoverError, match="AuthorizationFailed"):
+        run(Pulumi(VAULT, there="error: AuthorizationFailed"))
