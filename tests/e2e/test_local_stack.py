@@ -100,3 +100,18 @@ def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp
     assert "belongs to somebody outside this program and was not touched" in done.stdout
     after = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items
     assert [s.metadata.uid for s in after] == [secret.metadata.uid]
+
+
+def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, playing):
+    player = playing(addresses=False)  # the first run waits for Traefik's address, alive
+    first = local.begin("up", "--yes", "--skip-preview")
+    wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"}, seconds=120)
+    local.pulumi("cancel", "--yes")  # somebody takes its lock away
+
+    second = local.pulumi("up", "--yes", "--skip-preview", check=False)
+
+    assert second.returncode != 0
+    assert "is being worked on by another run of this stack" in second.stdout
+    assert helm_records(api, "traefik") == {"1": "pending-install"}
+    player.stop()
+    local.kill(first)
