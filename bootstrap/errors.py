@@ -17,3 +17,11 @@ class RevisionError(BootstrapError):
 
 class MissingToolError(BootstrapError):
     """A program that a command needs is not there; the text says which, and where it comes from."""
+
+
+class GitOpsError(BootstrapError):
+    """Something in ``gitops/`` is not what it has to be; the text names the file."""
+
+
+class HelmError(BootstrapError):
+    """Helm refuses a chart or its values; the text is Helm's own."""
