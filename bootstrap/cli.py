@@ -2,13 +2,14 @@
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bootstrap import cli_gitops
 from bootstrap.errors import BootstrapError
+from bootstrap.options import ROOT, Format
 
 app = typer.Typer(
     name="bootstrap",
@@ -18,16 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-class Format(StrEnum):
-    """How a result is written."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
-
+# the commands around gitops/
+app.add_typer(cli_gitops.commands)
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="The stack: dev, prod, local, or one of yours.")]
 

@@ -39,3 +39,11 @@ class ImageMissingError(BootstrapError):
     """The registry does not have the image; nothing was changed."""
 
     exit_code = 4
+
+
+class GitOpsError(BootstrapError):
+    """Something in ``gitops/`` is not what it has to be; the text names the file."""
+
+
+class HelmError(BootstrapError):
+    """Helm refuses a chart or its values; the text is Helm's own."""

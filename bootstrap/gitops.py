@@ -1,7 +1,7 @@
 """How ``gitops/`` is laid out: the one place that says where an application's files are.
 
-``gitops/apps/<application>/`` is a Helm chart. Its ``values.yaml`` holds what every environment has in common, its
-``<environment>.yaml`` only what that environment differs in; Helm reads them in this order.
+``gitops/apps/<application>/`` has the values of a chart in ``gitops/charts/``: ``values.yaml`` holds what every
+environment has in common, ``<environment>.yaml`` only what that environment differs in; Helm reads them in this order.
 """
 
 import re

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootstrap.errors import RevisionError
 from bootstrap.plan.registration import Evaluation
+from bootstrap.revision import unpack
 
 
 def start(root: Path, revision: str, stack: str) -> "Pending":
@@ -16,18 +17,8 @@ def start(root: Path, revision: str, stack: str) -> "Pending":
     Raises:
         RevisionError: Git does not know the revision.
     """
-    commit = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-    if commit is None:
-        raise RevisionError(f"{revision!r} is no revision of the repository in {root}")
-    folder = tempfile.TemporaryDirectory(prefix="aks-bootstrap-plan-")
+    folder = unpack(root, revision)
     tree = Path(folder.name)
-    prefix = (_git(root, "rev-parse", "--show-prefix") or "").rstrip("/")
-    archive = subprocess.run(  # noqa: S603 - git with a commit that it gave us
-        ["git", "-C", str(root), "archive", f"{commit}:{prefix}" if prefix else commit],  # noqa: S607
-        check=True,
-        capture_output=True,
-    )
-    subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)  # noqa: S603, S607
     recorder = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(  # noqa: S603 - our own module
         # this revision's recorder runs the other revision's program
@@ -71,13 +62,3 @@ class Pending:
             text = err.strip().splitlines()
             raise RevisionError(f"the program at {self._revision} cannot be evaluated:\n" + "\n".join(text[-20:]))
         return Evaluation.from_json(json.loads(out))
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    done = subprocess.run(  # noqa: S603 - arguments are ours, and a revision after --verify
-        ["git", "-C", str(root), *arguments],  # noqa: S607
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,1 @@
+"""The guard against environments that drift apart by accident."""

@@ -1,0 +1,1 @@
+"""What Argo CD would apply, without Argo CD: rendered, compared with another revision, compared with the cluster."""
