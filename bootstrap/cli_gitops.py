@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,15 +61,10 @@ def render(
     wanted = None if everything else [(str(app_name), str(environment))]
     rendered = rendering.render_several(ROOT, wanted or rendering.everything(ROOT))
     changes = comparison.compare(comparison.render_at(ROOT, against, wanted), rendered) if against else []
-    cluster = Cluster(kubeconfig, context) if live else None
-    drift = compare_live(rendered, cluster) if cluster else []
-    view = View(
-        rendered=rendered,
-        against=against,
-        changes=changes,
-        server=cluster.server if cluster else None,
-        drift=drift,
-    )
+    view = View(rendered=rendered, against=against, changes=changes)
+    if live:
+        with Cluster(kubeconfig, context) as cluster:
+            view = replace(view, server=cluster.server, drift=compare_live(rendered, cluster))
     if output is Format.JSON:
         typer.echo(json.dumps(view.to_json(), indent=2, default=str))
     elif output is Format.MARKDOWN:

@@ -6,6 +6,7 @@ https://pkg.go.dev/sigs.k8s.io/yaml
 
 import json
 import warnings
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, YAMLError
+from ruamel.yaml.resolver import VersionedResolver
 
 from bootstrap.errors import GitOpsError
 
@@ -20,7 +22,16 @@ _HEADER = "%YAML 1.1\n---\n"
 
 
 class _Constructor(SafeConstructor):
-    pass
+    """Takes dates as text."""
+
+
+class _Resolver(VersionedResolver):
+    """Stays with 1.1; by itself it does so for the first document only."""
+
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """Return the version that every document is read as."""
+        return 1, 1
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
@@ -32,13 +43,8 @@ def load_all(text: str, source: object) -> list[Any]:
     Raises:
         GitOpsError: it is not YAML, or a key stands twice.
     """
-    yaml = _yaml()
-    yaml.Constructor = _Constructor
     try:
-        with warnings.catch_warnings():
-            # 4e5 is a number to Go, too
-            warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)
-            return [document for document in yaml.load_all(text) if document is not None]
+        return list(_documents(text))
     except YAMLError as error:
         raise GitOpsError(f"{source} is not YAML: {_short(error)}") from None
 
@@ -67,7 +73,8 @@ def load_mapping(path: Path, name: object | None = None) -> dict[str, Any]:
 
 def dump(value: Any) -> str:  # noqa: ANN401 - YAML data
     """Spell a value as YAML that means the same to readers of 1.1 and 1.2."""
-    yaml = _yaml()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 1)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # its type follows from its default, None
     yaml.width = 4096
@@ -81,10 +88,16 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401 - YAML data
     return json.dumps(one, sort_keys=True, default=str) == json.dumps(other, sort_keys=True, default=str)
 
 
-def _yaml() -> YAML:
+@lru_cache(maxsize=1024)
+def _documents(text: str) -> tuple[Any, ...]:
+    """Read once what two revisions, or two commands in one run, have in common; nobody changes what was read."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 1)
-    return yaml
+    yaml.Constructor = _Constructor
+    yaml.Resolver = _Resolver
+    with warnings.catch_warnings():
+        # 4e5 is a number to Go, too
+        warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)
+        return tuple(document for document in yaml.load_all(text) if document is not None)
 
 
 def _short(error: YAMLError) -> str:

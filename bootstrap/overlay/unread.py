@@ -3,9 +3,10 @@
 Reading the templates' text instead would have to understand ``with``, ``range``, ``include`` and ``toYaml``: Helm does.
 
 A value is read when the rendered text differs, or Helm fails, once the value is another or is taken out. The chart's
-schema is set aside meanwhile: it knows keys that no template reads. A value that only matters while something else is
-on or off (``autoscaling.maxReplicas``) is tried in every environment, then with every true and false of the values
-turned over, one at a time.
+schema is set aside meanwhile: it knows keys that no template reads. Most values show themselves at once, in a rendering
+where each is a mark of its own; the rest are tried one by one. A value that only matters while something else is on or
+off (``autoscaling.maxReplicas``) is tried in every environment, then with every true and false of the values turned
+over, one at a time.
 """
 
 import copy
@@ -26,6 +27,9 @@ from bootstrap.render.helm import Template
 
 Step = str | int
 DeepPath = tuple[Step, ...]
+
+_MARKS = 7_390_000
+"""Where numbers begin that no values file has."""
 
 
 def unread(values: Values) -> Iterator[Finding]:
@@ -69,17 +73,18 @@ def deep_leaves(data: Any, prefix: DeepPath = ()) -> Iterator[tuple[DeepPath, An
         yield prefix, data
 
 
-def other_than(value: Any) -> Any:  # noqa: ANN401 - YAML data
-    """Return another value of the same type."""
+def other_than(value: Any, number: int = 0) -> tuple[Any, str | None]:  # noqa: ANN401 - YAML data
+    """Return another value of the same type, and the mark in it that tells it from all others; booleans have none."""
+    mark = f"sentinel{_MARKS + number}"
     if isinstance(value, bool):
-        return not value
+        return not value, None
     if isinstance(value, int | float):
-        return value + 1
+        return _MARKS + number, str(_MARKS + number)
     if isinstance(value, list):
-        return [*value, value[-1] if value else "aks-bootstrap-sentinel"]
+        return [*value, mark], mark
     if isinstance(value, dict):
-        return {**value, "aks-bootstrap-sentinel": "1"}
-    return f"{value}-aks-bootstrap-sentinel"
+        return {**value, mark: mark}, mark
+    return mark, mark
 
 
 class _Trial:
@@ -119,14 +124,28 @@ class _Trial:
             if required:
                 raise
             return paths
+        marked = self._marked(template, data, there, before)
+        there = [path for path in there if path not in marked]
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-            read = dict(
-                zip(there, pool.map(lambda path: self._reads(template, data, path, before), there), strict=True)
-            )
-        return [path for path in paths if not read.get(path, False)]
+            answers = list(pool.map(lambda path: self._reads(template, data, path, before), there))
+        read = marked | {path for path, answer in zip(there, answers, strict=True) if answer}
+        return [path for path in paths if path not in read]
+
+    def _marked(self, template: Template, data: dict[str, Any], paths: list[DeepPath], before: str) -> set[DeepPath]:
+        """Return the paths whose mark comes out when all are marked at once."""
+        changed, marks = data, {}
+        for number, path in enumerate(paths):
+            value, mark = other_than(_at(data, path), number)
+            if mark is not None and mark not in before:
+                changed, marks[path] = _changed(changed, path, value), mark
+        try:
+            text = self._render(template, changed)
+        except HelmError:
+            return set()
+        return {path for path, mark in marks.items() if mark in text}
 
     def _reads(self, template: Template, data: dict[str, Any], path: DeepPath, before: str) -> bool:
-        for changed in (_changed(data, path, other_than(_at(data, path))), _removed(data, path)):
+        for changed in (_changed(data, path, other_than(_at(data, path))[0]), _removed(data, path)):
             try:
                 if self._render(template, changed) != before:
                     return True

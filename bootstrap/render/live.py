@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bootstrap.errors import BootstrapError
 from bootstrap.render.compare import identity
@@ -77,13 +77,24 @@ class Cluster:
         self._errors = dynamic.exceptions
         # the discovered kinds are kept in a file: by default one that all commands of the machine share
         self._folder = tempfile.TemporaryDirectory(prefix="aks-bootstrap-live-")
+        self._api = client.ApiClient(configuration)
         try:
             self._client = dynamic.DynamicClient(  # type: ignore[no-untyped-call] # not typed
-                client.ApiClient(configuration), cache_file=str(Path(self._folder.name) / "discovered.json")
+                self._api, cache_file=str(Path(self._folder.name) / "discovered.json")
             )
         except Exception as error:
             # the client's transport has a dozen kinds of failure, and all of them mean this
+            self.__exit__()
             raise self._failed(error) from None
+
+    def __enter__(self) -> Self:
+        """Return the cluster."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections, and forget what was discovered."""
+        self._api.close()  # type: ignore[no-untyped-call] # not typed
+        self._folder.cleanup()
 
     def get(self, item: Object) -> dict[str, Any] | None:
         """Return the live object; None where there is none, or the cluster has no such kind.

@@ -92,9 +92,11 @@ def to_markdown(view: View) -> str:
     elif view.changes:
         lines += [*_table(view.changes), ""]
         lines += [f"<sub>Compared with `{view.against}`; `+` added, `~` changed, `-` removed.</sub>", ""]
+        room = COMMENT_LIMIT - len("\n".join(lines))
         for number, change in enumerate(view.changes):
             block = _details(change.diff, _title(change), "diff")
-            if len("\n".join([*lines, *block])) > COMMENT_LIMIT:
+            room -= len("\n".join(block)) + 1
+            if room < 0:
                 lines += [
                     f"… and {len(view.changes) - number} more: `bootstrap render --all --against {view.against}`",
                     "",

@@ -106,11 +106,14 @@ def stack_section(root: Path, environment: str, section: str) -> dict[str, Any]:
 
 
 def kubernetes_version(root: Path, environment: str) -> str:
-    """Return the version that the environment's stack file asks for, or the default of the settings."""
+    """Return the version that the environment's stack file asks for, or the default of the settings.
+
+    Argo CD tells Helm the patch level too, which AKS chooses: it is 0 here.
+    """
     from settings import Cluster  # noqa: PLC0415 - half a second that only this needs
 
     default = Cluster.model_fields["kubernetes_version"].default
-    return str(stack_section(root, environment, "cluster").get("kubernetesVersion", default))
+    return f"{stack_section(root, environment, 'cluster').get('kubernetesVersion', default)}.0"
 
 
 def _render_root(root: Path, environment: str) -> Rendered:

@@ -1,0 +1,88 @@
+"""A copy of ``gitops/`` to break, with the real Helm."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bootstrap.render import render as rendering
+
+ROOT = Path(__file__).resolve().parents[2]
+SHA = "4f2a9c17be0d5386a1c7e94f80b2d6351a9ce07d"
+
+
+def pytest_collection_modifyitems(items):
+    if shutil.which("helm") is None:
+        skip = pytest.mark.skip(reason="tests of gitops/ need Helm on PATH")
+        for item in items:
+            if "gitops" in item.path.parts:
+                item.add_marker(skip)
+
+
+@dataclass(frozen=True)
+class Project:
+    """The files that the commands around ``gitops/`` read."""
+
+    root: Path
+
+    def read(self, path):
+        return (self.root / path).read_text()
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def edit(self, path, before, after):
+        text = self.read(path)
+        assert before in text, f"{before!r} is not in {path}"
+        self.write(path, text.replace(before, after, 1))
+
+    def git(self, *arguments):
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def commit(self, message="change"):
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
+        return self.git("rev-parse", "HEAD")
+
+    def render(self, app, environment):
+        rendering.stack_section.cache_clear()
+        return rendering.render(self.root, app, environment).objects
+
+    def texts(self):
+        """Return what every environment renders, to the byte."""
+        return {
+            env: rendering.template(self.root, rendering.read_application(self.root, "hello", env)).render()
+            for env in ("dev", "prod", "local")
+        }
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory):
+    root = tmp_path_factory.mktemp("example") / "project"
+    shutil.copytree(ROOT / "gitops", root / "gitops")
+    for file in ROOT.glob("Pulumi*.yaml"):
+        shutil.copy(file, root)
+    made = Project(root.resolve())
+    made.git("init", "-q", "-b", "main")
+    made.commit("the example")
+    return made
+
+
+@pytest.fixture
+def project(example, tmp_path):
+    shutil.copytree(example.root, tmp_path / "project")
+    return Project((tmp_path / "project").resolve())
+
+
+def one(objects, kind):
+    """Return the only object of a kind."""
+    found = [item.document for item in objects if item.kind == kind]
+    assert len(found) == 1, f"{kind}: {[item.label for item in objects]}"
+    return found[0]

@@ -1,0 +1,195 @@
+"""The example application: hardened, in order, and the same as the stack files say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import HelmError
+from bootstrap.manifests import load_mapping
+from bootstrap.render.application import all_environments, manifests
+from bootstrap.render.kinds import Kinds
+from bootstrap.render.render import render, stack_section
+from bootstrap.validate import house
+from components.external_secrets import STORE
+from components.ingress import INGRESS_CLASS, NAMESPACE
+from components.root_application import IN_CLUSTER, application_spec, project_spec
+from settings import GitOps
+from stackconfig.types import Issuer
+from tests.gitops.conftest import ROOT, SHA, one
+
+ENVIRONMENTS = ["dev", "prod", "local"]
+
+
+@pytest.fixture(scope="module")
+def objects():
+    return {env: render(ROOT, "hello", env).objects for env in ENVIRONMENTS}
+
+
+def test_every_stack_has_an_environment():
+    stacks = {path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")}
+    assert set(all_environments(ROOT)) == stacks
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_applications_and_projects_name_the_repository_that_the_stack_names(env):
+    gitops = GitOps.model_validate(stack_section(ROOT, env, "gitops"))
+    for manifest in manifests(ROOT, env):
+        spec = manifest.document["spec"]
+        if manifest.kind == "Application":
+            assert spec["source"]["repoURL"] == gitops.repo_url
+            assert spec["source"]["targetRevision"] == gitops.revision
+        else:
+            assert spec["sourceRepos"] == [gitops.repo_url]
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_root_application_reads_the_folder_and_its_project_allows_what_is_in_it(env):
+    gitops = GitOps.model_validate(stack_section(ROOT, env, "gitops"))
+    assert application_spec(gitops, env)["source"]["path"] == f"gitops/environments/{env}"
+    allowed = {(entry["group"], entry["kind"]) for entry in project_spec(gitops)["namespaceResourceWhitelist"]}
+    assert {("argoproj.io", manifest.kind) for manifest in manifests(ROOT, env)} == allowed
+    assert {kind for _, kind in house.ALLOWED} == {kind for _, kind in allowed}
+
+
+def test_the_constants_are_the_programs():
+    assert house.IN_CLUSTER == IN_CLUSTER
+    values = load_mapping(ROOT / "gitops/charts/web/values.yaml")
+    assert values["secrets"]["store"] == STORE
+    assert values["ingress"]["className"] == INGRESS_CLASS
+    assert values["networkPolicy"]["ingressNamespaces"] == [NAMESPACE]
+    schema = load_mapping(ROOT / "gitops/charts/web/values.schema.json")
+    assert schema["properties"]["ingress"]["properties"]["issuer"]["enum"] == [issuer.value for issuer in Issuer]
+
+
+def test_the_kinds_of_the_addons_cover_those_of_the_rehearsals_charts():
+    kinds = Kinds(ROOT)
+    found = 0
+    for file in Path(ROOT / "rehearsal/charts").glob("*/templates/crds.yaml"):
+        for block in file.read_text().split("kind: CustomResourceDefinition")[1:]:
+            group, scope, kind = (
+                re.search(pattern, block)[1] for pattern in (r"group: (\S+)", r"scope: (\w+)", r"kind: (\w+)")
+            )
+            versions = [api.split("/")[1] for api in kinds.api_versions if api.startswith(f"{group}/v")]
+            scopes = {kinds.namespaced(f"{group}/{version}", kind) for version in versions}
+            assert (scope == "Namespaced") in scopes, f"{group} {kind}"
+            found += 1
+    assert found > 4
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_pods_can_do_little(objects, env):
+    pod = one(objects[env], "Deployment")["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
+        assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert "memory" in container["resources"]["limits"]
+    assert all(set(volume) == {"name", "emptyDir"} and volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"])
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_a_node_that_is_drained_leaves_somebody_serving(objects, env):
+    budget = one(objects[env], "PodDisruptionBudget")["spec"]
+    deployment = one(objects[env], "Deployment")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == deployment["selector"]
+    assert deployment["selector"]["matchLabels"].items() <= deployment["template"]["metadata"]["labels"].items()
+    if env == "prod":
+        assert "replicas" not in deployment, "the autoscaler owns the count: Argo CD would set it back"
+        assert one(objects[env], "HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_only_the_ingress_may_call_and_only_names_may_be_asked_for(objects, env):
+    policy = one(objects[env], "NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["podSelector"] == one(objects[env], "Deployment")["spec"]["selector"]
+    [rule] = policy["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "traefik"}}}]
+    [rule] = policy["egress"]
+    assert {port["port"] for port in rule["ports"]} == {53}
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_host_is_reached_with_tls_by_an_issuer_that_the_bootstrap_makes(objects, env):
+    ingress = one(objects[env], "Ingress")
+    [rule] = ingress["spec"]["rules"]
+    assert ingress["spec"]["tls"] == [{"hosts": [rule["host"]], "secretName": "hello-tls"}]
+    assert ingress["metadata"]["annotations"]["cert-manager.io/cluster-issuer"] in [issuer.value for issuer in Issuer]
+    assert rule["host"].endswith("." + stack_section(ROOT, env, "dns")["zone"])
+
+
+def test_secrets_come_from_the_vault_before_the_pods_that_need_them(objects):
+    external = one(objects["prod"], "ExternalSecret")
+    assert external["spec"]["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
+    assert external["spec"]["data"] == [{"secretKey": "PODINFO_TOKEN", "remoteRef": {"key": "hello-token"}}]
+    container = one(objects["prod"], "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["envFrom"] == [{"secretRef": {"name": external["spec"]["target"]["name"]}}]
+
+
+def test_what_is_applied_first_stands_first(objects):
+    kinds = [item.kind for item in objects["prod"]]
+    assert set(kinds[:3]) == {"NetworkPolicy", "ServiceAccount", "ExternalSecret"}
+    assert kinds.index("Deployment") > 2
+    assert kinds[-1] == "Ingress"
+    assert [item.wave for item in objects["prod"]] == [-1, -1, -1, 0, 0, 0, 0, 1]
+
+
+def test_images_say_which_one(objects):
+    images = {
+        env: one(items, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]
+        for env, items in objects.items()
+    }
+    assert images["prod"] == f"example.azurecr.io/hello:{SHA}"
+    assert "@sha256:" in images["local"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (f"tag: {SHA}", "tag: latest", "tag"),
+        (f"tag: {SHA}", 'tag: ""', "image"),
+        ("replicas: 1", "replicas: 0", "replicas"),
+        ("replicas: 1", "replica: 1", "replica"),
+        ("host: hello.dev.example.com", "host: ''", "host"),
+        ("issuer: letsencrypt-staging", "issuer: letsencrypt-stagin", "issuer"),
+        ("memory: 64Mi", "memory: 64MB", "memory"),
+        ("PODINFO_LEVEL: debug", "PODINFO_LEVEL: 1", "PODINFO_LEVEL"),
+        ("env:\n", "port: 80\nenv:\n", "port"),
+        ("env:\n", "writable: [data]\nenv:\n", "writable"),
+        ("env:\n", "secrets: {env: {token: hello-token}}\nenv:\n", "token"),
+    ],
+)
+def test_the_charts_schema_refuses(project, before, after, told):
+    project.edit("gitops/apps/hello/dev.yaml", before, after)
+    with pytest.raises(HelmError, match=told):
+        project.render("hello", "dev")
+
+
+def test_with_tag_and_digest_the_registry_is_asked_for_the_digest(project):
+    project.edit("gitops/apps/hello/dev.yaml", "image:\n", f"image:\n  digest: sha256:{'a' * 64}\n")
+    container = one(project.render("hello", "dev"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == f"example.azurecr.io/hello:{SHA}@sha256:{'a' * 64}"
+
+
+def test_texts_that_yaml_takes_for_something_else_stay_texts(project):
+    project.edit("gitops/apps/hello/dev.yaml", "PODINFO_LEVEL: debug", 'PODINFO_LEVEL: "no"\n  NUMBER: "4e5"')
+    container = one(project.render("hello", "dev"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "PODINFO_LEVEL", "value": "no"} in container["env"]
+    assert {"name": "NUMBER", "value": "4e5"} in container["env"]
+
+
+def test_with_no_secrets_and_no_writable_folder_nothing_of_them_is_left(project):
+    project.edit("gitops/apps/hello/values.yaml", "writable:\n  - /data\n  - /tmp\n", "writable: []\n")
+    pod = one(project.render("hello", "local"), "Deployment")["spec"]["template"]["spec"]
+    assert "volumes" not in pod and "volumeMounts" not in pod["containers"][0] and "envFrom" not in pod["containers"][0]
+    assert "ExternalSecret" not in [item.kind for item in project.render("hello", "local")]

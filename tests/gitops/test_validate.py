@@ -1,0 +1,425 @@
+"""``bootstrap validate``: the example passes, and each mistake is found where it is."""
+
+import pytest
+
+from bootstrap.errors import BootstrapError
+from bootstrap.render.kinds import Kinds
+from bootstrap.render.objects import Object
+from bootstrap.validate.schemas import Schemas
+from bootstrap.validate.validate import _structure, validate
+from tests.gitops.conftest import ROOT
+
+APPLICATION = "gitops/environments/dev/hello.yaml"
+PROJECT = "gitops/environments/dev/_project.yaml"
+CHART = "gitops/charts/web/templates"
+DEPLOYMENT = "hello in dev: Deployment app-hello/hello"
+CONTAINER = "spec.template.spec.containers[0]"
+EXTERNAL = "hello in dev: ExternalSecret app-hello/hello-env"
+
+
+def findings(project):
+    return [(finding.where, finding.path, finding.message) for finding in validate(project.root).findings]
+
+
+def test_the_example_passes():
+    report = validate(ROOT)
+    assert report.findings == []
+    assert (report.environments, report.applications, report.objects) == (["dev", "local", "prod"], 3, 21)
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "expected"),
+    [
+        (
+            APPLICATION,
+            "prune: true",
+            "prune: false",
+            (APPLICATION, "spec.syncPolicy.automated.prune", "allowed: true"),
+        ),
+        (
+            APPLICATION,
+            "selfHeal: true",
+            "enabled: true",
+            (APPLICATION, "spec.syncPolicy.automated.selfHeal", "allowed: true"),
+        ),
+        (
+            APPLICATION,
+            "      - CreateNamespace=true\n",
+            "",
+            (APPLICATION, "spec.syncPolicy.syncOptions", "CreateNamespace"),
+        ),
+        (
+            APPLICATION,
+            "limit: 10",
+            "limit: 0",
+            (APPLICATION, "spec.syncPolicy.retry", "limit"),
+        ),
+        (
+            APPLICATION,
+            "project: apps",
+            "project: default",
+            (APPLICATION, "spec.project", "got 'default'; allowed: apps"),
+        ),
+        (
+            APPLICATION,
+            "  name: hello\n",
+            "  name: hallo\n",
+            (APPLICATION, "metadata.name", "allowed: the file's name"),
+        ),
+        (
+            APPLICATION,
+            "namespace: argocd",
+            "namespace: apps",
+            (APPLICATION, "metadata.namespace", "allowed: argocd"),
+        ),
+        (
+            APPLICATION,
+            "    - resources-finalizer.argocd.argoproj.io",
+            "    - mine",
+            (APPLICATION, "metadata.finalizers", "would stay"),
+        ),
+        (
+            APPLICATION,
+            "aks-bootstrap.git",
+            "elsewhere.git",
+            (APPLICATION, "spec.source.repoURL", "Pulumi.dev.yaml says https://github.com/example/aks-bootstrap.git"),
+        ),
+        (
+            APPLICATION,
+            "targetRevision: main",
+            "targetRevision: HEAD",
+            (APPLICATION, "spec.source.targetRevision", "main"),
+        ),
+        (
+            APPLICATION,
+            "namespace: app-hello",
+            "namespace: traefik",
+            (APPLICATION, "spec.destination.namespace", "does not allow 'traefik'"),
+        ),
+        (
+            APPLICATION,
+            "server: https://kubernetes.default.svc",
+            "server: https://192.0.2.1",
+            (APPLICATION, "spec.destination.server", "allowed: https://kubernetes.default.svc"),
+        ),
+        (
+            APPLICATION,
+            "hello/dev.yaml",
+            "hello/prod.yaml",
+            (
+                APPLICATION,
+                "spec.source.helm.valueFiles",
+                "values.yaml then gitops/apps/hello/dev.yaml",
+            ),
+        ),
+        (
+            APPLICATION,
+            "hello/dev.yaml",
+            "hello/nowhere.yaml",
+            (APPLICATION, "", "which is not there"),
+        ),
+        (
+            APPLICATION,
+            "syncPolicy:",
+            "syncPolicies:",
+            (APPLICATION, "spec.syncPolicies", "did you mean syncPolicy?"),
+        ),
+        (
+            APPLICATION,
+            "automated:\n      prune: true\n",
+            "automated: [prune]\n    x:\n",
+            (APPLICATION, "spec.syncPolicy.automated", "allowed: object"),
+        ),
+        (
+            APPLICATION,
+            "kind: Application",
+            "kind: Aplication",
+            (APPLICATION, "kind", "the cluster has no such kind"),
+        ),
+        (
+            APPLICATION,
+            "kind: Application\n",
+            "",
+            (APPLICATION, "kind", "is missing"),
+        ),
+        (
+            PROJECT,
+            "aks-bootstrap.git",
+            "elsewhere.git",
+            (PROJECT, "spec.sourceRepos", "and no other"),
+        ),
+        (
+            PROJECT,
+            "namespace: app-*",
+            'namespace: "*"',
+            (PROJECT, "spec.destinations[0].namespace", "every namespace"),
+        ),
+        (
+            PROJECT,
+            "namespace: app-*",
+            "namespace: a*",
+            (PROJECT, "spec.destinations[0].namespace", "Argo CD's own"),
+        ),
+        (
+            PROJECT,
+            "{ group: apps, kind: Deployment }",
+            "{ group: apps, kind: DaemonSet }",
+            ("hello in dev", "", "Deployment app-hello/hello: the project allows no Deployment"),
+        ),
+        (
+            f"{CHART}/deployment.yaml",
+            "serviceAccountName:",
+            "serviceAcountName:",
+            (
+                DEPLOYMENT,
+                "spec.template.spec.serviceAcountName",
+                "did you mean serviceAccountName?",
+            ),
+        ),
+        (
+            f"{CHART}/deployment.yaml",
+            "containerPort: {{ .Values.port }}",
+            'containerPort: "{{ .Values.port }}"',
+            (
+                DEPLOYMENT,
+                f"{CONTAINER}.ports[0].containerPort",
+                "got '9898'; allowed: integer",
+            ),
+        ),
+        (
+            f"{CHART}/service.yaml",
+            "apiVersion: v1",
+            "apiVersion: v2",
+            ("hello in dev: Service hello", "kind", "v2 Service: the cluster has no such kind"),
+        ),
+        (
+            f"{CHART}/poddisruptionbudget.yaml",
+            "policy/v1",
+            "policy/v1beta1",
+            ("hello in dev: PodDisruptionBudget hello", "kind", "no such kind"),
+        ),
+        (
+            f"{CHART}/externalsecret.yaml",
+            "secretStoreRef:",
+            "secretStore:",
+            (EXTERNAL, "spec.secretStore", "did you mean secretStoreRef?"),
+        ),
+        (
+            f"{CHART}/externalsecret.yaml",
+            "ClusterSecretStore",
+            "ClusterSecretStor",
+            (
+                EXTERNAL,
+                "spec.secretStoreRef.kind",
+                "SecretStore, ClusterSecretStore",
+            ),
+        ),
+        (
+            f"{CHART}/serviceaccount.yaml",
+            "metadata:",
+            "metadata:\n  namespace: kube-system",
+            ("hello in dev", "metadata.namespace", "the project allows no namespace kube-system"),
+        ),
+        (
+            f"{CHART}/service.yaml",
+            "name: {{ .Release.Name }}\n",
+            "name: Hello_1\n",
+            ("hello in dev: Service app-hello/Hello_1", "metadata.name", "got 'Hello_1'"),
+        ),
+        (
+            f"{CHART}/_helpers.tpl",
+            "app.kubernetes.io/managed-by: {{",
+            "revision: {{ 1 }} # {{",
+            ("hello in dev: Service app-hello/hello", "metadata.labels.revision", "got 1; allowed: string"),
+        ),
+        (
+            "gitops/apps/hello/dev.yaml",
+            "memory: 64Mi",
+            "memory: 64MB",
+            ("hello in dev", "", "memory"),
+        ),
+        (
+            "Pulumi.dev.yaml",
+            "  aks-bootstrap:gitops:\n",
+            "  aks-bootstrap:gitops:\n    path: elsewhere\n",
+            ("Pulumi.dev.yaml", "gitops.path", "got elsewhere; allowed: gitops/environments/dev"),
+        ),
+    ],
+)
+def test_a_mistake_is_found(project, file, before, after, expected):
+    where, path, message = expected
+    project.edit(file, before, after)
+    found = findings(project)
+    assert any(f[0] == where and f[1] == path and message in f[2] for f in found), found
+
+
+def test_the_root_application_makes_applications_and_projects_only(project):
+    file = "gitops/environments/dev/more.yaml"
+    project.write(file, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: argocd}\n")
+    assert findings(project) == [(file, "kind", "got 'ConfigMap'; allowed: Application, AppProject")]
+
+
+def test_a_required_field_that_is_missing_is_found(project):
+    project.edit(f"{CHART}/deployment.yaml", "        - name: {{ .Chart.Name }}\n          image:", "        - image:")
+    assert (
+        DEPLOYMENT,
+        "spec.template.spec.containers[0].name",
+        "is missing",
+    ) in findings(project)
+
+
+def test_an_object_of_the_whole_cluster_is_refused(project):
+    project.write(f"{CHART}/role.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
+                  "metadata: {name: everything}\nrules: []\n")  # fmt: skip
+    assert any("the project allows no ClusterRole" in message for _, _, message in findings(project))
+
+
+def test_an_object_that_is_rendered_twice_is_found(project):
+    project.write(f"{CHART}/again.yaml", project.read(f"{CHART}/service.yaml"))
+    assert any("Service app-hello/hello is rendered twice" in message for _, _, message in findings(project))
+
+
+def test_an_application_that_stands_twice_is_found(project):
+    project.write("gitops/environments/dev/more/hello.yaml", project.read(APPLICATION))
+    with pytest.raises(BootstrapError, match="application 'hello' stands twice in dev") as told:
+        project.render("hello", "dev")
+    assert "more/hello.yaml" in str(told.value)
+    assert any("'hello' is in gitops/environments/dev/hello.yaml too" in message for _, _, message in findings(project))
+
+
+def test_a_values_file_that_no_application_reads_is_found(project):
+    project.write("gitops/apps/hello/stage.yaml", "replicas: 1\n")
+    assert findings(project) == [
+        (
+            "gitops/apps/hello/stage.yaml",
+            "",
+            "no Application reads it: there is no gitops/environments/stage/hello.yaml",
+        )
+    ]
+
+
+@pytest.mark.parametrize("image", ["nginx", "nginx:latest", "registry.example.com:5000/nginx", "nginx:"])
+def test_an_image_that_may_be_another_tomorrow_is_found(project, image):
+    project.edit(f"{CHART}/deployment.yaml", '{{ include "web.image" .Values.image | quote }}', f'"{image}"')
+    assert (DEPLOYMENT, "image") in [found[:2] for found in findings(project)]
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: app-hello}\nstringData: {token: hunter2}\n"  # noqa: S105 - the mistake itself
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("gitops/apps/hello/secret.yml", SECRET),
+        ("gitops/apps/hello/secret.json", '{"apiVersion": "v1", "kind": "Secret", "data": {"token": "aHVudGVyMg=="}}'),
+        (
+            "gitops/apps/hello/list.txt.yaml",
+            f"kind: List\nitems:\n- {SECRET.replace(chr(10), chr(10) + '  ').rstrip()}\n",
+        ),
+        ("gitops/apps/hello/two.yml", f"a: 1\n---\n{SECRET}"),
+        (f"{CHART}/off.yaml", "{{ if .Values.never }}\n" + SECRET + "{{ end }}\n"),
+        (f"{CHART}/on.yaml", SECRET),
+    ],
+)
+def test_a_plain_secret_is_found_wherever_it_is(project, file, text):
+    project.write(file, text)
+    found = findings(project)
+    assert any("a Secret's text would be in Git" in message for _, _, message in found), found
+    assert "hunter2" not in str(found)
+
+
+def test_a_secret_that_only_a_value_turns_into_one_is_found(project):
+    project.write(f"{CHART}/hidden.yaml", SECRET.replace("kind: Secret", 'kind: {{ print "Sec" "ret" }}'))
+    assert any(where == "hello in dev" and "Secret app-hello/s" in message for where, _, message in findings(project))
+
+
+def test_a_private_key_is_found(project):
+    project.write("gitops/apps/hello/key.pem", "-----BEGIN EC PRIVATE KEY-----\n")
+    assert findings(project) == [("gitops/apps/hello/key.pem", "", "holds a private key")]
+
+
+def test_what_only_names_a_secret_is_none(project):
+    project.write("gitops/apps/hello/notes.txt", "kind: Secret\n")
+    project.edit("gitops/apps/hello/values.yaml", "env:\n", "env:\n  KIND: Secret\n")
+    assert findings(project) == []
+
+
+# --- kinds and types -------------------------------------------------------------------------------------------------
+
+
+def structure(document):
+    kinds = Kinds(ROOT)
+    item = Object(document={"metadata": {"name": "a"}, **document})
+    return [(f.path, f.message) for f in _structure(item, Schemas(ROOT, kinds), "here")]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": 10, "requests.cpu": "4"}}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"}, "binaryData": None},
+        {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "spec": {"whatever": 1}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": []},
+        {"apiVersion": "batch/v1", "kind": "CronJob", "spec": {"schedule": "* * * * *", "jobTemplate": {}}},
+        {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "spec": {
+                "group": "g", "names": {"kind": "K", "plural": "ks"}, "scope": "Cluster",
+                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {"spec": {"type": "object", "properties": {"a": {"type": "string"}},
+                    "x-kubernetes-preserve-unknown-fields": True}}}}}],
+            },
+        },
+    ],
+)  # fmt: skip
+def test_what_kubernetes_takes_passes(document):
+    assert structure(document) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": 1}}, "data.a"),
+        ({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "labels": {"a": "b" * 64}}},
+         "metadata.labels.a"),
+        ({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "anotations": {}}}, "metadata.anotations"),
+        ({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a", "env": {"A": "b"}}]}},
+         "spec.containers[0].env"),
+        ({"apiVersion": "batch/v1", "kind": "Job", "spec": {"backoffLimit": True}}, "spec.backoffLimit"),
+        ({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "spec": {"issuerRef": {"name": "a"}}},
+         "spec.secretName"),
+        ({"apiVersion": "cert-manager.io/v1", "kind": "Certificat"}, "kind"),
+        ({"apiVersion": "cert-manager.io/v2", "kind": "Certificate"}, "kind"),
+        ({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}, "kind"),
+    ],
+)  # fmt: skip
+def test_what_kubernetes_refuses_is_found(document, path):
+    assert path in [found for found, _ in structure(document)]
+
+
+def test_every_kind_of_the_rehearsed_types_resolves():
+    """Walks each type that objects of the example's kinds are made of: a type that cannot be read fails here."""
+    from bootstrap.validate.schemas import resolve  # noqa: PLC0415
+
+    seen, pending = set(), ["V1Deployment", "V1StatefulSet", "V1CronJob", "V2HorizontalPodAutoscaler", "V1Ingress",
+                            "V1NetworkPolicy", "V1PodDisruptionBudget", "V1CustomResourceDefinition"]  # fmt: skip
+    while pending:
+        name = pending.pop()
+        if name not in seen:
+            seen.add(name)
+            pending += [ref for ref in _references(resolve(name)) if ref not in seen]
+    assert "V1SecurityContext" in seen and len(seen) > 100
+
+
+def _references(schema):
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "$ref" and isinstance(value, str):
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(schema, list):
+        for item in schema:
+            yield from _references(item)
