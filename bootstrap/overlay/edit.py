@@ -81,7 +81,7 @@ def put_in(text: str, path: Sequence[str], new: Sequence[str]) -> str:
     if len(chain) == len(path):
         block = _block(chain[-1], lines)
         return "".join([*lines[: block.first], *_indented(new, block.column, ending), *lines[block.end :]])
-    if chain and not isinstance(chain[-1][1].value, list):
+    if chain and not isinstance(chain[-1][1], MappingNode):
         raise EditError(f"{spell(path[: len(chain)])} holds no keys")
     parent: Any = chain[-1][1] if chain else root
     if chain and (parent.flow_style or not parent.value):
@@ -114,7 +114,15 @@ def _root(text: str) -> MappingNode | None:
         raise EditError("it holds no mapping")
     if root is not None and root.flow_style:
         raise EditError("it is written in braces")
+    if not text.endswith("\n") and root is not None and _last_scalar(root).style in ("|", ">"):
+        raise EditError("the text that it ends with has no line end, and would get one")
     return root
+
+
+def _last_scalar(node: Any) -> Any:  # noqa: ANN401 - nodes of several classes
+    while node.value and isinstance(node.value, list):
+        node = node.value[-1][1] if isinstance(node.value[-1], tuple) else node.value[-1]
+    return node
 
 
 def _chain(root: MappingNode | None, path: Sequence[str]) -> list[Pair]:

@@ -12,6 +12,9 @@ from tests.gitops.conftest import ROOT
 APPLICATION = "gitops/environments/dev/hello.yaml"
 PROJECT = "gitops/environments/dev/_project.yaml"
 CHART = "gitops/charts/web/templates"
+DEPLOYMENT = "hello in dev: Deployment app-hello/hello"
+CONTAINER = "spec.template.spec.containers[0]"
+EXTERNAL = "hello in dev: ExternalSecret app-hello/hello-env"
 
 
 def findings(project):
@@ -106,7 +109,7 @@ def test_the_example_passes():
             (
                 APPLICATION,
                 "spec.source.helm.valueFiles",
-                "gitops/apps/hello/values.yaml then gitops/apps/hello/dev.yaml",
+                "values.yaml then gitops/apps/hello/dev.yaml",
             ),
         ),
         (
@@ -168,7 +171,7 @@ def test_the_example_passes():
             "serviceAccountName:",
             "serviceAcountName:",
             (
-                "hello in dev: Deployment app-hello/hello",
+                DEPLOYMENT,
                 "spec.template.spec.serviceAcountName",
                 "did you mean serviceAccountName?",
             ),
@@ -178,8 +181,8 @@ def test_the_example_passes():
             "containerPort: {{ .Values.port }}",
             'containerPort: "{{ .Values.port }}"',
             (
-                "hello in dev: Deployment app-hello/hello",
-                "spec.template.spec.containers[0].ports[0].containerPort",
+                DEPLOYMENT,
+                f"{CONTAINER}.ports[0].containerPort",
                 "got '9898'; allowed: integer",
             ),
         ),
@@ -199,14 +202,14 @@ def test_the_example_passes():
             f"{CHART}/externalsecret.yaml",
             "secretStoreRef:",
             "secretStore:",
-            ("hello in dev: ExternalSecret app-hello/hello-env", "spec.secretStore", "did you mean secretStoreRef?"),
+            (EXTERNAL, "spec.secretStore", "did you mean secretStoreRef?"),
         ),
         (
             f"{CHART}/externalsecret.yaml",
             "ClusterSecretStore",
             "ClusterSecretStor",
             (
-                "hello in dev: ExternalSecret app-hello/hello-env",
+                EXTERNAL,
                 "spec.secretStoreRef.kind",
                 "SecretStore, ClusterSecretStore",
             ),
@@ -259,7 +262,7 @@ def test_the_root_application_makes_applications_and_projects_only(project):
 def test_a_required_field_that_is_missing_is_found(project):
     project.edit(f"{CHART}/deployment.yaml", "        - name: {{ .Chart.Name }}\n          image:", "        - image:")
     assert (
-        "hello in dev: Deployment app-hello/hello",
+        DEPLOYMENT,
         "spec.template.spec.containers[0].name",
         "is missing",
     ) in findings(project)
@@ -298,7 +301,7 @@ def test_a_values_file_that_no_application_reads_is_found(project):
 @pytest.mark.parametrize("image", ["nginx", "nginx:latest", "registry.example.com:5000/nginx", "nginx:"])
 def test_an_image_that_may_be_another_tomorrow_is_found(project, image):
     project.edit(f"{CHART}/deployment.yaml", '{{ include "web.image" .Values.image | quote }}', f'"{image}"')
-    assert ("hello in dev: Deployment app-hello/hello", "image") in [found[:2] for found in findings(project)]
+    assert (DEPLOYMENT, "image") in [found[:2] for found in findings(project)]
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
