@@ -196,7 +196,7 @@ def growth(hand: Hand) -> list[Row]:
     rows: list[Row] = []
     first: dict[str, float] = {}
     for count in (1, 8, 64):
-        pools = [{"name": f"pool{n}", "vmSize": "Standard_D4ds_v5", "minCount": 1, "maxCount": 3} for n in range(count)]
+        pools = [{"name": f"pool{n}", "vmSize": "Standard_D4ds_v5", "minCount": 1, "maxCount": 2} for n in range(count)]
         on = hand.stage(f"pools-{count}", "dev", nodePools=pools)
         plan = best(partial(run_plan, on.project.folder))
         preview = best(partial(on.project.pulumi, "preview"), tries=1)
