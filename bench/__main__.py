@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench import promotions
 from bootstrap.plan.evaluate import evaluate
 from bootstrap.plan.graph import schedule
 from bootstrap.plan.registration import Evaluation
@@ -62,7 +63,7 @@ def main() -> int:
         return 1
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-bench-") as name, stage_hand(Path(name)) as hand:
-        for measure in (previews, makespans, growth, memory):
+        for measure in (previews, makespans, growth, memory, fifty_promotions):
             with console.status(measure.__doc__ or ""):
                 rows += measure(hand)
     if "--markdown" in sys.argv:
@@ -257,6 +258,13 @@ def memory(hand: Hand) -> list[Row]:
             times(used["prod"], used["peer"]),
         )
     ]
+
+
+def fifty_promotions(hand: Hand) -> list[Row]:
+    """Measure fifty promotions at once."""
+    together, alone, landed = promotions.measure(hand.folder / "promotions")
+    what = f"{promotions.COUNT} promotions at once, {landed} commits landed"
+    return [Row(what, f"{together:.1f} s", f"one after the other: {alone:.1f} s", times(together, alone))]
 
 
 def best(act: Callable[[], object], tries: int = 3) -> float:

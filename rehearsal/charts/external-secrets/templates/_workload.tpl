@@ -11,7 +11,7 @@ there: it selects by `app`.
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {{ $.name }}
+  name: {{ $.name }}-pdb
 spec:
   selector: { matchLabels: {{ $labels | toJson }} }
   {{- if hasKey . "maxUnavailable" }}

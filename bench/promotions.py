@@ -1,0 +1,58 @@
+"""Many promotions at once into one bare repository, beside as many one after the other."""
+
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bootstrap.promote.promote import promote
+from bootstrap.promote.request import Request
+
+COUNT = 50
+VALUES = "image:\n  repository: registry.example.com/app\n  tag: 0000000\n"
+
+
+def measure(folder: Path) -> tuple[float, float, int]:
+    """Return the seconds of fifty promotions at once and one by one, and the commits that landed at once."""
+    at_once, clones = _repository(folder / "at-once")
+    began = time.monotonic()
+    with ThreadPoolExecutor(COUNT) as pool:
+        list(pool.map(_one, range(COUNT), clones))
+    together = time.monotonic() - began
+    landed = int(_git(at_once, "rev-list", "--count", "main")) - 1
+
+    _, clones = _repository(folder / "one-by-one")
+    began = time.monotonic()
+    for number, clone in enumerate(clones):
+        _one(number, clone)
+    return together, time.monotonic() - began, landed
+
+
+def _one(number: int, clone: Path) -> None:
+    promote(clone, Request(app=f"app-{number:02}", environment="dev", value=f"{number:02}aaaaa"))
+
+
+def _repository(folder: Path) -> tuple[Path, Sequence[Path]]:
+    work, bare = folder / "work", folder / "origin.git"
+    for number in range(COUNT):
+        app = work / "gitops" / "apps" / f"app-{number:02}"
+        app.mkdir(parents=True)
+        for name in ("values.yaml", "dev.yaml"):
+            (app / name).write_text(VALUES, encoding="utf-8")
+    _git(work, "init", "--quiet", "--initial-branch=main")
+    _git(work, "add", ".")
+    _git(work, "-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "-m", "start")
+    _git(folder, "clone", "--quiet", "--bare", str(work), str(bare))
+    clones = [folder / f"clone-{number}" for number in range(COUNT)]
+    for clone in clones:
+        _git(folder, "clone", "--quiet", "--bare", "--shared", str(bare), str(clone))
+    return bare, clones
+
+
+def _git(folder: Path, *command: str) -> str:
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        ["git", "-C", str(folder), *command],  # noqa: S607
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
