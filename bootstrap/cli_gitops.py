@@ -58,6 +58,8 @@ def render(
 
     if everything == (app_name is not None) or (app_name is None) != (environment is None):
         raise BootstrapError("name an application and an environment, or say --all")
+    if live and everything:
+        raise BootstrapError("--live compares with one cluster, which is one environment's: name both")
     wanted = None if everything else [(str(app_name), str(environment))]
     rendered = rendering.render_several(ROOT, wanted or rendering.everything(ROOT))
     changes = comparison.compare(comparison.render_at(ROOT, against, wanted), rendered) if against else []

@@ -49,6 +49,20 @@ def load_all(text: str, source: object) -> list[Any]:
         raise GitOpsError(f"{source} is not YAML: {_short(error)}") from None
 
 
+def read_text(path: Path, source: object) -> str:
+    """Return a file's text.
+
+    Raises:
+        GitOpsError: it is not there, or is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise GitOpsError(f"there is no {source}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise GitOpsError(f"{source} cannot be read: {error}") from None
+
+
 def load_mapping(path: Path, name: object | None = None) -> dict[str, Any]:
     """Return a file's only document, a mapping; an empty file is an empty one.
 
@@ -56,13 +70,7 @@ def load_mapping(path: Path, name: object | None = None) -> dict[str, Any]:
         GitOpsError: it cannot be read, or holds something else.
     """
     source = name or path
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise GitOpsError(f"there is no {source}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise GitOpsError(f"{source} cannot be read: {error}") from None
-    documents = load_all(text, source)
+    documents = load_all(read_text(path, source), source)
     if len(documents) > 1:
         raise GitOpsError(f"{source} holds {len(documents)} documents; allowed: one")
     document = documents[0] if documents else {}

@@ -49,7 +49,7 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
     files: dict[Path, str] = {}
     base = app_folder(root, name) / BASE
     if not base.exists():
-        files[base] = _base(name, image)
+        files[base] = _base(name, chart, image)
     for environment in dict.fromkeys(environments):
         zone = stack_section(root, environment, "dns").get("zone", "example.com")
         files[values_files(root, name, environment)[1]] = _environment_values(name, environment, str(zone))
@@ -149,9 +149,9 @@ def application(name: str, environment: str, *, chart: str, repo_url: str, revis
     }
 
 
-def _base(name: str, image: str) -> str:
+def _base(name: str, chart: str, image: str) -> str:
     return f"""# {name}: what is the same in every environment. What differs is in <environment>.yaml, and only there.
-# Every key with its meaning: {FOLDER}/charts/web/values.yaml.
+# Every key with its meaning: {FOLDER}/charts/{chart}/values.yaml.
 image:
   repository: {image}
 """

@@ -62,6 +62,7 @@ def fix(values: Values, rules: Rules) -> tuple[Values, list[Step]]:
 
 def write(before: Values, after: Values) -> list[Layer]:
     """Write the files that differ, each in one go, and return them."""
+    # the base first: until an environment's file says nothing of a value, it says what it said
     changed = [after.base] if after.base.text != before.base.text else []
     changed += [layer for name, layer in after.environments.items() if layer.text != before.environments[name].text]
     for layer in changed:

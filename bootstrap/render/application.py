@@ -6,7 +6,7 @@ from typing import Any
 
 from bootstrap.errors import GitOpsError
 from bootstrap.gitops import FOLDER
-from bootstrap.manifests import load_all
+from bootstrap.manifests import load_all, read_text
 
 ENVIRONMENTS = "environments"
 ROOT = "root"
@@ -71,7 +71,7 @@ def manifests(root: Path, environment: str) -> list[Manifest]:
     found = []
     # what Argo CD takes of a folder: https://argo-cd.readthedocs.io/en/stable/user-guide/directory/
     for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml", ".json"}):
-        for document in load_all(file.read_text(encoding="utf-8"), file.relative_to(root)):
+        for document in load_all(read_text(file, file.relative_to(root)), file.relative_to(root)):
             if not isinstance(document, dict):
                 raise GitOpsError(f"{file.relative_to(root)} holds something else than objects")
             found.append(Manifest(file=file, document=document))

@@ -4,14 +4,13 @@ Kubernetes' own come from its Python client; those of the addons from ``gitops/c
 """
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import GitOpsError
 from bootstrap.gitops import FOLDER
-from bootstrap.manifests import load_all
+from bootstrap.manifests import load_all, read_text
 
 FILE = Path(FOLDER) / "cluster" / "kinds.yaml"
 
@@ -27,7 +26,7 @@ class Kinds:
         """
         self._namespaced: dict[tuple[str, str], bool] = {}
         path = root / FILE
-        documents = load_all(path.read_text(encoding="utf-8"), FILE) if path.is_file() else []
+        documents = load_all(read_text(path, FILE), FILE) if path.is_file() else []
         for entry in documents[0] if documents else []:
             if not isinstance(entry, dict) or set(entry) - {"from", "apiVersion", "namespaced", "cluster"}:
                 raise GitOpsError(f"{FILE}: every entry has apiVersion, from, and lists namespaced and cluster")
@@ -65,16 +64,3 @@ def create_method(api_version: str, kind: str) -> Any:  # noqa: ANN401 - a funct
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
     names = (f"create_namespaced_{snake}", f"create_{snake}")
     return next((getattr(api, name) for name in names if hasattr(api, name)), None)
-
-
-def images(document: Any) -> Iterator[str]:  # noqa: ANN401 - YAML data
-    """Yield the images of every container in an object."""
-    if isinstance(document, dict):
-        for key, value in document.items():
-            if key in {"containers", "initContainers", "ephemeralContainers"} and isinstance(value, list):
-                yield from (str(item["image"]) for item in value if isinstance(item, dict) and item.get("image"))
-            else:
-                yield from images(value)
-    elif isinstance(document, list):
-        for item in document:
-            yield from images(item)

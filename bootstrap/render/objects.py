@@ -1,5 +1,6 @@
 """Objects of Kubernetes as they come out of Helm, and what tells one from another."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,3 +115,16 @@ def _object(document: Any, *, source: str, namespace: str, kinds: Kinds) -> Obje
         metadata = {"name": metadata["name"], "namespace": namespace} | {**metadata, "namespace": namespace}
         document = {**document, "metadata": metadata}
     return Object(document=document)
+
+
+def images(document: Any) -> Iterator[str]:  # noqa: ANN401 - YAML data
+    """Yield the images of every container in an object."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key in {"containers", "initContainers", "ephemeralContainers"} and isinstance(value, list):
+                yield from (str(item["image"]) for item in value if isinstance(item, dict) and item.get("image"))
+            else:
+                yield from images(value)
+    elif isinstance(document, list):
+        for item in document:
+            yield from images(item)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.errors import GitOpsError
+
 Schema = Mapping[str, Any]
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -75,6 +77,8 @@ def _object(value: dict[Any, Any], schema: Schema, resolve: Callable[[str], Sche
 def _is(value: Any, expected: str) -> bool:  # noqa: ANN401 - YAML data
     if isinstance(value, bool) and expected != "boolean":
         return False
+    if expected not in _TYPES:
+        raise GitOpsError(f"a schema says type {expected}; allowed: {', '.join(_TYPES)}")
     return isinstance(value, _TYPES[expected])
 
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from bootstrap.errors import GitOpsError, HelmError
 from bootstrap.gitops import FOLDER, applications, environments
 from bootstrap.render.application import Manifest, all_environments, application_names, manifests
-from bootstrap.render.kinds import Kinds, images
-from bootstrap.render.objects import Object
+from bootstrap.render.kinds import Kinds
+from bootstrap.render.objects import Object, images
 from bootstrap.render.render import render
 from bootstrap.validate import house, plain_secrets
 from bootstrap.validate.findings import Finding

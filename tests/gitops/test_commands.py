@@ -17,7 +17,7 @@ def copy(example, tmp_path):
     root = tmp_path / "project"
     shutil.copytree(example.root, root)
     for folder in ("bootstrap", "stackconfig"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, root / folder)
     shutil.copy(ROOT / "settings.py", root)
     return Project(root.resolve())
 
@@ -30,7 +30,8 @@ def run(copy, *arguments, **environment):
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "COLUMNS": "140", **environment},
+        # byte code is kept, as the Makefile has it: compiling takes longer than most commands
+        env={**os.environ, "COLUMNS": "140", "PYTHONDONTWRITEBYTECODE": "", **environment},
     )
     assert "Traceback" not in done.stderr
     return done
@@ -99,6 +100,7 @@ def test_app_new_says_what_it_wrote_and_what_to_do_next(copy):
         (["render"], "name an application and an environment, or say --all"),
         (["render", "hello"], "name an application and an environment, or say --all"),
         (["render", "hello", "dev", "--all"], "name an application and an environment, or say --all"),
+        (["render", "--all", "--live"], "--live compares with one cluster"),
         (["render", "helo", "dev"], "there is no application 'helo' in dev; there are: hello"),
         (["render", "hello", "stage"], "there is no environment 'stage'"),
         (["render", "hello", "dev", "--against", "nowhere"], "'nowhere' is no revision"),

@@ -3,6 +3,7 @@
 import pytest
 
 from bootstrap.errors import GitOpsError, RevisionError
+from bootstrap.overlay import fix as mending
 from bootstrap.overlay.check import check
 from bootstrap.overlay.findings import Rule, common, redundant, unexpected
 from bootstrap.overlay.fix import fix
@@ -325,22 +326,26 @@ def test_what_cannot_be_done_line_by_line_is_left_and_said(project):
     assert [finding.rule for finding in report.findings] == [Rule.REDUNDANT]
 
 
-def test_what_would_change_an_environment_is_rolled_back(project):
-    """A template that sees the order of keys' arrival, so to speak: it prints what the environment itself said."""
-    project.write(
-        "gitops/charts/web/templates/said.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: said}\ndata:\n"
-        '  drain: {{ hasKey .Values "extra" | quote }}\n  keys: {{ keys .Values.extra | len | quote }}\n',
-    )
-    loosen(project)
-    project.edit("gitops/charts/web/values.yaml", "env: {}", "extra: {a: 1}\nenv: {}")
-    # null takes the default out: as text it repeats what the base has, nothing
-    project.write(f"{APPS}/values.yaml", project.read(f"{APPS}/values.yaml") + "\nextra:\n  a: null\n")
-    append(project, "dev", "\nextra:\n  a: null\n")
-    before = project.texts()
+def test_what_would_change_an_environment_is_rolled_back(project, monkeypatch):
+    """Helm that renders prod otherwise once the base says more: the files alone would not tell."""
+    for environment in ("dev", "prod", "local"):
+        append(project, environment, "\ndrainSeconds: 7\n")
+    append(project, "dev", "port: 9898\n")
+    project.commit()
+    rendered = mending._render
+
+    def render_otherwise(values, environment):
+        moved = environment == "prod" and "drainSeconds" in values.base.data
+        return rendered(values, environment) + ("# other" if moved else "")
+
+    monkeypatch.setattr(mending, "_render", render_otherwise)
     report = check(project.root, mend=True)
-    assert project.texts() == before
-    assert all(step.done or step.why_not for step in report.steps)
+    assert [(spell(step.finding.path), step.done, step.why_not) for step in report.steps] == [
+        ("drainSeconds", False, "prod would not render the same"),
+        ("port", True, ""),
+    ]
+    assert report.written == [f"{APPS}/dev.yaml"], "what is left does not keep the rest from being mended"
+    assert [finding.rule for finding in report.findings] == [Rule.COMMON]
 
 
 def test_nothing_is_written_when_the_chart_does_not_render(diverged):
