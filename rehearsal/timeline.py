@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bootstrap.plan.view import short_type
 from rehearsal.events import Span
 
 _WIDTH = 60
@@ -61,9 +62,3 @@ def mermaid(spans: Sequence[Span]) -> str:
         mark = "crit, " if span.failed or span.operation == "delete" else ""
         lines.append(f"  {span.operation} {span.name} :{mark}{begins}, {max(ends, begins + 1)}")
     return "\n".join(lines)
-
-
-def short_type(type_: str) -> str:
-    """Shorten a type token: ``containerservice:ManagedCluster``, ``Release``."""
-    parts = type_.split(":")
-    return f"{parts[-2]}:{parts[-1]}" if parts[0] == "azure-native" else parts[-1]
