@@ -90,7 +90,7 @@ def _cluster(cloud: Cloud, resource: Mapping[str, Any], answer: dict[str, Any], 
         profile["currentOrchestratorVersion"] = f"{profile['orchestratorVersion']}.{cloud.manners.patch}"
     for pool in cloud.below(resource["id"]):
         if pool["type"] == "containerservice:AgentPool":
-            answer["agentPoolProfiles"].append({"name": name_of(pool["id"]), **_pool_answer(cloud, pool)})
+            answer["agentPoolProfiles"].append(outputs(cloud, pool, subscription))
     answer["maxAgentPools"] = 100
     answer["powerState"] = {"code": "Running"}
     answer["azurePortalFQDN"] = f"{name}.portal.{location}.azmk8s.io"
@@ -112,14 +112,6 @@ def _pool(cloud: Cloud, resource: Mapping[str, Any], answer: dict[str, Any], sub
     answer.update(_POOL_DEFAULTS)
     answer["currentOrchestratorVersion"] = f"{version}.{cloud.manners.patch}"
     answer["nodeImageVersion"] = "AKSAzureLinux-V3gen2-202611.04.0"
-
-
-def _pool_answer(cloud: Cloud, pool: Mapping[str, Any]) -> dict[str, Any]:
-    answer = copy.deepcopy({k: v for k, v in pool["inputs"].items() if k not in NAMES_AND_PLACES})
-    _pool(cloud, pool, answer, "")
-    for path, value in pool["moved"].items():
-        _set(answer, path, value)
-    return answer
 
 
 def _identity(cloud: Cloud, resource: Mapping[str, Any], answer: dict[str, Any], subscription: str) -> None:
