@@ -1,5 +1,10 @@
 """The bootstrap, from top to bottom: what stands here is the order in which an environment comes up."""
 
+import gc
+
+# What the SDKs define lives until the run ends: looking through it for garbage took two fifths of a preview.
+gc.disable()
+
 import pulumi
 
 from components.argocd import ArgoCd, ArgoCdArgs
@@ -63,3 +68,5 @@ if s.target is Target.AZURE:  # customers move when ingress serves; the old gene
 for name, value in platform.outputs.items():
     pulumi.export(name, value)
 pulumi.export("argocdUrl", argocd.url)
+
+gc.freeze()  # nor is any of it looked through as the process ends

@@ -5,6 +5,7 @@ revision of the program is evaluated without its modules mixing with these.
 """
 
 import asyncio
+import gc
 import json
 import runpy
 import sys
@@ -81,6 +82,9 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
         for opened in loops:
             opened.close()
         asyncio.set_event_loop(None)
+        # the program has a process of its own with the engine; here the process goes on
+        gc.unfreeze()
+        gc.enable()
     return Evaluation(
         stack=stack_name,
         project=config.project,

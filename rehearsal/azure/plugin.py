@@ -1,6 +1,8 @@
 """Serves the stand-in as the plugin ``pulumi-resource-azure-native``."""
 
 import asyncio
+import gc
+import signal
 import sys
 from typing import Any
 
@@ -44,9 +46,16 @@ async def serve(engine: str) -> None:
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await server.wait_for_termination()
+    # the engine ends a plugin with SIGINT: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/util/cmdutil
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
+    await ended.wait()
+    await server.stop(grace=None)
 
 
 def main() -> None:
     """Run as the engine starts it: its address is the last argument."""
+    # as in the program: the SDK's classes live until the process ends
+    gc.set_threshold(100_000)
     asyncio.run(serve(sys.argv[-1]))
+    gc.freeze()
