@@ -2,7 +2,6 @@
 
 import contextlib
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from bootstrap.up import settings_of
 from rehearsal.azure.cloud import Manners
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.errors import RehearsalError
-from rehearsal.events import EventLog, Span
+from rehearsal.events import Span
 from rehearsal.project import missing_programs
 from rehearsal.stage import Stage, playing, serving_charts, what_exists
 from stackconfig.types import Target
@@ -162,19 +161,13 @@ def _act(on: Stage, title: str, console: Console, kill_at: int | None) -> Act:
 
 
 def _killed(on: Stage, step: int) -> None:
-    reached, begun = threading.Event(), set()
+    begun: set[str] = set()
 
-    def count(span: Span) -> None:
+    def aim(span: Span) -> float | None:
         begun.add(span.urn)
-        if len(begun) >= step:
-            reached.set()
+        return 0.0 if len(begun) >= step else None
 
-    log = EventLog(on.project.event_log(), on_change=count)
-    with log:
-        run = on.project.begin("up", "--yes", "--skip-preview", f"--event-log={log.path}")
-        while run.poll() is None and not reached.wait(0.1):
-            pass
-        on.project.kill(run)
+    on.project.killed_up(aim)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """A copy of the project that the real Pulumi CLI runs, with state, plugins and stack file of its own."""
 
+import contextlib
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -122,6 +124,32 @@ class Project:
             printed = (done.stdout + done.stderr)[-4000:]
             raise RehearsalError(f"`pulumi {' '.join(arguments)}` ended with {done.returncode}:\n{printed}")
         return done
+
+    def killed_up(self, aim: Callable[[Span], float | None]) -> list[Span]:
+        """Run ``up``, and kill it with every plugin at the change that is aimed at.
+
+        Args:
+            aim: told of every change as it begins and ends; once it returns a number, the run has that many seconds
+                left to live.
+
+        Returns:
+            What was under way as the run died; nothing where it came to its end first.
+        """
+        reached: queue.Queue[float] = queue.Queue()
+
+        def look(span: Span) -> None:
+            if (left := aim(span)) is not None:
+                reached.put(left)
+
+        log = EventLog(self.event_log(), on_change=look)
+        with log:
+            run = self.begin("up", "--yes", "--skip-preview", f"--event-log={log.path}")
+            while run.poll() is None:
+                with contextlib.suppress(queue.Empty):
+                    time.sleep(reached.get(timeout=0.1))
+                    self.kill(run)
+                    return [span for span in log.spans() if span.ends is None]
+        return []
 
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start the CLI in a session of its own, for :meth:`kill`."""

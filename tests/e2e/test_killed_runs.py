@@ -1,78 +1,87 @@
 """`kill -9` of everything, again and again on one stack: one command and the next `up` go on from where it died."""
 
+import functools
+import itertools
 import random
-import threading
 import time
-from typing import Any
+from collections import Counter
 
 from kubernetes import client
 
+from bootstrap.plan.evaluate import evaluate
 from bootstrap.recover import recover
 from rehearsal.azure.cloud import Manners
-from rehearsal.events import EventLog, Span
+from rehearsal.events import Span
 from tests.e2e.looks import root_application
 
 SEED = 20261124
 POINTS = 40
+DEATHS_OF_AN_INSTALLATION = 2
 
-RELEASES = ["cert-manager-g1", "ingress-g1", "external-secrets-g1", "argocd-g1"]
+RELEASES = {
+    "cert-manager-g1": ("certManager", lambda mark: {"podAnnotations": mark}),
+    "ingress-g1": ("traefik", lambda mark: {"deployment": {"podAnnotations": mark}}),
+    "external-secrets-g1": ("externalSecrets", lambda mark: {"podAnnotations": mark}),
+    "argocd-g1": ("argoCd", lambda mark: {"global": {"podAnnotations": mark}}),
+}
 
 
-def kill(on: Any, delay: float) -> list[Span]:
-    """Run `up` and kill it soon after its first change has begun; return what was under way, nothing where it ended."""
-    changing = threading.Event()
-
-    def look(span: Span) -> None:
-        if not span.type.startswith(("aks-bootstrap:", "pulumi:")):
-            changing.set()
-
-    log = EventLog(on.project.event_log(), on_change=look)
-    with log:
-        run = on.project.begin("up", "--yes", "--skip-preview", f"--event-log={log.path}")
-        while run.poll() is None and not changing.wait(0.1):
-            pass
-        if not changing.is_set():
-            return []
-        time.sleep(delay)
-        on.project.kill(run)
-    return [span for span in log.spans() if span.ends is None and ":" in span.type.removeprefix("aks-bootstrap:")]
+def is_release(span: Span) -> bool:
+    return span.type.endswith(":Release")
 
 
 def test_forty_deaths_and_a_convergence(stage, client_of):
-    """Resources of every Azure type, each of the releases, and what stands between them, with seeded delays."""
+    """During every Azure resource, each release as it is installed and upgraded, and what stands between them."""
     chance = random.Random(SEED)  # noqa: S311 - reproducible, not secret
-    on = stage("dev", manners=Manners(seconds_per_minute=2.0), audit=True)
-    seen: set[str] = set()
-    before: list[str] = []
-    stuck = 0
-    for number in range(1, POINTS + 1):
-        # a step that was killed twice is let through, or one long step would take all the points: a release takes
-        # seconds, after eight in which its dead run is watched for a sign of life
-        delay = round(chance.uniform(12, 16) if stuck > 1 else chance.uniform(0, 0.8), 2)
-        under_way = kill(on, delay)
-        if not under_way:
-            # everything is there: from now on, upgrades are killed
-            chart, values = chance.choice(
-                [
-                    ("certManager", {"podAnnotations": {"rehearsal": str(number)}}),
-                    ("traefik", {"deployment": {"podAnnotations": {"rehearsal": str(number)}}}),
-                    ("externalSecrets", {"podAnnotations": {"rehearsal": str(number)}}),
-                    ("argoCd", {"global": {"podAnnotations": {"rehearsal": str(number)}}}),
-                ]
-            )
-            on.project.configure({"charts": {chart: {"values": values}}})
-            under_way = kill(on, delay)
-        names = sorted(f"{s.operation} {s.name}" for s in under_way if not s.type.startswith(("aks-boot", "pulumi:")))
-        stuck = stuck + 1 if set(names) & set(before) else 0
-        before = names
-        seen |= {span.type for span in under_way} | {span.name for span in under_way if "Release" in span.type}
+    on = stage("dev", manners=Manners(seconds_per_minute=6.0), audit=True)
+    aimed: Counter[str] = Counter()
+    died: set[tuple[str, str]] = set()
+    caught: set[str] = set()
+
+    def death(left_to_live) -> bool:
+        """Kill one run, and settle what it left; False where it came to its end alive."""
+        target: list[tuple[str, float]] = []
+
+        def aim(span: Span) -> float | None:
+            left = None if target or span.ends is not None else left_to_live(span)
+            if left is not None:
+                target.append((span.name, left))
+            return left
+
+        under_way = [s for s in on.project.killed_up(aim) if not s.type.startswith(("aks-bootstrap:", "pulumi:"))]
+        if not target:
+            return False
+        name, left = target[0]
+        aimed[name] += 1
+        died.update((span.operation, span.name if is_release(span) else span.type) for span in under_way)
+        caught.update(span.name for span in under_way)
         settled = recover(on.project.pulumi, say=lambda _: None, sleep=lambda _: time.sleep(1))
         print(  # noqa: T201 - the table of points is part of the result
-            f"{number:2} {delay:4.2f}s killed during {', '.join(names) or 'nothing'}; "
-            f"taken over: {', '.join(settled.taken) or '-'}"
+            f"{aimed.total():2} {left:4.2f}s after {name} began; "
+            f"under way: {', '.join(sorted(f'{s.operation} {s.name}' for s in under_way)) or 'nothing'}; "
+            f"taken over: {', '.join(settled.taken) or '-'}",
+            flush=True,
         )
-    assert set(RELEASES) <= seen, "every release was killed at least once"
-    assert len({type_ for type_ in seen if type_.startswith("azure-native:")}) >= 8
+        return True
+
+    def on_the_way(span: Span) -> float | None:
+        if is_release(span):
+            return chance.uniform(0, 1.5) if aimed[span.name] < DEATHS_OF_AN_INSTALLATION else None
+        real = span.type.startswith(("azure-native:", "kubernetes:"))
+        return chance.uniform(0, 0.1) if real and span.name not in caught and not aimed[span.name] else None
+
+    while death(on_the_way):
+        pass
+    for name, (chart, values) in itertools.islice(itertools.cycle(RELEASES.items()), max(4, POINTS - aimed.total())):
+        on.project.configure({"charts": {chart: {"values": values({"rehearsal": str(aimed.total())})}}})
+        upgrade = functools.partial(lambda name, span: chance.uniform(0, 1.5) if span.name == name else None, name)
+        assert death(upgrade), f"{name} is upgraded"
+
+    assert aimed.total() >= POINTS
+    program = {found.type for found in evaluate(on.project.folder, "dev").registrations}
+    assert {t for t in program if t.startswith("azure-native:")} <= {what for _, what in died}, "every type was hit"
+    for operation in ("create", "update"):
+        assert set(RELEASES) <= {what for done, what in died if done == operation}, operation
 
     on.project.pulumi("up", "--yes", "--skip-preview")
 
