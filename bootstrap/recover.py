@@ -62,7 +62,8 @@ def recover(pulumi: Pulumi, *, say: Callable[[str], None], sleep: Callable[[floa
     pending = [
         operation["resource"]
         for operation in state["deployment"].get("pending_operations") or []
-        if operation["type"] == "creating"
+        # a component is only a place in the state
+        if operation["type"] == "creating" and operation["resource"]["custom"]
     ]
     if not state["deployment"].get("pending_operations"):
         say("nothing was being created")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.recover import RecoverError, recover
+from bootstrap.recover import Recovered, RecoverError, recover
 
 PROVIDER = "urn:pulumi:dev::p::pulumi:providers:azure-native::azure"
 VAULT = {
     "urn": "urn:pulumi:dev::p::aks-bootstrap:foundation:Foundation$azure-native:keyvault:Vault::vault",
     "type": "azure-native:keyvault:Vault",
+    "custom": True,
     "parent": "urn:pulumi:dev::p::aks-bootstrap:foundation:Foundation::foundation",
     "provider": f"{PROVIDER}::id",
     "inputs": {"resourceGroupName": "rg", "vaultName": "kv"},
@@ -19,14 +20,22 @@ VAULT = {
 RELEASE = {
     "urn": "urn:pulumi:dev::p::kubernetes:helm.sh/v3:Release::traefik",
     "type": "kubernetes:helm.sh/v3:Release",
+    "custom": True,
     "provider": "x::y",
     "inputs": {"name": "traefik", "namespace": "traefik"},
 }
 NAMESPACE = {
     "urn": "urn:pulumi:dev::p::kubernetes:core/v1:Namespace::traefik",
     "type": "kubernetes:core/v1:Namespace",
+    "custom": True,
     "provider": "urn:pulumi:dev::p::pulumi:providers:kubernetes::cluster::id",
     "inputs": {"metadata": {"name": "traefik"}},
+}
+COMPONENT = {
+    "urn": "urn:pulumi:dev::p::aks-bootstrap:node_pool:NodePool::pool-apps",
+    "type": "aks-bootstrap:node_pool:NodePool",
+    "custom": False,
+    "parent": "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev",
 }
 
 
@@ -91,6 +100,12 @@ def test_objects_in_the_cluster_are_looked_for_and_releases_are_left_to_heal():
     done, _ = run(pulumi)
     assert [entry["resources"][0]["id"] for entry in pulumi.imports] == ["traefik"]
     assert done.forgotten == ("traefik",) and done.taken == ("traefik",)
+
+
+def test_a_component_is_nothing_to_look_for():
+    pulumi = Pulumi(COMPONENT)
+    assert run(pulumi) == Recovered(taken=(), forgotten=())
+    assert pulumi.written["deployment"]["pending_operations"] == []
 
 
 def test_a_resource_that_azure_is_still_making_is_waited_for():
