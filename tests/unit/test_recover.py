@@ -104,7 +104,8 @@ def test_objects_in_the_cluster_are_looked_for_and_releases_are_left_to_heal():
 
 def test_a_component_is_nothing_to_look_for():
     pulumi = Pulumi(COMPONENT)
-    assert run(pulumi) == Recovered(taken=(), forgotten=())
+    settled, _ = run(pulumi)
+    assert settled == Recovered(taken=(), forgotten=())
     assert pulumi.written["deployment"]["pending_operations"] == []
 
 
