@@ -134,6 +134,9 @@ class Project:
 
         Returns:
             What was under way as the run died; nothing where it came to its end first.
+
+        Raises:
+            RehearsalError: it failed by itself.
         """
         reached: queue.Queue[float] = queue.Queue()
 
@@ -149,6 +152,8 @@ class Project:
                     time.sleep(reached.get(timeout=0.1))
                     self.kill(run)
                     return [span for span in log.spans() if span.ends is None]
+        if run.returncode != 0:
+            raise RehearsalError(f"`pulumi up` ended with {run.returncode} before it could be killed; see {log.path}")
         return []
 
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":

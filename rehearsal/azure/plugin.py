@@ -9,7 +9,7 @@ from typing import Any
 import grpc.aio
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from rehearsal.azure.provider import RefusedError, StandIn, cloud_of_environment
 
@@ -17,30 +17,34 @@ VERSION = "3.29.0"
 """Of the SDK that the program uses."""
 
 
-class _Servicer(ProviderServicer):
-    """The SDK's server, with refusals handed on as they are."""
+class Servicer(ProviderServicer):
+    """The SDK's server, with refusals handed on as they are, and nothing where there is nothing."""
 
 
 def _handed_on(name: str) -> Any:  # noqa: ANN401 - a method of the SDK's
     inherited = getattr(ProviderServicer, name)
 
-    async def method(self: _Servicer, request: Any, context: Any) -> Any:  # noqa: ANN401 - generated types
+    async def method(self: Servicer, request: Any, context: Any) -> Any:  # noqa: ANN401 - generated types
         try:
-            return await inherited(self, request, context)
+            answer = await inherited(self, request, context)
         except RefusedError as refusal:
             await context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+        else:
+            # the SDK sends empty properties beside an empty id, which the engine takes for a resource
+            gone = isinstance(answer, provider_pb2.ReadResponse) and not answer.id
+            return provider_pb2.ReadResponse() if gone else answer
 
     return method
 
 
 for _name in ("Create", "Update", "Delete", "Read", "Invoke"):
-    setattr(_Servicer, _name, _handed_on(_name))
+    setattr(Servicer, _name, _handed_on(_name))
 
 
 async def serve(engine: str) -> None:
     """Serve until the engine ends the process."""
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
-    servicer = _Servicer(sys.argv[1:], VERSION, StandIn(cloud_of_environment()), engine_address=engine)
+    servicer = Servicer(sys.argv[1:], VERSION, StandIn(cloud_of_environment()), engine_address=engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

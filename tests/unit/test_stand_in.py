@@ -1,9 +1,14 @@
 """The stand-in has Azure's manners: each is one that a program can trip over."""
 
+import asyncio
+
 import pytest
+from pulumi.runtime.proto import provider_pb2
 
 from rehearsal.azure import answers, shapes
 from rehearsal.azure.cloud import AzureError, Cloud, ControlPlaneAddress, Fault, Manners
+from rehearsal.azure.plugin import VERSION, Servicer
+from rehearsal.azure.provider import StandIn
 
 GROUP = "/subscriptions/s/resourceGroups/rg"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv"
@@ -29,6 +34,13 @@ def refused(code):
 def test_what_exists_is_not_created_again_whatever_the_case_of_its_id(cloud):
     with refused("AlreadyExists"):
         cloud.put(GROUP.upper(), "resources:ResourceGroup", {}, 0)
+
+
+def test_what_is_gone_is_read_as_no_resource_at_all(cloud):
+    servicer = Servicer([], VERSION, StandIn(cloud), engine_address="")
+    urn = "urn:pulumi:dev::p::azure-native:keyvault:Vault::vault"
+    answer = asyncio.run(servicer.Read(provider_pb2.ReadRequest(urn=urn, id=VAULT), None))
+    assert answer.id == "" and not answer.HasField("properties"), "the engine takes an empty object for a resource"
 
 
 def test_nothing_is_created_in_a_group_or_below_a_parent_that_is_not_there(cloud):
