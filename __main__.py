@@ -53,14 +53,16 @@ external_secrets = ExternalSecrets(
 argocd = ArgoCd(
     access.name("argocd"),
     ArgoCdArgs(access=access, charts=s.charts, settings=s.argocd, zone=zone, issuer=issuer,
-               tenant_id=platform.tenant_id, repository_client_id=platform.repository_client_id),
+               tenant_id=platform.tenant_id, repository_client_id=platform.repository_client_id,
+               image_registry=platform.image_registry),
     access.options(after=[external_secrets]),
 )  # fmt: skip
 RootApplication(
     access.name("root"),
-    RootApplicationArgs(access=access, settings=s.gitops, environment=s.environment, facts=platform.facts),
+    RootApplicationArgs(access=access, settings=s.gitops, environment=s.environment, facts=platform.facts,
+                        image_updater=s.argocd.image_updater_write_back == "git"),
     access.options(after=[argocd]),
-)
+)  # fmt: skip
 
 if s.target is Target.AZURE:  # customers move when ingress serves; the old generation goes after that
     azure.dns_records(foundation, addresses, after=[ingress])

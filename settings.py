@@ -692,7 +692,11 @@ class ArgoCd(Section):
     repositories: tuple[RepositoryCredential, ...] = ()
     """Credentials of private repositories."""
     image_updater_write_back: Literal["none", "git"] = "none"
-    """Argo CD Image Updater's mode; the one that patches live objects does not exist here."""
+    """``git`` installs Argo CD Image Updater, which may write to Git and not to the cluster.
+
+    What it follows stands in ``gitops/environments/<environment>``, as objects of kind ImageUpdater. It pushes with the
+    credentials in ``repositories``, so the one of that repository has to allow it.
+    """
 
     def problems(self) -> Iterator[Problem]:
         """Names are unique, and somebody can get in."""
@@ -700,6 +704,13 @@ class ArgoCd(Section):
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield Problem(("repositories", index, "name"), f"got {name!r} again; allowed: each name once")
+        if self.image_updater_write_back == "git" and all(r.kind == "workloadIdentity" for r in self.repositories):
+            # https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials
+            yield Problem(
+                ("imageUpdaterWriteBack",),
+                "got 'git' without a credential to push with; allowed with a repository in argocd.repositories whose "
+                "kind is password, sshKey or githubApp",
+            )
 
 
 class GitOps(Section):
@@ -731,7 +742,7 @@ class Charts(Section):
     """Where charts come from, and what is overridden in them."""
 
     mirror: Annotated[str, Field(pattern=r"^(oci|https?)://\S+$")] | None = None
-    """One place for all four charts, for networks that reach nothing else."""
+    """One place for all charts, for networks that reach nothing else."""
     cert_manager: ChartOverride = ChartOverride()
     """cert-manager."""
     traefik: ChartOverride = ChartOverride()
@@ -740,6 +751,8 @@ class Charts(Section):
     """External Secrets Operator."""
     argo_cd: ChartOverride = ChartOverride()
     """Argo CD."""
+    image_updater: ChartOverride = ChartOverride()
+    """Argo CD Image Updater, where it is installed."""
     timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
     """How long a release may take to be ready."""
     keep_crds: bool = True

@@ -14,6 +14,7 @@ from components.charts import ARGO_CD, resolve
 from components.cluster_api import Probe
 from components.external_secrets import PROBE as EXTERNAL_SECRETS_SERVES
 from components.external_secrets import STORE
+from components.image_updater import ImageUpdater, ImageUpdaterArgs, RegistrySignIn
 from components.release import Release, ReleaseArgs, serving_hook
 from settings import ArgoCd as ArgoCdSettings
 from settings import Charts, RepositoryCredential, merge
@@ -54,10 +55,15 @@ class ArgoCdArgs:
     """Entra tenant; None on a local cluster."""
     repository_client_id: pulumi.Input[str] | None = None
     """Identity that reads repositories with no stored credential, where one needs it."""
+    image_registry: RegistrySignIn | None = None
+    """The registry that Image Updater reads, where it is installed and the environment has one."""
 
 
 class ArgoCd(pulumi.ComponentResource):
-    """The release, then one object for each repository's credential. No credential passes through Pulumi."""
+    """The release, one object for each repository's credential, and Image Updater where it is wanted.
+
+    No credential passes through Pulumi.
+    """
 
     url: str
     """Where its page is."""
@@ -111,6 +117,15 @@ class ArgoCd(pulumi.ComponentResource):
                     spec=external_secret(repository, vault=args.tenant_id is not None),
                     opts=pulumi.ResourceOptions(parent=self, hooks=serving),
                 )
+        if args.settings.image_updater_write_back == "git":
+            ImageUpdater(
+                args.access.name("image-updater"),
+                ImageUpdaterArgs(
+                    access=args.access, charts=args.charts, argocd=release, namespace=NAMESPACE,
+                    registry=args.image_registry,
+                ),
+                pulumi.ResourceOptions(parent=self),
+            )  # fmt: skip
         self.register_outputs({"url": self.url})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azure_native as azure_native
 
-from components import argocd, cert_manager, external_secrets
+from components import argocd, cert_manager, external_secrets, image_updater
 from components.cluster import Cluster, ClusterArgs
 from components.dns_records import DnsRecords, DnsRecordsArgs
 from components.foundation import INGRESS_SLOTS, Foundation, FoundationArgs, IngressAddresses, IngressAddressesArgs
@@ -40,6 +40,8 @@ class Identities:
     external_secrets: Identity
     argocd: Identity | None
     """Only where a repository is read with it."""
+    image_updater: Identity | None
+    """Only where Image Updater reads the environment's registry with it."""
 
 
 class AzureStack:
@@ -155,6 +157,11 @@ class AzureStack:
                 if any(repository.kind == "workloadIdentity" for repository in self._settings.argocd.repositories)
                 else None
             ),
+            image_updater=(
+                identity("image-updater", grant(Role.ACR_PULL, pull, "registry", locked=True))
+                if pull is not None and self._settings.argocd.image_updater_write_back == "git"
+                else None
+            ),
         )
 
     def _network_scopes(self, network: Network) -> dict[str, pulumi.Output[str]]:
@@ -226,6 +233,9 @@ class AzureStack:
         ]
         if identities.argocd is not None:
             consumers.append(("argocd", identities.argocd, argocd.NAMESPACE, argocd.REPO_SERVER_SERVICE_ACCOUNT))
+        if identities.image_updater is not None:
+            account = image_updater.SERVICE_ACCOUNT
+            consumers.append(("image-updater", identities.image_updater, argocd.NAMESPACE, account))
         credentials = [
             FederatedCredential(
                 cluster.access.name(f"federated-{consumer}"),
@@ -259,6 +269,13 @@ class AzureStack:
             ),
             tenant_id=self._azure.tenant_id,
             repository_client_id=identities.argocd.client_id if identities.argocd is not None else None,
+            image_registry=(
+                image_updater.RegistrySignIn(
+                    host=foundation.registry_host, client_id=identities.image_updater.client_id
+                )
+                if identities.image_updater is not None and foundation.registry_host is not None
+                else None
+            ),
             facts={
                 "environment": settings.environment,
                 "subscription-id": self._azure.subscription_id,

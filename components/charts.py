@@ -32,6 +32,8 @@ TRAEFIK = Chart(name="traefik", repository="oci://ghcr.io/traefik/helm", version
 EXTERNAL_SECRETS = Chart(name="external-secrets", repository="https://charts.external-secrets.io", version="2.9.0")
 # renovate: datasource=docker depName=ghcr.io/argoproj/argo-helm/argo-cd
 ARGO_CD = Chart(name="argo-cd", repository="oci://ghcr.io/argoproj/argo-helm", version="10.1.1")
+# renovate: datasource=docker depName=ghcr.io/argoproj/argo-helm/argocd-image-updater
+IMAGE_UPDATER = Chart(name="argocd-image-updater", repository="oci://ghcr.io/argoproj/argo-helm", version="1.2.4")
 
 
 def resolve(pinned: Chart, settings: Charts, override: ChartOverride) -> Chart:

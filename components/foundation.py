@@ -51,6 +51,8 @@ class Foundation(pulumi.ComponentResource):
     vault_uri: pulumi.Output[str]
     registry_id: pulumi.Output[str] | None
     """ARM id of the registry, where there is one."""
+    registry_host: pulumi.Output[str] | None
+    """Its host name."""
     log_analytics_id: pulumi.Output[str] | None
     """ARM id of the Log Analytics workspace, where something needs it."""
     monitor_workspace_id: pulumi.Output[str] | None
@@ -166,9 +168,11 @@ class Foundation(pulumi.ComponentResource):
 
     def _registry(self) -> None:
         args = self._args
-        self.registry_id = None
+        self.registry_id = self.registry_host = None
         if args.registry.mode == "existing":
-            self.registry_id = pulumi.Output.from_input(args.registry.resource_id or "")
+            id_ = args.registry.resource_id or ""
+            self.registry_id = pulumi.Output.from_input(id_)
+            self.registry_host = pulumi.Output.from_input(f"{id_.rsplit('/', 1)[-1].lower()}.azurecr.io")
         if args.registry.mode == "create":
             registry = containerregistry.Registry(
                 "registry",
@@ -186,7 +190,7 @@ class Foundation(pulumi.ComponentResource):
                 opts=self._keep,
             )
             self._lock("registry", registry.id)
-            self.registry_id = registry.id
+            self.registry_id, self.registry_host = registry.id, registry.login_server
 
     def _observability(self) -> None:
         args = self._args

@@ -8,6 +8,7 @@ import pulumi
 from components.access import ClusterAccess
 from components.cert_manager import AzureDns
 from components.external_secrets import Vault
+from components.image_updater import RegistrySignIn
 from components.ingress import PublicAddress
 
 
@@ -24,6 +25,7 @@ class Platform:
     vault: Vault | None = None
     tenant_id: str | None = None
     repository_client_id: pulumi.Input[str] | None = None
+    image_registry: RegistrySignIn | None = None
     facts: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """What charts may need to know."""
     outputs: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)

@@ -28,6 +28,8 @@ class RootApplicationArgs:
     access: ClusterAccess
     settings: GitOps
     environment: str
+    image_updater: bool
+    """Whether the repository may say what Image Updater follows."""
     facts: Mapping[str, pulumi.Input[str]]
     """What charts may need to know of the infrastructure; keys are kebab-case. None of it is secret."""
 
@@ -44,7 +46,7 @@ class RootApplication(pulumi.ComponentResource):
             api_version="argoproj.io/v1alpha1",
             kind="AppProject",
             metadata=ObjectMetaArgs(name=PROJECT, namespace=NAMESPACE),
-            spec=project_spec(args.settings),
+            spec=project_spec(args.settings, image_updater=args.image_updater),
             opts=pulumi.ResourceOptions(parent=self, hooks=serving),
         )
         facts = Secret(
@@ -89,8 +91,9 @@ def gitops_path(settings: GitOps, environment: str) -> str:
     return settings.path or f"gitops/environments/{environment}"
 
 
-def project_spec(settings: GitOps) -> dict[str, Any]:
+def project_spec(settings: GitOps, *, image_updater: bool) -> dict[str, Any]:
     """Return a project that may make Applications and projects in Argo CD's namespace, from one repository."""
+    updaters = [{"group": "argocd-image-updater.argoproj.io", "kind": "ImageUpdater"}]
     return {
         "description": "The root Application: Applications and their projects, nothing else.",
         "sourceRepos": [settings.repo_url],
@@ -99,6 +102,7 @@ def project_spec(settings: GitOps) -> dict[str, Any]:
         "namespaceResourceWhitelist": [
             {"group": "argoproj.io", "kind": "Application"},
             {"group": "argoproj.io", "kind": "AppProject"},
+            *(updaters if image_updater else []),
         ],
     }
 

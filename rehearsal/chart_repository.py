@@ -10,9 +10,11 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from components.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, TRAEFIK
+from components.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
 from rehearsal.errors import RehearsalError
 
+PINNED = (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD, IMAGE_UPDATER)
+"""Every chart that the program may install."""
 SOURCES = Path(__file__).resolve().parent / "charts"
 
 
@@ -30,12 +32,14 @@ class ChartRepository:
             RehearsalError: the folder of real charts lacks one.
         """
         entries: dict[str, list[dict[str, object]]] = {}
-        for pinned in (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD):
+        for pinned in PINNED:
             name = f"{pinned.name}-{pinned.version}.tgz"
             if archives is None:
                 archive = pack(SOURCES / pinned.name, pinned.version)
             elif (archives / name).exists():
                 archive = (archives / name).read_bytes()
+            elif pinned is IMAGE_UPDATER:
+                continue  # most stacks do not install it, and Helm says that it is missing where one does
             else:
                 raise RehearsalError(f"there is no {name} in {archives}: `helm pull` it, or leave the folder out")
             (folder / name).write_bytes(archive)

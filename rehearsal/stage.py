@@ -17,7 +17,7 @@ from rehearsal.player import Player
 from rehearsal.project import Project
 from settings import Settings, merge
 
-CHARTS = ("certManager", "traefik", "externalSecrets", "argoCd")
+CHARTS = ("certManager", "traefik", "externalSecrets", "argoCd", "imageUpdater")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's 
 _SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 
 READ_ONLY: Mapping[str, Mapping[str, Any]] = {
+    "azure-native:containerregistry:Registry": {"loginServer": "{}.loginServer"},
     "azure-native:containerservice:ManagedCluster": {
         "fqdn": "{}.fqdn",
         # Azure takes a list of identities and gives a mapping back

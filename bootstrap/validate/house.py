@@ -10,6 +10,7 @@ from bootstrap.gitops import FOLDER, values_files
 from bootstrap.render.application import ENVIRONMENTS, ROOT, Application, Manifest, parse_application
 from bootstrap.render.objects import Object
 from bootstrap.render.render import ARGO_CD_NAMESPACE, stack_section
+from bootstrap.validate import image_updater
 from bootstrap.validate.findings import Finding
 
 IN_CLUSTER = "https://kubernetes.default.svc"
@@ -20,7 +21,11 @@ FINALIZERS = frozenset({
     "resources-finalizer.argocd.argoproj.io/background",
 })  # fmt: skip
 SYNC_OPTIONS = ("CreateNamespace=true", "ServerSideApply=true")
-ALLOWED = {("argoproj.io/v1alpha1", "Application"), ("argoproj.io/v1alpha1", "AppProject")}
+ALLOWED = {
+    ("argoproj.io/v1alpha1", "Application"),
+    ("argoproj.io/v1alpha1", "AppProject"),
+    (image_updater.API_VERSION, image_updater.KIND),
+}
 """What the root project may create: components/root_application.py."""
 
 
@@ -36,7 +41,11 @@ def check_manifests(root: Path, environment: str, manifests: Sequence[Manifest])
     for manifest in manifests:
         where = str(manifest.file.relative_to(root))
         if (manifest.document.get("apiVersion"), manifest.kind) not in ALLOWED:
-            yield Finding(where=where, path="kind", message=f"got {manifest.kind!r}; allowed: Application, AppProject")
+            yield Finding(
+                where=where,
+                path="kind",
+                message=f"got {manifest.kind!r}; allowed: {', '.join(sorted(kind for _, kind in ALLOWED))}",
+            )
             continue
         if (manifest.document.get("metadata") or {}).get("namespace") != ARGO_CD_NAMESPACE:
             yield Finding(where=where, path="metadata.namespace", message=f"allowed: {ARGO_CD_NAMESPACE}")
@@ -46,6 +55,8 @@ def check_manifests(root: Path, environment: str, manifests: Sequence[Manifest])
             )
         if manifest.kind == "AppProject":
             yield from _project(manifest, where, source)
+        elif manifest.kind == image_updater.KIND:
+            yield from image_updater.check(root, environment, manifest)
         else:
             yield from _application(root, environment, manifest, projects, source)
 
@@ -123,6 +134,9 @@ def _application(
         yield wrong("metadata.name", f"{ROOT!r} is the Application that applies this one")
     if manifest.file.name != f"{manifest.name}.yaml":
         yield wrong("metadata.name", f"got {manifest.name!r}; allowed: the file's name")
+    for key in (manifest.document.get("metadata") or {}).get("annotations") or {}:
+        if str(key).startswith(image_updater.ANNOTATIONS):
+            yield wrong("metadata.annotations", f"{key} is not read; an image's source stands in an ImageUpdater")
     if not FINALIZERS & set((manifest.document.get("metadata") or {}).get("finalizers") or []):
         message = "resources-finalizer.argocd.argoproj.io is missing: what it deployed would stay when the file goes"
         yield wrong("metadata.finalizers", message)

@@ -30,6 +30,7 @@ _UPDATE_SHARE, _DELETE_SHARE = 0.25, 0.4
 _SUB_RESOURCES = frozenset({"subnets", "agentPoolProfiles"})
 
 COMPUTED: Mapping[str, tuple[str, ...]] = {
+    "containerregistry:Registry": ("loginServer",),
     "containerservice:ManagedCluster": ("fqdn", "privateFQDN", "resourceUID", "oidcIssuerProfile", "identity"),
     "managedidentity:UserAssignedIdentity": ("clientId", "principalId", "tenantId"),
     "keyvault:Vault": ("properties",),

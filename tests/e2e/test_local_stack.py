@@ -115,3 +115,29 @@ def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, 
     assert helm_records(api, "traefik") == {"1": "pending-install"}
     player.stop()
     local.kill(first)
+
+
+def test_image_updater_reads_applications_and_cannot_change_them(cluster, local, api, playing):
+    playing()
+    repository = {"name": "apps", "url": "https://git.example", "vaultSecret": "token"}
+    local.configure({"argocd": {"imageUpdaterWriteBack": "git", "repositories": [repository]}})
+    local.pulumi("up", "--yes")
+
+    assert client.AppsV1Api(api).read_namespaced_deployment("argocd-image-updater-controller", "argocd")
+
+    def may(verb, resource, group="argoproj.io"):
+        asked = client.V1ResourceAttributes(namespace="argocd", verb=verb, resource=resource, group=group)
+        review = client.V1SubjectAccessReview(
+            spec=client.V1SubjectAccessReviewSpec(
+                user="system:serviceaccount:argocd:argocd-image-updater", resource_attributes=asked
+            )
+        )
+        return client.AuthorizationV1Api(api).create_subject_access_review(review).status.allowed
+
+    assert may("list", "applications") and may("get", "secrets", "")
+    assert may("update", "imageupdaters", "argocd-image-updater.argoproj.io")
+    assert [verb for verb in ("patch", "update", "create", "delete") if may(verb, "applications")] == []
+    assert set(local.changes("--expect-no-changes")) == {"same"}
+
+    local.pulumi("destroy", "--yes")
+    assert local.resources() == []

@@ -256,7 +256,7 @@ def test_a_mistake_is_found(project, file, before, after, expected):
 def test_the_root_application_makes_applications_and_projects_only(project):
     file = "gitops/environments/dev/more.yaml"
     project.write(file, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: argocd}\n")
-    assert findings(project) == [(file, "kind", "got 'ConfigMap'; allowed: Application, AppProject")]
+    assert findings(project) == [(file, "kind", "got 'ConfigMap'; allowed: AppProject, Application, ImageUpdater")]
 
 
 def test_a_required_field_that_is_missing_is_found(project):

@@ -1,0 +1,117 @@
+"""Image Updater: not there unless it is asked for, and then able to write to Git only."""
+
+import os
+import subprocess
+
+import pytest
+
+from components.image_updater import SIGN_IN, rules
+
+GIT = {
+    "imageUpdaterWriteBack": "git",
+    "repositories": [{"name": "apps", "url": "https://git.example", "vaultSecret": "token"}],
+}
+
+
+@pytest.fixture(scope="module")
+def updating(program):
+    return program("dev", argocd=GIT, registry={"mode": "create"})
+
+
+def values(program):
+    return program.release("argocd-image-updater").inputs["values"]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_it_is_off_by_default(program, stack):
+    assert [r.name for r in program(stack).all if "image-updater" in r.name] == []
+    kinds = program(stack).one("argoproj.io/v1alpha1:AppProject").inputs["spec"]["namespaceResourceWhitelist"]
+    assert "ImageUpdater" not in {kind["kind"] for kind in kinds}
+
+
+def test_it_stands_beside_argo_cd_and_before_the_root_application(updating):
+    release, argocd = updating.release("argocd-image-updater"), updating.release("argo-cd")
+    assert release.inputs["namespace"] == argocd.inputs["namespace"] == "argocd"
+    assert updating.waits_for(release, argocd)
+    assert updating.waits_for(updating.one("argoproj.io/v1alpha1:Application"), release)
+    assert [r.inputs["metadata"]["name"] for r in updating.several("core/v1:Namespace")].count("argocd") == 1
+
+
+def test_nothing_that_it_is_given_lets_it_change_an_application(updating):
+    assert values(updating)["rbac"] == {"enabled": False}, "the chart's own role may patch Applications"
+    assert values(updating)["createClusterRoles"] is False
+    role = updating.one("rbac.authorization.k8s.io/v1:Role", "image-updater-g1").inputs
+    on_applications = [rule for rule in role["rules"] if "applications" in rule["resources"]]
+    assert [rule["verbs"] for rule in on_applications] == [["get", "list", "watch"]]
+    assert not any("*" in part for rule in rules() for part in (rule.resources, rule.verbs, rule.api_groups))
+    binding = updating.one("rbac.authorization.k8s.io/v1:RoleBinding", "image-updater-g1").inputs
+    assert binding["subjects"][0]["name"] == values(updating)["serviceAccount"]["name"]
+    assert updating.waits_for(updating.release("argocd-image-updater"), updating.one("RoleBinding", "image-updater-g1"))
+
+
+def test_the_root_application_may_say_what_it_follows(updating):
+    kinds = updating.one("argoproj.io/v1alpha1:AppProject").inputs["spec"]["namespaceResourceWhitelist"]
+    assert {"group": "argocd-image-updater.argoproj.io", "kind": "ImageUpdater"} in kinds
+
+
+def test_it_reads_the_environments_registry_with_an_identity_of_its_own(updating):
+    role = updating.one("authorization:RoleAssignment", "image-updater-acr-pull-registry").inputs
+    assert role["scope"] == "<registry.id>" and role["principalId"] == "<image-updater.principalId>"
+    credential = updating.one("FederatedIdentityCredential", "federated-image-updater-g1")
+    assert credential.inputs["subject"] == "system:serviceaccount:argocd:argocd-image-updater"
+    assert updating.waits_for(updating.release("argocd-image-updater"), credential)
+    given = values(updating)
+    assert given["serviceAccount"]["annotations"] == {"azure.workload.identity/client-id": "<image-updater.clientId>"}
+    assert given["extraEnv"] == [{"name": "REGISTRY_HOST", "value": "<registry.loginServer>"}]
+    registry = given["config"]["registries"][0]
+    assert (registry["prefix"], registry["api_url"]) == ("<registry.loginServer>", "https://<registry.loginServer>")
+
+
+def test_a_registry_that_was_there_is_named_by_its_id(program):
+    id_ = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/Corp"
+    p = program("dev", argocd=GIT, registry={"mode": "existing", "resourceId": id_})
+    assert values(p)["config"]["registries"][0]["prefix"] == "corp.azurecr.io"
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+def test_without_a_registry_of_the_environment_there_is_no_identity(program, stack):
+    changes = {"registry": {"mode": "none"}} if stack == "dev" else {}
+    p = program(stack, argocd=GIT, **changes)
+    assert p.several("UserAssignedIdentity", "image-updater") == []
+    assert "authScripts" not in values(p) and "registries" not in values(p)["config"]
+
+
+ANSWERS = {
+    "https://login.example/tenant/oauth2/v2.0/token": '{"token_type":"Bearer","access_token":"of-entra"}',
+    "https://corp.azurecr.io/oauth2/exchange": '{"refresh_token": "of-the-registry"}',
+}
+
+
+def sign_in(tmp_path, answers):
+    """Run the script with a wget that answers, and writes down what it was asked."""
+    (tmp_path / "token").write_text("of-the-pod")
+    cases = "".join(f"""{url}) echo '{answer}';;\n""" for url, answer in answers.items())
+    wget = tmp_path / "wget"
+    wget.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nfor url; do :; done\ncase "$url" in\n{cases}esac\n')
+    wget.chmod(0o755)
+    script = tmp_path / "registry.sh"
+    script.write_text(SIGN_IN)
+    given = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}", "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token"),
+        "AZURE_AUTHORITY_HOST": "https://login.example/", "AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client",
+        "REGISTRY_HOST": "corp.azurecr.io",
+    }  # fmt: skip
+    done = subprocess.run(["sh", str(script)], env=given, capture_output=True, text=True, check=False)
+    return done, (tmp_path / "asked").read_text()
+
+
+def test_its_sign_in_exchanges_the_pods_token_for_the_registrys(tmp_path):
+    done, asked = sign_in(tmp_path, ANSWERS)
+    assert done.stdout == "00000000-0000-0000-0000-000000000000:of-the-registry\n", done.stderr
+    assert "client_id=client" in asked and "client_assertion=of-the-pod" in asked
+    assert "service=corp.azurecr.io&access_token=of-entra" in asked
+
+
+def test_its_sign_in_fails_where_the_registry_refuses(tmp_path):
+    done, _ = sign_in(tmp_path, {**ANSWERS, "https://corp.azurecr.io/oauth2/exchange": '{"errors":[]}'})
+    assert done.returncode != 0 and done.stdout == ""

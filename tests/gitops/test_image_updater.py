@@ -1,0 +1,103 @@
+"""``bootstrap validate`` refuses whatever lets Image Updater move a cluster otherwise than by its own file of Git."""
+
+import pytest
+
+from bootstrap.validate.validate import validate
+
+FILE = "gitops/environments/dev/hello-images.yaml"
+REFERENCE = "spec.applicationRefs[0]"
+WRITE_BACK = f"{REFERENCE}.writeBackConfig"
+GOOD = """\
+apiVersion: argocd-image-updater.argoproj.io/v1alpha1
+kind: ImageUpdater
+metadata:
+  name: hello
+  namespace: argocd
+spec:
+  commonUpdateSettings:
+    updateStrategy: newest-build
+    allowTags: regexp:^[0-9a-f]{40}$
+  writeBackConfig:
+    method: git
+    gitConfig:
+      writeBackTarget: helmvalues:/gitops/apps/hello/dev.yaml
+  applicationRefs:
+    - namePattern: hello
+      images:
+        - alias: web
+          imageName: example.azurecr.io/hello
+"""
+
+
+@pytest.fixture
+def updating(project):
+    project.edit("Pulumi.dev.yaml", "  aks-bootstrap:gitops:\n",
+                 "  aks-bootstrap:argocd:\n    imageUpdaterWriteBack: git\n  aks-bootstrap:gitops:\n")  # fmt: skip
+    project.write(FILE, GOOD)
+    return project
+
+
+def findings(project):
+    return [(finding.where, finding.path, finding.message) for finding in validate(project.root).findings]
+
+
+def test_one_that_writes_the_environments_own_file_passes(updating):
+    assert findings(updating) == []
+
+
+def test_it_is_refused_where_image_updater_is_not_installed(project):
+    project.write(FILE, GOOD)
+    (found,) = findings(project)
+    assert found[:2] == (FILE, "kind") and "imageUpdaterWriteBack: git in Pulumi.dev.yaml" in found[2]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path", "message"),
+    [
+        ("method: git", "method: argocd", f"{WRITE_BACK}.method", "patches the live Application"),
+        ("    method: git\n", "", f"{WRITE_BACK}.method", "got 'argocd'"),
+        (
+            "    - namePattern: hello\n",
+            "    - namePattern: hello\n      writeBackConfig: { method: argocd }\n",
+            f"{WRITE_BACK}.method",
+            "allowed: git",
+        ),
+        ("/hello/dev.yaml", "/hello/prod.yaml", f"{WRITE_BACK}.gitConfig.writeBackTarget", "<application>/dev.yaml"),
+        ("/hello/dev.yaml", "/hello/values.yaml", f"{WRITE_BACK}.gitConfig.writeBackTarget", "<application>/dev.yaml"),
+        (
+            "    gitConfig:\n      writeBackTarget: helmvalues:/gitops/apps/hello/dev.yaml\n",
+            "",
+            f"{WRITE_BACK}.gitConfig.writeBackTarget",
+            "got ''",
+        ),
+        ("      images:", "      useAnnotations: true\n      images:", f"{REFERENCE}.useAnnotations", "annotations"),
+        ("newest-build", "latest", "spec.commonUpdateSettings.updateStrategy", "allowed: semver, newest-build"),
+        ("namePattern", "namePatern", f"{REFERENCE}.namePatern", "did you mean namePattern"),
+    ],
+)
+def test_another_way_is_refused(updating, before, after, path, message):
+    updating.edit(FILE, before, after)
+    found = findings(updating)
+    assert any(f[:2] == (FILE, path) and message in f[2] for f in found), found
+
+
+def test_production_is_changed_by_pull_request(updating):
+    file = "gitops/environments/prod/hello-images.yaml"
+    updating.edit(
+        "Pulumi.prod.yaml",
+        "  aks-bootstrap:argocd:\n",
+        "  aks-bootstrap:argocd:\n    imageUpdaterWriteBack: git\n",
+    )
+    updating.write(file, GOOD.replace("dev.yaml", "prod.yaml"))
+    assert findings(updating) == [
+        (file, f"{WRITE_BACK}.gitConfig.pullRequest", "is missing: production is changed by pull request")
+    ]
+    updating.edit(file, "    gitConfig:\n", "    gitConfig:\n      pullRequest: { github: {} }\n")
+    assert findings(updating) == []
+
+
+def test_annotations_of_an_application_are_refused(updating):
+    file = "gitops/environments/dev/hello.yaml"
+    key = "argocd-image-updater.argoproj.io/write-back-method"
+    updating.edit(file, "  namespace: argocd\n", f"  namespace: argocd\n  annotations: {{ {key}: argocd }}\n")
+    assert [f[:2] for f in findings(updating)] == [(file, "metadata.annotations")]
