@@ -112,7 +112,7 @@ def previews(hand: Hand) -> list[Row]:
     """Measure a preview of prod beside a minimal program's."""
     on = hand.stage("preview", "prod")
     ours = best(lambda: on.project.pulumi("preview"))
-    minimal = minimal_project(hand)
+    minimal = minimal_project(hand, "minimal")
     peer = best(lambda: minimal.pulumi("preview"))
     return [
         Row(
@@ -121,9 +121,9 @@ def previews(hand: Hand) -> list[Row]:
     ]
 
 
-def minimal_project(hand: Hand) -> Project:
-    """Return the peer's project, beside the same cloud."""
-    on = hand.stage("minimal", "dev")
+def minimal_project(hand: Hand, name: str) -> Project:
+    """Return the peer's project, beside a cloud of its own."""
+    on = hand.stage(name, "dev")
     (on.project.folder / "__main__.py").write_text(MINIMAL, encoding="utf-8")
     return on.project
 
@@ -224,40 +224,29 @@ def run_plan(folder: Path) -> None:
     )
 
 
-_RSS = """
-import resource, sys
+_PEAK = """
+import sys
 from pathlib import Path
-root = {root!r}
-sys.path.insert(0, root)
-{work}
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+sys.path.insert(0, {root!r})
+from bootstrap.plan.evaluate import evaluate
+evaluate(Path({folder!r}), {stack!r})
+# not getrusage(): after a fork that counts the parent's memory too
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
 def memory(hand: Hand) -> list[Row]:
     """Measure the memory of the program."""
-    work = {
-        "prod": "from bootstrap.plan.evaluate import evaluate; evaluate(Path(root), 'prod')",
-        "peer": "from pulumi_azure_native import managedidentity, network, resources",
-    }
-    used = {
-        name: int(
-            subprocess.run(  # noqa: S603 - our own code
-                [sys.executable, "-c", _RSS.format(root=str(ROOT), work=text)],
-                check=True, capture_output=True, text=True,
-            ).stdout
-        )
-        / 1024
-        for name, text in work.items()
-    }  # fmt: skip
-    return [
-        Row(
-            "memory of the program, prod",
-            f"{used['prod']:.0f} MiB",
-            f"importing azure-native's modules: {used['peer']:.0f} MiB",
-            times(used["prod"], used["peer"]),
-        )
-    ]
+
+    def peak(folder: Path, stack: str) -> float:
+        code = _PEAK.format(root=str(ROOT), folder=str(folder), stack=stack)
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own code
+        return int(done.stdout) / 1024
+
+    ours, peer = peak(ROOT, "prod"), peak(minimal_project(hand, "memory").folder, "dev")
+    beside = f"3 resources of azure-native: {peer:.0f} MiB"
+    return [Row("memory of the program, prod", f"{ours:.0f} MiB", beside, times(ours, peer))]
 
 
 def fifty_promotions(hand: Hand) -> list[Row]:
