@@ -40,24 +40,24 @@ def test_forty_deaths_and_a_convergence(stage, client_of):
 
     def death(left_to_live) -> bool:
         """Kill one run, and settle what it left; False where it came to its end alive."""
-        target: list[tuple[str, float]] = []
+        target: list[tuple[Span, float]] = []
 
         def aim(span: Span) -> float | None:
             left = None if target or span.ends is not None else left_to_live(span)
             if left is not None:
-                target.append((span.name, left))
+                target.append((span, left))
             return left
 
         under_way = [s for s in on.project.killed_up(aim) if not s.type.startswith(("aks-bootstrap:", "pulumi:"))]
         if not target:
             return False
-        name, left = target[0]
-        aimed[name] += 1
+        span, left = target[0]
+        aimed[span.urn] += 1
         died.update((span.operation, span.name if is_release(span) else span.type) for span in under_way)
-        caught.update(span.name for span in under_way)
+        caught.update(span.urn for span in under_way)
         settled = recover(on.project.pulumi, say=lambda _: None, sleep=lambda _: time.sleep(1))
         print(  # noqa: T201 - the table of points is part of the result
-            f"{aimed.total():2} {left:4.2f}s after {name} began; "
+            f"{aimed.total():2} {left:4.2f}s after {span.name} ({span.type.rsplit(':', 1)[-1]}) began; "
             f"under way: {', '.join(sorted(f'{s.operation} {s.name}' for s in under_way)) or 'nothing'}; "
             f"taken over: {', '.join(settled.taken) or '-'}",
             flush=True,
@@ -66,10 +66,13 @@ def test_forty_deaths_and_a_convergence(stage, client_of):
 
     def on_the_way(span: Span) -> float | None:
         if is_release(span):
-            longest = 1.5 if aimed[span.name] else 0.1
-            return chance.uniform(0, longest) if aimed[span.name] < DEATHS_OF_AN_INSTALLATION else None
+            longest = 1.5 if aimed[span.urn] else 0.1
+            return chance.uniform(0, longest) if aimed[span.urn] < DEATHS_OF_AN_INSTALLATION else None
         real = span.type.startswith(("azure-native:", "kubernetes:"))
-        return chance.uniform(0, 0.1) if real and span.name not in caught and not aimed[span.name] else None
+        return chance.uniform(0, 0.1) if real and span.urn not in caught and not aimed[span.urn] else None
+
+    def in_an_upgrade(name: str, span: Span) -> float | None:
+        return chance.uniform(0, 1.5) if is_release(span) and span.name == name else None
 
     while death(on_the_way):
         pass
@@ -82,8 +85,7 @@ def test_forty_deaths_and_a_convergence(stage, client_of):
             assert death(again), f"{urn} is created again"
     for name, (chart, values) in itertools.islice(itertools.cycle(RELEASES.items()), max(4, POINTS - aimed.total())):
         on.project.configure({"charts": {chart: {"values": values({"rehearsal": str(aimed.total())})}}})
-        upgrade = functools.partial(lambda name, span: chance.uniform(0, 1.5) if span.name == name else None, name)
-        assert death(upgrade), f"{name} is upgraded"
+        assert death(functools.partial(in_an_upgrade, name)), f"{name} is upgraded"
 
     assert aimed.total() >= POINTS
     program = {found.type for found in evaluate(on.project.folder, "dev").registrations}
