@@ -173,23 +173,15 @@ def _with_generation(generation: int) -> dict[str, str]:
 
 def critical_seconds(program: Evaluation, spans: Sequence[Span], until: str | None = None) -> float:
     """Return the longest way through the program's graph, every step as long as it was measured."""
+    # a plan's URNs name only the parent's type, the engine's every ancestor's
     took = {
-        span.urn: (span.ends or span.begins) - span.begins
+        (span.type, span.name): (span.ends or span.begins) - span.begins
         for span in spans
-        if span.type[:6] not in {"aks-bo", "pulumi"}
+        if not span.type.startswith(("aks-bootstrap:", "pulumi:"))
     }
-    steps = schedule(program, seconds=lambda registration: took.get(_like(registration.urn, took), 0.0))
+    steps = schedule(program, seconds=lambda registration: took.get((registration.type, registration.name), 0.0))
     ends = [step.ends for step in steps.values() if until in (None, step.registration.name)]
     return max(ends, default=0.0)
-
-
-def _like(urn: str, known: dict[str, float]) -> str:
-    """A plan's URNs are those of the engine."""
-    return (
-        urn
-        if urn in known
-        else next((other for other in known if other.split("::", 2)[-1] == urn.split("::", 2)[-1]), urn)
-    )
 
 
 def growth(hand: Hand) -> list[Row]:
