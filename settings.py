@@ -525,6 +525,8 @@ class Registry(Section):
     """Name of a created one; derived when left out."""
     resource_id: str | None = None
     """ARM id of an existing one."""
+    login_server: DnsName | None = None
+    """Host name of an existing one, where it is not <name>.azurecr.io."""
     sku: Literal["Basic", "Standard", "Premium"] = "Basic"
     """Premium is zone-redundant."""
 
@@ -540,6 +542,8 @@ class Registry(Section):
                 ("resourceId",),
                 f"got {self.resource_id!r}; allowed: /subscriptions/.../Microsoft.ContainerRegistry/registries/...",
             )
+        if self.login_server and self.mode != "existing":
+            yield Problem(("loginServer",), f"got {self.login_server!r} with mode {self.mode!r}; allowed: 'existing'")
         if self.name and self.mode != "create":
             yield Problem(("name",), f"got {self.name!r} with mode {self.mode!r}; allowed only with 'create'")
 
@@ -695,7 +699,7 @@ class ArgoCd(Section):
     """``git`` installs Argo CD Image Updater, which may write to Git and not to the cluster.
 
     What it follows stands in ``gitops/environments/<environment>``, as objects of kind ImageUpdater. It pushes with the
-    credentials in ``repositories``, so the one of that repository has to allow it.
+    credential in ``repositories`` that fits ``gitops.repoUrl``, which has to allow it: kind password or githubApp.
     """
 
     def problems(self) -> Iterator[Problem]:
@@ -704,13 +708,6 @@ class ArgoCd(Section):
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield Problem(("repositories", index, "name"), f"got {name!r} again; allowed: each name once")
-        if self.image_updater_write_back == "git" and all(r.kind == "workloadIdentity" for r in self.repositories):
-            # https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials
-            yield Problem(
-                ("imageUpdaterWriteBack",),
-                "got 'git' without a credential to push with; allowed with a repository in argocd.repositories whose "
-                "kind is password, sshKey or githubApp",
-            )
 
 
 class GitOps(Section):

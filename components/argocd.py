@@ -121,7 +121,7 @@ class ArgoCd(pulumi.ComponentResource):
             ImageUpdater(
                 args.access.name("image-updater"),
                 ImageUpdaterArgs(
-                    access=args.access, charts=args.charts, argocd=release, namespace=NAMESPACE,
+                    access=args.access, charts=args.charts, argocd=release, argocd_namespace=NAMESPACE,
                     registry=args.image_registry,
                 ),
                 pulumi.ResourceOptions(parent=self),

@@ -234,8 +234,8 @@ class AzureStack:
         if identities.argocd is not None:
             consumers.append(("argocd", identities.argocd, argocd.NAMESPACE, argocd.REPO_SERVER_SERVICE_ACCOUNT))
         if identities.image_updater is not None:
-            account = image_updater.SERVICE_ACCOUNT
-            consumers.append(("image-updater", identities.image_updater, argocd.NAMESPACE, account))
+            place = (image_updater.NAMESPACE, image_updater.SERVICE_ACCOUNT)
+            consumers.append(("image-updater", identities.image_updater, *place))
         credentials = [
             FederatedCredential(
                 cluster.access.name(f"federated-{consumer}"),

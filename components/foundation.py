@@ -172,7 +172,9 @@ class Foundation(pulumi.ComponentResource):
         if args.registry.mode == "existing":
             id_ = args.registry.resource_id or ""
             self.registry_id = pulumi.Output.from_input(id_)
-            self.registry_host = pulumi.Output.from_input(f"{id_.rsplit('/', 1)[-1].lower()}.azurecr.io")
+            self.registry_host = pulumi.Output.from_input(
+                args.registry.login_server or f"{id_.rsplit('/', 1)[-1].lower()}.azurecr.io"
+            )
         if args.registry.mode == "create":
             registry = containerregistry.Registry(
                 "registry",

@@ -1,7 +1,9 @@
-"""Argo CD Image Updater, which may write to Git and to nothing else.
+"""Argo CD Image Updater, which writes to Git and may change nothing that runs.
 
 Its other mode patches the live Application. That needs a right that it does not have here, so an ImageUpdater object
-that asks for it is refused by the API server, whoever wrote it.
+that asks for it is refused by the API server, whoever wrote it. In Argo CD's namespace it may read, for it needs the
+Applications and the credentials to push with, and say in its own objects what it did. It has a namespace of its own for
+its lease.
 https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/
 """
 
@@ -18,10 +20,12 @@ from components.placement import SYSTEM_POOL_TOLERATIONS
 from components.release import Release, ReleaseArgs
 from settings import Charts, merge
 
+NAMESPACE = "argocd-image-updater"
 SERVICE_ACCOUNT = "argocd-image-updater"
 GROUP = "argocd-image-updater.argoproj.io"
 
-_COMMIT_MESSAGE = "deploy: {{ .AppName }}{{ range .AppChanges }} {{ .NewTag }}{{ end }} [skip ci]"
+# no [skip ci]: a pull request's check would be skipped by it too
+_COMMIT_MESSAGE = "deploy: {{ .AppName }}{{ range .AppChanges }} {{ .NewTag }}{{ end }}"
 _READ = ["get", "list", "watch"]
 
 # Entra's token of the pod is exchanged for the registry's own, which the updater takes as user and password.
@@ -60,8 +64,8 @@ class ImageUpdaterArgs:
     access: ClusterAccess
     charts: Charts
     argocd: Release
-    """Argo CD's release, whose namespace it shares: there are the Applications, and the credentials to push with."""
-    namespace: str
+    """Argo CD's release: in its namespace are the Applications, and the credentials to push with."""
+    argocd_namespace: str
     """That namespace's name."""
     registry: RegistrySignIn | None = None
     """None where registries are public, or are said in ``charts.imageUpdater.values``."""
@@ -84,7 +88,7 @@ class ImageUpdater(pulumi.ComponentResource):
                 kind="Role",
                 name=role.metadata.apply(lambda found: found.name or ""),
             ),
-            subjects=[SubjectArgs(kind="ServiceAccount", name=SERVICE_ACCOUNT, namespace=args.argocd.namespace)],
+            subjects=[SubjectArgs(kind="ServiceAccount", name=SERVICE_ACCOUNT, namespace=NAMESPACE)],
             opts=child,
         )
         Release(
@@ -92,9 +96,11 @@ class ImageUpdater(pulumi.ComponentResource):
             ReleaseArgs(
                 access=args.access,
                 chart=resolve(IMAGE_UPDATER, args.charts, args.charts.image_updater),
-                namespace=args.namespace,
-                beside=args.argocd,
-                values=merge(values(args.registry, keep_crds=args.charts.keep_crds), args.charts.image_updater.values),
+                namespace=NAMESPACE,
+                values=merge(
+                    values(args.registry, args.argocd_namespace, keep_crds=args.charts.keep_crds),
+                    args.charts.image_updater.values,
+                ),
                 timeout_seconds=args.charts.timeout_seconds,
             ),
             # it is ready once it has read the Applications: their kind and its rights come first
@@ -104,7 +110,7 @@ class ImageUpdater(pulumi.ComponentResource):
 
 
 def rules() -> list[PolicyRuleArgs]:
-    """Return the chart's own rules without any that changes an Application."""
+    """Return what it may do in Argo CD's namespace: the chart's own rules without any that changes an Application."""
     return [
         PolicyRuleArgs(api_groups=["argoproj.io"], resources=["applications"], verbs=_READ),
         PolicyRuleArgs(api_groups=[GROUP], resources=["imageupdaters"], verbs=[*_READ, "update", "patch"]),
@@ -113,12 +119,12 @@ def rules() -> list[PolicyRuleArgs]:
             resources=["imageupdaters/status", "imageupdaters/finalizers"],
             verbs=["get", "update", "patch"],
         ),
-        # Argo CD's credentials of repositories and its settings
+        # Argo CD's credentials of repositories and its settings, which it watches by label
         PolicyRuleArgs(api_groups=[""], resources=["secrets", "configmaps"], verbs=_READ),
     ]
 
 
-def values(registry: RegistrySignIn | None, *, keep_crds: bool) -> dict[str, Any]:
+def values(registry: RegistrySignIn | None, argocd_namespace: str, *, keep_crds: bool) -> dict[str, Any]:
     """Return the chart's values."""
     common: dict[str, Any] = {
         "crds": {"keep": keep_crds},
@@ -126,7 +132,11 @@ def values(registry: RegistrySignIn | None, *, keep_crds: bool) -> dict[str, Any
         "createClusterRoles": False,
         "rbac": {"enabled": False},
         "serviceAccount": {"name": SERVICE_ACCOUNT},
-        "config": {"git.commit-message-template": _COMMIT_MESSAGE},
+        "config": {
+            "argocd.namespace": argocd_namespace,
+            "watch.namespaces": argocd_namespace,
+            "git.commit-message-template": _COMMIT_MESSAGE,
+        },
         "tolerations": SYSTEM_POOL_TOLERATIONS,
     }
     if registry is None:

@@ -42,8 +42,6 @@ class ReleaseArgs:
     """The chart's values, complete."""
     timeout_seconds: int
     """How long Helm waits for the release to be ready."""
-    beside: "Release | None" = None
-    """A release whose namespace it shares; without one, it has a namespace of its own."""
     pod_security: str = "restricted"
     """Pod Security Standard that the namespace enforces. https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
     needs: Sequence[Probe] = ()
@@ -62,15 +60,26 @@ class Release(pulumi.ComponentResource):
     """What waits for this waits for the release to be ready."""
 
     def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Create the namespace, unless one is shared, and the release under the chart's name."""
+        """Create the namespace and the release; both carry the chart's name."""
         super().__init__("aks-bootstrap:release:Release", name, None, opts)
         chart = args.chart
-        self.namespace = args.beside.namespace if args.beside else self._own_namespace(name, args)
+        namespace = Namespace(
+            name,
+            metadata=ObjectMetaArgs(
+                name=args.namespace,
+                labels={
+                    "pod-security.kubernetes.io/enforce": args.pod_security,
+                    "pod-security.kubernetes.io/warn": "restricted",
+                    "app.kubernetes.io/managed-by": "aks-bootstrap",
+                },
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         before, after = _guard(name, args)
         self.ready = HelmRelease(
             name,
             name=chart.name,
-            namespace=self.namespace,
+            namespace=namespace.metadata.name,
             chart=chart.reference,
             version=chart.version,
             repository_opts=None if chart.oci else RepositoryOptsArgs(repo=chart.repository),
@@ -93,22 +102,8 @@ class Release(pulumi.ComponentResource):
                 ),
             ),
         )
+        self.namespace = namespace.metadata.apply(lambda metadata: metadata.name or "")
         self.register_outputs({})
-
-    def _own_namespace(self, name: str, args: ReleaseArgs) -> pulumi.Output[str]:
-        namespace = Namespace(
-            name,
-            metadata=ObjectMetaArgs(
-                name=args.namespace,
-                labels={
-                    "pod-security.kubernetes.io/enforce": args.pod_security,
-                    "pod-security.kubernetes.io/warn": "restricted",
-                    "app.kubernetes.io/managed-by": "aks-bootstrap",
-                },
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return namespace.metadata.apply(lambda metadata: metadata.name or "")
 
 
 def serving_hook(name: str, access: ClusterAccess, needs: Sequence[Probe]) -> pulumi.ResourceHookBinding:

@@ -125,7 +125,7 @@ class Project:
             raise RehearsalError(f"`pulumi {' '.join(arguments)}` ended with {done.returncode}:\n{printed}")
         return done
 
-    def killed_up(self, aim: Callable[[Span], float | None]) -> list[Span]:
+    def killed_up(self, aim: Callable[[Span], float | None]) -> list[Span] | None:
         """Run ``up``, and kill it with every plugin at the change that is aimed at.
 
         Args:
@@ -133,7 +133,7 @@ class Project:
                 left to live.
 
         Returns:
-            What was under way as the run died; nothing where it came to its end first.
+            What was under way as the run died; None where it came to its end first.
 
         Raises:
             RehearsalError: it failed by itself.
@@ -148,13 +148,18 @@ class Project:
         with log:
             run = self.begin("up", "--yes", "--skip-preview", f"--event-log={log.path}")
             while run.poll() is None:
-                with contextlib.suppress(queue.Empty):
-                    time.sleep(reached.get(timeout=0.1))
-                    self.kill(run)
-                    return [span for span in log.spans() if span.ends is None]
+                try:
+                    left = reached.get(timeout=0.1)
+                except queue.Empty:
+                    continue
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    run.wait(left)
+                    break
+                self.kill(run)
+                return [span for span in log.spans() if span.ends is None]
         if run.returncode != 0:
             raise RehearsalError(f"`pulumi up` ended with {run.returncode} before it could be killed; see {log.path}")
-        return []
+        return None
 
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start the CLI in a session of its own, for :meth:`kill`."""

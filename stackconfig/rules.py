@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # settings imports these rules
         Certificates,
         Cluster,
         Dns,
+        GitOps,
         KeyVault,
         Network,
         NodePool,
@@ -223,6 +224,22 @@ def _argocd_record(dns: "Dns", argocd: "ArgoCd") -> Iterator[Problem]:
         )
 
 
+def _image_updater(argocd: "ArgoCd", gitops: "GitOps") -> Iterator[Problem]:
+    """https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials."""
+    if argocd.image_updater_write_back == "none":
+        return
+    # Argo CD takes the longest prefix that fits
+    fitting = [repository for repository in argocd.repositories if gitops.repo_url.startswith(repository.url)]
+    kind = max(fitting, key=lambda repository: len(repository.url)).kind if fitting else None
+    # neither a key nor Entra's token opens the pull requests that change production
+    if kind not in ("password", "githubApp"):
+        yield Problem(
+            ("argocd", "imageUpdaterWriteBack"),
+            f"got 'git', and {gitops.repo_url} has {f'a credential of kind {kind!r}' if kind else 'no credential'} in "
+            "argocd.repositories; allowed: one of kind 'password' or 'githubApp'",
+        )
+
+
 def _argocd_nodes(system_pool: "SystemPool", argocd: "ArgoCd") -> Iterator[Problem]:
     """https://argo-cd.readthedocs.io/en/stable/operator-manual/high_availability/: three nodes."""
     if argocd.high_availability and system_pool.max_count < 3:
@@ -248,5 +265,6 @@ CROSS_SECTION_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Problem
     (("dns", "argocd"), _argocd_host),
     (("dns", "argocd"), _argocd_record),
     (("system_pool", "argocd"), _argocd_nodes),
+    (("argocd", "gitops"), _image_updater),
 )
 """Rules and the sections they read; a rule runs when all of its sections are valid by themselves."""

@@ -1,4 +1,4 @@
-"""Image Updater: not there unless it is asked for, and then able to write to Git only."""
+"""Image Updater: not there unless it is asked for, and then able to change nothing that runs."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from components.image_updater import SIGN_IN, rules
 
 GIT = {
     "imageUpdaterWriteBack": "git",
-    "repositories": [{"name": "apps", "url": "https://git.example", "vaultSecret": "token"}],
+    "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
 }
 
 
@@ -29,12 +29,22 @@ def test_it_is_off_by_default(program, stack):
     assert "ImageUpdater" not in {kind["kind"] for kind in kinds}
 
 
-def test_it_stands_beside_argo_cd_and_before_the_root_application(updating):
-    release, argocd = updating.release("argocd-image-updater"), updating.release("argo-cd")
-    assert release.inputs["namespace"] == argocd.inputs["namespace"] == "argocd"
-    assert updating.waits_for(release, argocd)
+def test_it_stands_between_argo_cd_and_the_root_application(updating):
+    release = updating.release("argocd-image-updater")
+    assert updating.waits_for(release, updating.release("argo-cd"))
     assert updating.waits_for(updating.one("argoproj.io/v1alpha1:Application"), release)
-    assert [r.inputs["metadata"]["name"] for r in updating.several("core/v1:Namespace")].count("argocd") == 1
+
+
+def test_its_namespace_is_its_own_and_the_applications_are_argo_cds(updating):
+    # the chart's role for its lease may write every ConfigMap of its namespace, and Argo CD's say who is administrator
+    assert updating.release("argocd-image-updater").inputs["namespace"] == "argocd-image-updater"
+    config = values(updating)["config"]
+    assert (config["argocd.namespace"], config["watch.namespaces"]) == ("argocd", "argocd")
+    assert updating.one("Role", "image-updater-g1").inputs["metadata"]["namespace"] == "argocd"
+
+
+def test_its_commits_do_not_keep_checks_from_running(updating):
+    assert "skip ci" not in values(updating)["config"]["git.commit-message-template"]
 
 
 def test_nothing_that_it_is_given_lets_it_change_an_application(updating):
@@ -44,8 +54,9 @@ def test_nothing_that_it_is_given_lets_it_change_an_application(updating):
     on_applications = [rule for rule in role["rules"] if "applications" in rule["resources"]]
     assert [rule["verbs"] for rule in on_applications] == [["get", "list", "watch"]]
     assert not any("*" in part for rule in rules() for part in (rule.resources, rule.verbs, rule.api_groups))
-    binding = updating.one("rbac.authorization.k8s.io/v1:RoleBinding", "image-updater-g1").inputs
-    assert binding["subjects"][0]["name"] == values(updating)["serviceAccount"]["name"]
+    (subject,) = updating.one("rbac.authorization.k8s.io/v1:RoleBinding", "image-updater-g1").inputs["subjects"]
+    assert subject["name"] == values(updating)["serviceAccount"]["name"]
+    assert subject["namespace"] == updating.release("argocd-image-updater").inputs["namespace"]
     assert updating.waits_for(updating.release("argocd-image-updater"), updating.one("RoleBinding", "image-updater-g1"))
 
 
@@ -58,7 +69,7 @@ def test_it_reads_the_environments_registry_with_an_identity_of_its_own(updating
     role = updating.one("authorization:RoleAssignment", "image-updater-acr-pull-registry").inputs
     assert role["scope"] == "<registry.id>" and role["principalId"] == "<image-updater.principalId>"
     credential = updating.one("FederatedIdentityCredential", "federated-image-updater-g1")
-    assert credential.inputs["subject"] == "system:serviceaccount:argocd:argocd-image-updater"
+    assert credential.inputs["subject"] == "system:serviceaccount:argocd-image-updater:argocd-image-updater"
     assert updating.waits_for(updating.release("argocd-image-updater"), credential)
     given = values(updating)
     assert given["serviceAccount"]["annotations"] == {"azure.workload.identity/client-id": "<image-updater.clientId>"}
@@ -71,6 +82,10 @@ def test_a_registry_that_was_there_is_named_by_its_id(program):
     id_ = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/Corp"
     p = program("dev", argocd=GIT, registry={"mode": "existing", "resourceId": id_})
     assert values(p)["config"]["registries"][0]["prefix"] == "corp.azurecr.io"
+    labelled = program("dev", argocd=GIT, registry={
+        "mode": "existing", "resourceId": id_, "loginServer": "corp-a1b2c3.azurecr.io",
+    })  # fmt: skip
+    assert values(labelled)["config"]["registries"][0]["prefix"] == "corp-a1b2c3.azurecr.io"
 
 
 @pytest.mark.parametrize("stack", ["dev", "local"])

@@ -17,7 +17,7 @@ WITH_UPDATER = {
     "registry": {"mode": "create"},
     "argocd": {
         "imageUpdaterWriteBack": "git",
-        "repositories": [{"name": "apps", "url": "https://git.example", "vaultSecret": "token"}],
+        "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
     },
 }
 STACKS = ["dev", "prod", "local"]

@@ -1,10 +1,11 @@
 """`kill -9` of everything, again and again on one stack: one command and the next `up` go on from where it died."""
 
 import functools
-import itertools
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 from kubernetes import client
 
@@ -30,15 +31,19 @@ def is_release(span: Span) -> bool:
     return span.type.endswith(":Release")
 
 
-def test_forty_deaths_and_a_convergence(stage, client_of):
-    """During every Azure resource, each release as it is installed and upgraded, and what stands between them."""
-    chance = random.Random(SEED)  # noqa: S311 - reproducible, not secret
-    on = stage("dev", manners=Manners(seconds_per_minute=6.0), audit=True)
-    aimed: Counter[str] = Counter()
-    died: set[tuple[str, str]] = set()
-    caught: set[str] = set()
+class Deaths:
+    """Kills runs of one stack, and keeps what they died of."""
 
-    def death(left_to_live) -> bool:
+    def __init__(self, on: Any) -> None:
+        self.on = on
+        self.aimed: Counter[str] = Counter()
+        """Deaths by the URN at whose beginning they were decided."""
+        self.caught: set[str] = set()
+        """URNs of what was under way in one of them."""
+        self.died: set[tuple[str, str]] = set()
+        """Operations and types that were; releases by name."""
+
+    def one(self, left_to_live: Callable[[Span], float | None]) -> bool:
         """Kill one run, and settle what it left; False where it came to its end alive."""
         target: list[tuple[Span, float]] = []
 
@@ -48,55 +53,69 @@ def test_forty_deaths_and_a_convergence(stage, client_of):
                 target.append((span, left))
             return left
 
-        under_way = [s for s in on.project.killed_up(aim) if not s.type.startswith(("aks-bootstrap:", "pulumi:"))]
-        if not target:
+        spans = self.on.project.killed_up(aim)
+        if spans is None:
             return False
-        span, left = target[0]
-        aimed[span.urn] += 1
-        died.update((span.operation, span.name if is_release(span) else span.type) for span in under_way)
-        caught.update(span.urn for span in under_way)
-        settled = recover(on.project.pulumi, say=lambda _: None, sleep=lambda _: time.sleep(1))
+        under_way = [span for span in spans if not span.type.startswith(("aks-bootstrap:", "pulumi:"))]
+        (span, left) = target[0]
+        self.aimed[span.urn] += 1
+        self.died |= {(span.operation, span.name if is_release(span) else span.type) for span in under_way}
+        self.caught |= {span.urn for span in under_way}
+        settled = recover(self.on.project.pulumi, say=lambda _: None, sleep=lambda _: time.sleep(1))
         print(  # noqa: T201 - the table of points is part of the result
-            f"{aimed.total():2} {left:4.2f}s after {span.name} ({span.type.rsplit(':', 1)[-1]}) began; "
+            f"{self.aimed.total():2} {left:4.2f}s after {span.name} ({span.type.rsplit(':', 1)[-1]}) began; "
             f"under way: {', '.join(sorted(f'{s.operation} {s.name}' for s in under_way)) or 'nothing'}; "
             f"taken over: {', '.join(settled.taken) or '-'}",
             flush=True,
         )
         return True
 
+
+def test_forty_deaths_and_a_convergence(stage, client_of):
+    """During every Azure resource, each release as it is installed and upgraded, and what stands between them."""
+    chance = random.Random(SEED)  # noqa: S311 - reproducible, not secret
+    on = stage("dev", manners=Manners(seconds_per_minute=6.0), audit=True)
+    deaths = Deaths(on)
+
     def on_the_way(span: Span) -> float | None:
         if is_release(span):
-            longest = 1.5 if aimed[span.urn] else 0.1
-            return chance.uniform(0, longest) if aimed[span.urn] < DEATHS_OF_AN_INSTALLATION else None
+            longest = 1.5 if deaths.aimed[span.urn] else 0.1
+            return chance.uniform(0, longest) if deaths.aimed[span.urn] < DEATHS_OF_AN_INSTALLATION else None
+        known = span.urn in deaths.caught or span.urn in deaths.aimed
         real = span.type.startswith(("azure-native:", "kubernetes:"))
-        return chance.uniform(0, 0.1) if real and span.urn not in caught and not aimed[span.urn] else None
+        return chance.uniform(0, 0.1) if real and not known else None
 
-    def in_an_upgrade(name: str, span: Span) -> float | None:
-        return chance.uniform(0, 1.5) if is_release(span) and span.name == name else None
-
-    while death(on_the_way):
+    while deaths.one(on_the_way):
         pass
     for resource in on.project.resources():
         type_, urn = resource["type"], resource["urn"]
-        if type_.startswith("azure-native:") and ("create", type_) not in died:
+        if type_.startswith("azure-native:") and ("create", type_) not in deaths.died:
             # it was done while a run that was aimed at something else had some time left: once more
             on.project.pulumi("destroy", "--yes", "--skip-preview", "--target", urn)
-            again = functools.partial(lambda urn, span: chance.uniform(0, 0.1) if span.urn == urn else None, urn)
-            assert death(again), f"{urn} is created again"
-    for name, (chart, values) in itertools.islice(itertools.cycle(RELEASES.items()), max(4, POINTS - aimed.total())):
-        on.project.configure({"charts": {chart: {"values": values({"rehearsal": str(aimed.total())})}}})
-        assert death(functools.partial(in_an_upgrade, name)), f"{name} is upgraded"
+            assert deaths.one(functools.partial(lambda urn, span: 0.0 if span.urn == urn else None, urn)), urn
+    for mark in range(2 * POINTS):
+        if deaths.aimed.total() >= POINTS and all(("update", name) in deaths.died for name in RELEASES):
+            break
+        name, (chart, values) = list(RELEASES.items())[mark % len(RELEASES)]
+        on.project.configure({"charts": {chart: {"values": values({"rehearsal": str(mark)})}}})
+        deaths.one(
+            functools.partial(
+                lambda name, span: chance.uniform(0, 1.5) if is_release(span) and span.name == name else None, name
+            )
+        )
 
-    assert aimed.total() >= POINTS
+    assert deaths.aimed.total() >= POINTS
     program = {found.type for found in evaluate(on.project.folder, "dev").registrations}
-    assert {t for t in program if t.startswith("azure-native:")} <= {what for _, what in died}, "every type was hit"
+    assert {t for t in program if t.startswith("azure-native:")} <= {type_ for _, type_ in deaths.died}
     for operation in ("create", "update"):
-        assert set(RELEASES) <= {what for done, what in died if done == operation}, operation
+        assert set(RELEASES) <= {name for done, name in deaths.died if done == operation}, operation
+    check_convergence(on, client_of(on.planes[0]))
 
+
+def check_convergence(on: Any, api: Any) -> None:
     on.project.pulumi("up", "--yes", "--skip-preview")
 
     assert set(on.project.changes("--expect-no-changes")) == {"same"}
-    api = client_of(on.planes[0])
     assert root_application(api) is not None
     known = {r["id"].lower() for r in on.project.resources() if r["type"].startswith("azure-native:") and r["custom"]}
     assert {r["id"].lower() for r in on.cloud.resources()} == known, "no duplicate, and nothing that the state lacks"

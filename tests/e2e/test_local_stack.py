@@ -119,24 +119,26 @@ def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, 
 
 def test_image_updater_reads_applications_and_cannot_change_them(cluster, local, api, playing):
     playing()
-    repository = {"name": "apps", "url": "https://git.example", "vaultSecret": "token"}
+    repository = {"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}
     local.configure({"argocd": {"imageUpdaterWriteBack": "git", "repositories": [repository]}})
     local.pulumi("up", "--yes")
 
-    assert client.AppsV1Api(api).read_namespaced_deployment("argocd-image-updater-controller", "argocd")
+    assert client.AppsV1Api(api).read_namespaced_deployment("argocd-image-updater-controller", "argocd-image-updater")
 
     def may(verb, resource, group="argoproj.io"):
         asked = client.V1ResourceAttributes(namespace="argocd", verb=verb, resource=resource, group=group)
         review = client.V1SubjectAccessReview(
             spec=client.V1SubjectAccessReviewSpec(
-                user="system:serviceaccount:argocd:argocd-image-updater", resource_attributes=asked
+                user="system:serviceaccount:argocd-image-updater:argocd-image-updater", resource_attributes=asked
             )
         )
         return client.AuthorizationV1Api(api).create_subject_access_review(review).status.allowed
 
     assert may("list", "applications") and may("get", "secrets", "")
     assert may("update", "imageupdaters", "argocd-image-updater.argoproj.io")
-    assert [verb for verb in ("patch", "update", "create", "delete") if may(verb, "applications")] == []
+    writing = ("patch", "update", "create", "delete")
+    assert [(verb, what) for what in ("applications", "appprojects") for verb in writing if may(verb, what)] == []
+    assert [(verb, what) for what in ("secrets", "configmaps") for verb in writing if may(verb, what, "")] == []
     assert set(local.changes("--expect-no-changes")) == {"same"}
 
     local.pulumi("destroy", "--yes")
