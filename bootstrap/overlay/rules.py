@@ -15,9 +15,10 @@ FILE = Path(FOLDER) / "overlay.yaml"
 
 
 class _Application(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     differs: list[str] = Field(default_factory=list)
+    per_environment: list[str] = Field(default_factory=list, alias="perEnvironment")
 
 
 class _File(BaseModel):
@@ -63,4 +64,8 @@ def read_rules(root: Path, app: str) -> Rules:
         mistakes = [f"{FILE}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise GitOpsError("\n".join(mistakes)) from None
     own = read.apps.get(app, _Application())
-    return Rules(differs=[*read.differs, *own.differs], per_environment=read.per_environment, follows=read.follows)
+    return Rules(
+        differs=[*read.differs, *own.differs],
+        per_environment=[*read.per_environment, *own.per_environment],
+        follows=read.follows,
+    )

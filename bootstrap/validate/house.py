@@ -33,6 +33,7 @@ def check_manifests(root: Path, environment: str, manifests: Sequence[Manifest])
     """Yield what is wrong with the objects that the root Application applies."""
     seen: dict[tuple[str, str], Path] = {}
     projects = {manifest.name: manifest.document for manifest in manifests if manifest.kind == "AppProject"}
+    applications = {manifest.name for manifest in manifests if manifest.kind == "Application"}
     source = _source(root, environment)
     if (path := source.get("path", expected := f"{FOLDER}/{ENVIRONMENTS}/{environment}")) != expected:
         yield Finding(
@@ -56,7 +57,7 @@ def check_manifests(root: Path, environment: str, manifests: Sequence[Manifest])
         if manifest.kind == "AppProject":
             yield from _project(manifest, where, source)
         elif manifest.kind == image_updater.KIND:
-            yield from image_updater.check(root, environment, manifest)
+            yield from image_updater.check(root, environment, manifest, applications=applications, source=source)
         else:
             yield from _application(root, environment, manifest, projects, source)
 

@@ -26,6 +26,8 @@ spec:
       images:
         - alias: web
           imageName: example.azurecr.io/hello
+          manifestTargets:
+            helm: { name: image.repository, tag: image.tag }
 """
 
 
@@ -62,13 +64,40 @@ def test_it_is_refused_where_image_updater_is_not_installed(project):
             f"{WRITE_BACK}.method",
             "allowed: git",
         ),
-        ("/hello/dev.yaml", "/hello/prod.yaml", f"{WRITE_BACK}.gitConfig.writeBackTarget", "<application>/dev.yaml"),
-        ("/hello/dev.yaml", "/hello/values.yaml", f"{WRITE_BACK}.gitConfig.writeBackTarget", "<application>/dev.yaml"),
+        (
+            "    - namePattern: hello\n",
+            "    - namePattern: hello\n      writeBackConfig: { gitConfig: { branch: main } }\n",
+            f"{WRITE_BACK}.method",
+            "got 'argocd', which patches",  # the API server's default, in every section that names none
+        ),
+        ("method: git", "method: git:secret:other/token", f"{WRITE_BACK}.method", "allowed: git"),
+        ("/hello/dev.yaml", "/hello/prod.yaml", f"{WRITE_BACK}.gitConfig.writeBackTarget", "/apps/hello/dev.yaml"),
+        ("/hello/dev.yaml", "/hello/values.yaml", f"{WRITE_BACK}.gitConfig.writeBackTarget", "/apps/hello/dev.yaml"),
+        ("/hello/dev.yaml", "/../dev.yaml", f"{WRITE_BACK}.gitConfig.writeBackTarget", "/apps/hello/dev.yaml"),
+        ("namePattern: hello", 'namePattern: "*"', f"{REFERENCE}.namePattern", "got '*'; allowed: one of hello"),
+        (
+            "    gitConfig:\n",
+            "    gitConfig:\n      branch: main:{{.SHA256}}\n",
+            f"{WRITE_BACK}.gitConfig.branch",
+            "allowed: main",
+        ),
+        (
+            "    gitConfig:\n",
+            "    gitConfig:\n      repository: https://github.com/other/repo.git\n",
+            f"{WRITE_BACK}.gitConfig.repository",
+            "allowed: https://github.com/example/aks-bootstrap.git",
+        ),
+        (
+            "          manifestTargets:\n            helm: { name: image.repository, tag: image.tag }\n",
+            "",
+            f"{REFERENCE}.images[0].manifestTargets.helm",
+            "name and tag",
+        ),
         (
             "    gitConfig:\n      writeBackTarget: helmvalues:/gitops/apps/hello/dev.yaml\n",
             "",
             f"{WRITE_BACK}.gitConfig.writeBackTarget",
-            "got ''",
+            "got None",
         ),
         ("      images:", "      useAnnotations: true\n      images:", f"{REFERENCE}.useAnnotations", "annotations"),
         ("newest-build", "latest", "spec.commonUpdateSettings.updateStrategy", "allowed: semver, newest-build"),

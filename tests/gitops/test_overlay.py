@@ -92,6 +92,12 @@ def test_tags_stand_in_every_environment_even_when_all_are_the_same(project):
     assert found(project, Rule.COMMON) == [("common", ("dev", "prod"), "image.tag")]
 
 
+def test_what_stands_in_every_environment_can_be_said_for_one_application(project):
+    append(project, "dev", "\nport: 9898\n")
+    project.edit("gitops/overlay.yaml", "  hello:\n", "  hello:\n    perEnvironment: [port]\n")
+    assert found(project) == []
+
+
 def test_what_differs_outside_the_list_is_unexpected(project):
     append(project, "prod", "\nterminationGracePeriodSeconds: 60\n")
     report = check(project.root)
