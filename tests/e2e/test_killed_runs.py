@@ -9,6 +9,7 @@ from typing import Any
 
 from kubernetes import client
 
+from bootstrap.kubernetes_ids import RELEASE
 from bootstrap.plan.evaluate import evaluate
 from bootstrap.recover import recover
 from rehearsal.azure.cloud import Manners
@@ -28,7 +29,7 @@ RELEASES = {
 
 
 def is_release(span: Span) -> bool:
-    return span.type.endswith(":Release")
+    return span.type == RELEASE
 
 
 class Deaths:
