@@ -47,9 +47,14 @@ def test_applications_and_projects_name_the_repository_that_the_stack_names(env)
 def test_the_root_application_reads_the_folder_and_its_project_allows_what_is_in_it(env):
     gitops = GitOps.model_validate(stack_section(ROOT, env, "gitops"))
     assert application_spec(gitops, env)["source"]["path"] == f"gitops/environments/{env}"
-    allowed = {(entry["group"], entry["kind"]) for entry in project_spec(gitops)["namespaceResourceWhitelist"]}
-    assert {("argoproj.io", manifest.kind) for manifest in manifests(ROOT, env)} == allowed
-    assert {kind for _, kind in house.ALLOWED} == {kind for _, kind in allowed}
+
+    def allowed(*, image_updater):
+        spec = project_spec(gitops, image_updater=image_updater)
+        return {(entry["group"], entry["kind"]) for entry in spec["namespaceResourceWhitelist"]}
+
+    assert {("argoproj.io", manifest.kind) for manifest in manifests(ROOT, env)} == allowed(image_updater=False)
+    known = {(api_version.split("/")[0], kind) for api_version, kind in house.ALLOWED}
+    assert known == allowed(image_updater=True)
 
 
 def test_the_constants_are_the_programs():
