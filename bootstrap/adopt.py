@@ -47,24 +47,11 @@ class Adoption:
 
 def adopt(evaluation: Evaluation) -> Adoption:
     """Turn a plan into import files."""
-    subscription = next(
-        (
-            str(r.inputs["subscriptionId"])
-            for r in evaluation.registrations
-            if r.type == "pulumi:providers:azure-native"
-        ),
-        "",
-    )
-    ids = azure_ids(evaluation, subscription)
-    azure: list[Registration] = []
-    inside: list[Registration] = []
-    for registration in evaluation.registrations:
-        if registration.type.startswith("kubernetes:"):
-            inside.append(registration)
-        elif registration.type.startswith("azure-native:"):
-            azure.append(registration)
-    provider = next(r for r in evaluation.registrations if r.type == "pulumi:providers:kubernetes")
     providers = [r for r in evaluation.registrations if r.type == "pulumi:providers:azure-native"]
+    ids = azure_ids(evaluation, str(providers[0].inputs["subscriptionId"]) if providers else "")
+    azure = [r for r in evaluation.registrations if r.type.startswith("azure-native:")]
+    inside = [r for r in evaluation.registrations if r.type.startswith("kubernetes:")]
+    provider = next(r for r in evaluation.registrations if r.type == "pulumi:providers:kubernetes")
     return Adoption(
         azure=_file(evaluation, azure, {r.urn: ids[r.urn] for r in azure}, providers=providers),
         kubernetes=_file(evaluation, inside, {r.urn: kubernetes_id(r.type, r.inputs) for r in inside}, known=azure),

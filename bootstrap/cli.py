@@ -10,7 +10,7 @@ import typer
 
 from bootstrap import cli_gitops
 from bootstrap.errors import BootstrapError
-from bootstrap.options import ROOT, Format
+from bootstrap.options import ROOT, Format, result_console
 
 app = typer.Typer(
     name="bootstrap",
@@ -66,11 +66,9 @@ def plan(
 
         typer.echo(to_markdown(shown), nl=False)
     else:
-        from rich.console import Console  # noqa: PLC0415
-
         from bootstrap.plan.text import print_plan  # noqa: PLC0415
 
-        print_plan(shown, Console(width=None if sys.stdout.isatty() else 140), values=values)
+        print_plan(shown, result_console(), values=values)
     raise typer.Exit(shown.exit_status)
 
 
@@ -257,11 +255,9 @@ def promote(
     if output is Format.JSON:
         typer.echo(json.dumps(result.to_json(), indent=2))
     else:
-        from rich.console import Console  # noqa: PLC0415
-
         from bootstrap.promote.text import print_result  # noqa: PLC0415
 
-        print_result(result, Console(width=None if sys.stdout.isatty() else 140))
+        print_result(result, result_console())
 
 
 @app.command()

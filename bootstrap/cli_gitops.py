@@ -1,7 +1,6 @@
 """The commands around ``gitops/``: render, overlay, validate, app."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bootstrap.errors import BootstrapError
-from bootstrap.options import ROOT, Format
+from bootstrap.options import ROOT, Format, result_console
 
 if TYPE_CHECKING:
     from bootstrap.new_app import Made
@@ -72,9 +71,7 @@ def render(
     elif output is Format.MARKDOWN:
         typer.echo(to_markdown(view))
     else:
-        from rich.console import Console  # noqa: PLC0415
-
-        print_view(view, Console(width=None if sys.stdout.isatty() else 140))
+        print_view(view, result_console())
     raise typer.Exit(view.exit_status)
 
 
@@ -108,9 +105,7 @@ def overlay(
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        from rich.console import Console  # noqa: PLC0415
-
-        print_report(report, Console(width=None if sys.stdout.isatty() else 140))
+        print_report(report, result_console())
     raise typer.Exit(DIRTY if check and report.findings else 0)
 
 
@@ -134,9 +129,7 @@ def validate(
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        from rich.console import Console  # noqa: PLC0415
-
-        print_report(report, Console(width=None if sys.stdout.isatty() else 140))
+        print_report(report, result_console())
     raise typer.Exit(DIRTY if report.findings else 0)
 
 

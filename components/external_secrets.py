@@ -7,11 +7,12 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Namespace, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
-from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, Role, RoleBinding, RoleRefArgs, SubjectArgs
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
 
 from components.access import ClusterAccess
 from components.charts import EXTERNAL_SECRETS, resolve
 from components.cluster_api import Probe
+from components.kubernetes_role import bound_role
 from components.placement import SYSTEM_POOL_TOLERATIONS
 from components.release import Release, ReleaseArgs, serving_hook
 from settings import Charts, merge
@@ -151,27 +152,12 @@ class ExternalSecrets(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
-        role = Role(
+        bound_role(
             access.name("local-vault-reader"),
-            metadata=ObjectMetaArgs(name=STORE_SERVICE_ACCOUNT, namespace=namespace.metadata.name),
-            rules=[PolicyRuleArgs(api_groups=[""], resources=["secrets"], verbs=["get", "list", "watch"])],
-            opts=self._child,
-        )
-        RoleBinding(
-            access.name("local-vault-reader"),
-            metadata=ObjectMetaArgs(name=STORE_SERVICE_ACCOUNT, namespace=namespace.metadata.name),
-            role_ref=RoleRefArgs(
-                api_group="rbac.authorization.k8s.io",
-                kind="Role",
-                name=role.metadata.apply(lambda metadata: metadata.name or ""),
-            ),
-            subjects=[
-                SubjectArgs(
-                    kind="ServiceAccount",
-                    name=account.metadata.apply(lambda metadata: metadata.name or ""),
-                    namespace=NAMESPACE,
-                )
-            ],
+            ObjectMetaArgs(name=STORE_SERVICE_ACCOUNT, namespace=namespace.metadata.name),
+            [PolicyRuleArgs(api_groups=[""], resources=["secrets"], verbs=["get", "list", "watch"])],
+            account=account.metadata.apply(lambda metadata: metadata.name or ""),
+            account_namespace=NAMESPACE,
             opts=self._child,
         )
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
-from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, Role, RoleBinding, RoleRefArgs, SubjectArgs
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
 
 from components.access import ClusterAccess
 from components.charts import IMAGE_UPDATER, resolve
+from components.kubernetes_role import bound_role
 from components.placement import SYSTEM_POOL_TOLERATIONS
 from components.release import Release, ReleaseArgs
 from settings import Charts, merge
@@ -77,19 +78,13 @@ class ImageUpdater(pulumi.ComponentResource):
     def __init__(self, name: str, args: ImageUpdaterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Install Image Updater."""
         super().__init__("aks-bootstrap:image_updater:ImageUpdater", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        metadata = ObjectMetaArgs(name=SERVICE_ACCOUNT, namespace=args.argocd.namespace)
-        role = Role(name, metadata=metadata, rules=rules(), opts=child)
-        binding = RoleBinding(
+        binding = bound_role(
             name,
-            metadata=metadata,
-            role_ref=RoleRefArgs(
-                api_group="rbac.authorization.k8s.io",
-                kind="Role",
-                name=role.metadata.apply(lambda found: found.name or ""),
-            ),
-            subjects=[SubjectArgs(kind="ServiceAccount", name=SERVICE_ACCOUNT, namespace=NAMESPACE)],
-            opts=child,
+            ObjectMetaArgs(name=SERVICE_ACCOUNT, namespace=args.argocd.namespace),
+            rules(),
+            account=SERVICE_ACCOUNT,
+            account_namespace=NAMESPACE,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         Release(
             name,

@@ -13,6 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.argocd import NAMESPACE
 from components.argocd import PROBE as ARGO_CD_SERVES
+from components.image_updater import GROUP as IMAGE_UPDATER_GROUP
 from components.release import serving_hook
 from settings import GitOps
 
@@ -93,7 +94,7 @@ def gitops_path(settings: GitOps, environment: str) -> str:
 
 def project_spec(settings: GitOps, *, image_updater: bool) -> dict[str, Any]:
     """Return a project that may make Applications and projects in Argo CD's namespace, from one repository."""
-    updaters = [{"group": "argocd-image-updater.argoproj.io", "kind": "ImageUpdater"}]
+    updaters = [{"group": IMAGE_UPDATER_GROUP, "kind": "ImageUpdater"}]
     return {
         "description": "The root Application: Applications and their projects, nothing else.",
         "sourceRepos": [settings.repo_url],

@@ -15,9 +15,10 @@ from rehearsal.chart_repository import ChartRepository
 from rehearsal.control_plane import TOKEN, ControlPlane
 from rehearsal.player import Player
 from rehearsal.project import Project
-from settings import Settings, merge
+from settings import ChartOverride, Charts, Settings, merge
 
-CHARTS = ("certManager", "traefik", "externalSecrets", "argoCd", "imageUpdater")
+CHARTS = tuple(field.alias or name for name, field in Charts.model_fields.items() if field.annotation is ChartOverride)
+"""Keys of ``charts`` that say where an addon's chart comes from."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from bootstrap.overlay.findings import Finding, Rule, shown
 from bootstrap.overlay.paths import leaves
 from bootstrap.overlay.values import Layer, Values
 from bootstrap.render.helm import Template
+from settings import merge
 
 Step = str | int
 DeepPath = tuple[Step, ...]
@@ -164,15 +165,7 @@ class _Trial:
 
 def _merge_files(values: Values, environment: str) -> dict[str, Any]:
     """Merge as Helm merges files: null stays, to take out the chart's default."""
-    return _over(values.base.data, values.environments[environment].data)
-
-
-def _over(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = _over(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
-    return merged
+    return merge(values.base.data, values.environments[environment].data)
 
 
 def _at(data: Any, path: DeepPath) -> Any:  # noqa: ANN401 - YAML data

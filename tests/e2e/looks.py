@@ -1,5 +1,6 @@
 """What tests look at inside a cluster."""
 
+import time
 from typing import Any
 
 from kubernetes import client
@@ -26,3 +27,10 @@ def helm_records(api: Any, namespace: str) -> dict[str, str]:
     """Return revision to status."""
     secrets: Any = client.CoreV1Api(api).list_namespaced_secret(namespace, label_selector="owner=helm").items
     return {s.metadata.labels["version"]: s.metadata.labels["status"] for s in secrets}
+
+
+def wait_for(condition: Any, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)

@@ -13,14 +13,7 @@ from kubernetes import client
 from bootstrap.recover import recover
 from rehearsal.azure.cloud import AzureError, Fault, Manners
 from rehearsal.stage import playing
-from tests.e2e.looks import helm_records, root_application
-
-
-def wait_for(condition: Any, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
+from tests.e2e.looks import helm_records, root_application, wait_for
 
 
 def test_what_azure_only_throttles_is_tried_again_and_nobody_notices(stage):

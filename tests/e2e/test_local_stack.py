@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from tests.e2e.looks import helm_records
+from tests.e2e.looks import helm_records, wait_for
 
 PLACE = ("argoproj.io", "v1alpha1", "argocd")
 
@@ -15,13 +15,6 @@ PLACE = ("argoproj.io", "v1alpha1", "argocd")
 @pytest.fixture
 def api(cluster: Any) -> Any:
     return config.new_client_from_config(str(cluster.plane.kubeconfig))
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -62,7 +55,7 @@ def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, pla
 def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing):
     playing(addresses=False)  # the load balancer never comes: Traefik's release waits, and its run is killed there
     run = local.begin("up", "--yes", "--skip-preview")
-    wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"}, seconds=120)
+    wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
     local.kill(run)
     playing()
 
@@ -77,7 +70,7 @@ def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing)
 def test_an_addon_does_not_begin_before_the_one_before_it_serves(cluster, local, api, playing):
     playing(webhooks=False)
     run = local.begin("up", "--yes", "--skip-preview")
-    wait_for(lambda: helm_records(api, "cert-manager") == {"1": "deployed"}, seconds=120)
+    wait_for(lambda: helm_records(api, "cert-manager") == {"1": "deployed"})
     time.sleep(5)
     assert helm_records(api, "traefik") == {}, "cert-manager is installed, and its webhook does not answer"
     playing()
@@ -105,7 +98,7 @@ def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp
 def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, playing):
     player = playing(addresses=False)  # the first run waits for Traefik's address, alive
     first = local.begin("up", "--yes", "--skip-preview")
-    wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"}, seconds=120)
+    wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
     local.pulumi("cancel", "--yes")  # somebody takes its lock away
 
     second = local.pulumi("up", "--yes", "--skip-preview", check=False)
