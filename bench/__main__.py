@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import promotions
-from bootstrap.plan.evaluate import evaluate
-from bootstrap.plan.graph import schedule
-from bootstrap.plan.registration import Evaluation
+from bootstrap.platform.plan.evaluate import evaluate
+from bootstrap.platform.plan.graph import schedule
+from bootstrap.platform.plan.registration import Evaluation
 from rehearsal.azure.cloud import Manners
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.events import Span
@@ -210,7 +210,7 @@ def growth(hand: Hand) -> list[Row]:
 def run_plan(folder: Path) -> None:
     """Evaluate a project's program in a process of its own."""
     subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-m", "bootstrap.plan.evaluate", str(folder), "dev"],
+        [sys.executable, "-m", "bootstrap.platform.plan.evaluate", str(folder), "dev"],
         check=True,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
@@ -221,7 +221,7 @@ _PEAK = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from bootstrap.plan.evaluate import evaluate
+from bootstrap.platform.plan.evaluate import evaluate
 evaluate(Path({folder!r}), {stack!r})
 # not getrusage(): after a fork that counts the parent's memory too
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bootstrap.promote.promote import promote
-from bootstrap.promote.request import Request
+from bootstrap.delivery.promote.promote import promote
+from bootstrap.delivery.promote.request import Request
 
 COUNT = 50
 VALUES = "image:\n  repository: registry.example.com/app\n  tag: 0000000\n"
@@ -53,6 +53,8 @@ def _repository(folder: Path) -> tuple[Path, Sequence[Path]]:
 def _git(folder: Path, *command: str) -> str:
     done = subprocess.run(  # noqa: S603 - our own arguments
         ["git", "-C", str(folder), *command],  # noqa: S607
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip()

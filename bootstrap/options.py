@@ -1,12 +1,16 @@
 """What several commands share."""
 
+from startup import on_demand
+
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich import console
+else:
+    console = on_demand("rich.console")  # a tenth of a second that JSON does not need
 
 ROOT = Path(__file__).resolve().parents[1]
 """The project: its folder, wherever the command is called from."""
@@ -20,8 +24,16 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def result_console() -> "Console":
+def result_console() -> "console.Console":
     """Return where a result is printed for people: as wide as the terminal, and of one width where there is none."""
-    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that JSON does not need
+    return console.Console(width=None if sys.stdout.isatty() else 140)
 
-    return Console(width=None if sys.stdout.isatty() else 140)
+
+def progress_console(*, stderr: bool = False, wrap: bool = False) -> "console.Console":
+    """Return where a long command tells how far it is.
+
+    Args:
+        stderr: leave standard output to the result.
+        wrap: cut lines at the terminal's width instead of letting it wrap them.
+    """
+    return console.Console(stderr=stderr, highlight=False, soft_wrap=not wrap)

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.access import ClusterAccess
-from settings import Local
+from settings.cluster import Local
 
 
 class ExistingCluster(pulumi.ComponentResource):

@@ -1,14 +1,14 @@
 """The local side: an existing cluster, and nothing in Azure."""
 
 from components.access import ClusterAccess
-from components.external_secrets import STORE
-from components.ingress import INGRESS_CLASS
+from components.addons.external_secrets import STORE
+from components.addons.ingress import INGRESS_CLASS
 from components.platform import Platform
 from settings import Settings
 
 
 def local_platform(settings: Settings, access: ClusterAccess) -> Platform:
-    """Say what the cluster side needs to know of a cluster that was there."""
+    """Return what the addons need to know of a cluster that was there."""
     return Platform(
         access=access,
         facts={

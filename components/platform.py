@@ -1,4 +1,4 @@
-"""What the cluster side takes from whatever is below it: Azure, or a cluster that was there."""
+"""What the addons take from whatever is below them: Azure, or a cluster that was there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,15 +6,53 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.access import ClusterAccess
-from components.cert_manager import AzureDns
-from components.external_secrets import Vault
-from components.image_updater import RegistrySignIn
-from components.ingress import PublicAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class AzureDns:
+    """The zone that DNS-01 challenges are answered in, and who may write there."""
+
+    subscription_id: str
+    resource_group_name: pulumi.Input[str]
+    zone: str
+    client_id: pulumi.Input[str]
+    """Identity with DNS Zone Contributor on that zone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicAddress:
+    """An address in Azure that the load balancer takes."""
+
+    name: pulumi.Input[str]
+    """Azure name of the public IP address."""
+    resource_group_name: pulumi.Input[str]
+    """Its resource group, which is not the nodes'."""
+    ip: pulumi.Input[str]
+    """The address itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vault:
+    """The vault, and who may read it."""
+
+    uri: pulumi.Input[str]
+    tenant_id: str
+    client_id: pulumi.Input[str]
+    """Identity with Key Vault Secrets User on that vault."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrySignIn:
+    """The registry whose tags are read, and who reads them."""
+
+    host: pulumi.Input[str]
+    client_id: pulumi.Input[str]
+    """Identity with AcrPull on that registry."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """The ground that the addons stand on."""
+    """What the addons are installed on."""
 
     access: ClusterAccess
     """The way into the cluster."""

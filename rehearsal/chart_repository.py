@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from components.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
+from components.addons.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
 from rehearsal.errors import RehearsalError
 
 PINNED = (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD, IMAGE_UPDATER)

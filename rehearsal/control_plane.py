@@ -90,7 +90,11 @@ class ControlPlane:
         tokens = self.folder / f"{self.name}.tokens.csv"
         tokens.write_text(f'{TOKEN},rehearsal,rehearsal,"system:masters"\n', encoding="utf-8")
         self._kwokctl(
-            "create", "cluster", "--runtime=binary", "--wait=120s", f"--kubeconfig={self.kubeconfig}",
+            "create",
+            "cluster",
+            "--runtime=binary",
+            "--wait=120s",
+            f"--kubeconfig={self.kubeconfig}",
             # nothing is downloaded: every part is the one on PATH
             *(f"--{name}-binary={shutil.which(name)}" for name in BINARIES[2:]),
             f"--kwok-controller-binary={shutil.which('kwok')}",
@@ -101,7 +105,7 @@ class ControlPlane:
             # kwokctl counts down from one number, and two that start at once would take the same
             f"--kube-apiserver-port={port or _free_port()}",
             *(f"--{part}-port={_free_port()}" for part in _PARTS_WITH_A_PORT),
-        )  # fmt: skip
+        )
         self._kwokctl("scale", "node", f"--replicas={nodes}")
 
     def pause(self) -> None:

@@ -1,7 +1,5 @@
 """What goes wrong on a rehearsal, in words for its users."""
 
-from bootstrap.errors import BootstrapError
 
-
-class RehearsalError(BootstrapError):
+class RehearsalError(Exception):
     """The rehearsal cannot start, or what it drives failed; the text says what."""

@@ -18,12 +18,12 @@ from ruamel.yaml import YAML
 
 from rehearsal.errors import RehearsalError
 from rehearsal.events import EventLog, Span
-from settings import merge
+from settings.merge import merge
 
 PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
 """What has to be on PATH, or where the CLI keeps its plugins: nothing is downloaded."""
 
-_PARTS = ("Pulumi.yaml", "__main__.py", "settings.py", "components", "stackconfig", "stack.schema.json")
+_PARTS = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "settings", "components", "stack.schema.json")
 
 
 def missing_programs() -> list[str]:
@@ -118,8 +118,12 @@ class Project:
         """
         done = subprocess.run(  # noqa: S603 - our own arguments
             ["pulumi", "--non-interactive", "--color=never", *arguments],  # noqa: S607
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if check and done.returncode != 0:
             printed = (done.stdout + done.stderr)[-4000:]
             raise RehearsalError(f"`pulumi {' '.join(arguments)}` ended with {done.returncode}:\n{printed}")
@@ -165,9 +169,13 @@ class Project:
         """Start the CLI in a session of its own, for :meth:`kill`."""
         return subprocess.Popen(  # noqa: S603 - our own arguments
             ["pulumi", "--non-interactive", "--color=never", *arguments],  # noqa: S607
-            cwd=self.folder, env=self.environment, text=True, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def kill(self, process: "subprocess.Popen[str]") -> None:
         """Kill the CLI and every plugin of its session, as a machine that dies would."""

@@ -15,7 +15,9 @@ from rehearsal.chart_repository import ChartRepository
 from rehearsal.control_plane import TOKEN, ControlPlane
 from rehearsal.player import Player
 from rehearsal.project import Project
-from settings import ChartOverride, Charts, Settings, merge
+from settings import Settings
+from settings.addons import ChartOverride, Charts
+from settings.merge import merge
 
 CHARTS = tuple(field.alias or name for name, field in Charts.model_fields.items() if field.annotation is ChartOverride)
 """Keys of ``charts`` that say where an addon's chart comes from."""

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bootstrap.plan.view import short_type
+from components.type_tokens import short_type
 from rehearsal.events import Span
 
 _WIDTH = 60

@@ -9,6 +9,8 @@ sys.path.insert(0, str(ROOT))
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--e2e", choices=["smoke", "full"], default="smoke",
+        "--e2e",
+        choices=["smoke", "full"],
+        default="smoke",
         help="end-to-end tests: those of a few minutes (default), or all of them",
-    )  # fmt: skip
+    )

@@ -8,24 +8,17 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from bootstrap.azure_ids import name_of
+from components.azure.resource_types import name_of, resource_type
 from rehearsal.azure.cloud import Cloud
 
 _NAMESPACE = uuid.UUID("2f4c1a7e-93b0-5d68-8f1e-6c0b7a9d3e52")
 
-NAMES_AND_PLACES = frozenset({
-    "resourceGroupName", "virtualNetworkName", "subnetName", "natGatewayName", "publicIpAddressName",
-    "publicIpPrefixName", "zoneName", "recordType", "relativeRecordSetName", "vaultName", "registryName",
-    "workspaceName", "azureMonitorWorkspaceName", "dataCollectionRuleName", "resourceUri", "associationName",
-    "federatedIdentityCredentialResourceName", "roleAssignmentName", "lockName", "resourceName", "agentPoolName",
-    "configName", "deploymentName",
-})  # fmt: skip
-"""Inputs that say where a resource is; they are in its id and not in Azure's answer."""
-
 
 def outputs(cloud: Cloud, resource: Mapping[str, Any], subscription: str) -> dict[str, Any]:
     """Return what Azure answers about a resource now."""
-    answer = copy.deepcopy({k: v for k, v in resource["inputs"].items() if k not in NAMES_AND_PLACES})
+    # what says where a resource is stands in its id, and not in Azure's answer
+    places = resource_type(resource["type"]).places
+    answer = copy.deepcopy({k: v for k, v in resource["inputs"].items() if k not in places})
     fill = _FILL.get(resource["type"])
     if fill is not None:
         fill(cloud, resource, answer, subscription)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.azure_ids import name_of
+from components.azure.resource_types import name_of
 
 RETRIED = (429, 503)
 """What the real provider's client tries again by itself."""
@@ -295,8 +295,10 @@ def _refuse_role(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> Non
         if all(resource["inputs"][key] == inputs[key] for key in same):
             raise AzureError("RoleAssignmentExists", "The role assignment already exists.", 409)
         if resource["inputs"]["roleAssignmentName"] == inputs["roleAssignmentName"]:
-            raise AzureError("RoleAssignmentUpdateNotPermitted", "Tenant ID, application ID, principal ID and scope "
-                             "are not allowed to be updated.")  # fmt: skip
+            raise AzureError(
+                "RoleAssignmentUpdateNotPermitted",
+                "Tenant ID, application ID, principal ID and scope are not allowed to be updated.",
+            )
 
 
 def _deploy(content: dict[str, Any], id_: str, inputs: Mapping[str, Any]) -> None:

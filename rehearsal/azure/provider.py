@@ -12,11 +12,10 @@ from pulumi.provider.experimental import provider as protocol
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime import rpc
 
-from bootstrap.azure_ids import arm_id, name_of
-from bootstrap.plan.compare import differences, replaces
-from bootstrap.plan.graph import DEFAULT_SECONDS, SECONDS
+from components.azure.resource_types import name_of, resource_type
 from rehearsal.azure import answers, shapes
 from rehearsal.azure.cloud import RETRIED, AzureError, Cloud
+from settings.merge import differences
 
 CLOUD_FILE = "AKS_BOOTSTRAP_REHEARSAL_CLOUD"
 """Environment variable that names the cloud's file."""
@@ -28,17 +27,6 @@ _UPDATE_SHARE, _DELETE_SHARE = 0.25, 0.4
 """How long an update and a deletion take, as a share of the creation."""
 
 _SUB_RESOURCES = frozenset({"subnets", "agentPoolProfiles"})
-
-COMPUTED: Mapping[str, tuple[str, ...]] = {
-    "containerregistry:Registry": ("loginServer",),
-    "containerservice:ManagedCluster": ("fqdn", "privateFQDN", "resourceUID", "oidcIssuerProfile", "identity"),
-    "managedidentity:UserAssignedIdentity": ("clientId", "principalId", "tenantId"),
-    "keyvault:Vault": ("properties",),
-    "network:PublicIPAddress": ("ipAddress",),
-    "network:PublicIPPrefix": ("ipPrefix",),
-}
-"""What a preview cannot know of a resource that is to be created."""
-
 
 UNKNOWN = rpc.UNKNOWN
 """Stands where a value is not known yet: a text, as the SDK's property values do not read it."""
@@ -83,7 +71,7 @@ class StandIn(protocol.Provider):
         """Compare what was asked for with what is asked for now."""
         before = _plain(request.old_state).get(_INPUTS) or {}
         found = {
-            path: (old, new, replaces(_type_of(request.urn), path))
+            path: (old, new, resource_type(_type_of(request.urn)).replaces(path))
             for path, old, new in differences(before, _plain(request.new_inputs))
         }
         kinds = protocol.PropertyDiffKind
@@ -114,10 +102,10 @@ class StandIn(protocol.Provider):
         """Create a resource, and wait for it as long as such a resource takes."""
         inputs, type_ = _plain(request.properties), _short(_type_of(request.urn))
         if request.preview:
-            unknown = {key: PropertyValue(UNKNOWN) for key in COMPUTED.get(type_, ())}
+            unknown = {key: PropertyValue(UNKNOWN) for key in resource_type(type_).fills_in}
             name = {"name": PropertyValue(name_of(_id_if_known(_type_of(request.urn), inputs, self._subscription)))}
             return protocol.CreateResponse(properties={**request.properties, **name, **unknown})
-        id_ = arm_id(_type_of(request.urn), inputs, self._subscription)
+        id_ = resource_type(type_).arm_id(inputs, self._subscription)
         seconds = self._seconds(_type_of(request.urn), 1)
         resource = await self._call(type_, "create", lambda: self._cloud.put(id_, type_, inputs, seconds))
         await self._wait(resource["ready"] - time.time())
@@ -131,7 +119,7 @@ class StandIn(protocol.Provider):
             kept: dict[str, PropertyValue] = {
                 key: request.olds[key] for key in ("name", "location") if key in request.olds
             }
-            unknown = {key: PropertyValue(UNKNOWN) for key in COMPUTED.get(type_, ())}
+            unknown = {key: PropertyValue(UNKNOWN) for key in resource_type(type_).fills_in}
             return protocol.UpdateResponse(properties={**request.news, **unknown, **kept})
         if type_ == "containerservice:ManagedCluster":
             self._known_pools(request.resource_id, inputs)
@@ -170,7 +158,7 @@ class StandIn(protocol.Provider):
     async def invoke(self, request: protocol.InvokeRequest) -> protocol.InvokeResponse:
         """Answer the two functions that lead into a cluster."""
         args, function = _plain(request.args), request.tok.rsplit(":", 1)[-1]
-        id_ = arm_id("azure-native:containerservice:ManagedCluster", args, self._subscription)
+        id_ = resource_type("containerservice:ManagedCluster").arm_id(args, self._subscription)
         cluster = self._cloud.get(id_)
         if cluster is None:
             raise RefusedError(str(AzureError("ResourceNotFound", f"{id_} was not found", 404)))
@@ -194,7 +182,7 @@ class StandIn(protocol.Provider):
         inputs["agentPoolProfiles"] = [p for p in inputs["agentPoolProfiles"] if p["name"] in inline]
 
     def _seconds(self, token: str, share: float) -> float:
-        return SECONDS.get(token, DEFAULT_SECONDS) / 60 * share * self._cloud.manners.seconds_per_minute
+        return resource_type(token).seconds / 60 * share * self._cloud.manners.seconds_per_minute
 
     async def _wait(self, seconds: float) -> None:
         if seconds <= 0:
@@ -256,7 +244,7 @@ def _type_of(urn: str) -> str:
 
 
 def _id_if_known(token: str, inputs: Mapping[str, Any], subscription: str) -> str:
-    return arm_id(token, {k: "" if v == UNKNOWN else v for k, v in inputs.items()}, subscription)
+    return resource_type(token).arm_id({k: "" if v == UNKNOWN else v for k, v in inputs.items()}, subscription)
 
 
 def _put(inputs: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 - any property

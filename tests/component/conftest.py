@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bootstrap.plan.evaluate import evaluate
-from bootstrap.plan.graph import ancestors
-from bootstrap.plan.registration import Evaluation, Registration
+from bootstrap.platform.plan.evaluate import evaluate
+from bootstrap.platform.plan.graph import ancestors
+from bootstrap.platform.plan.registration import Evaluation, Registration
 from bootstrap.stackfile import read_stack
-from settings import merge
+from settings.merge import merge
 
 ROOT = Path(__file__).resolve().parents[2]
 

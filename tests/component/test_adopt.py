@@ -1,14 +1,14 @@
 """Import files say what the state knew: ids, parents and providers."""
 
-from bootstrap.adopt import adopt, azure_ids
-from bootstrap.azure_ids import FORMS
+from bootstrap.platform.adopt import adopt, azure_ids
+from components.azure.resource_types import RESOURCE_TYPES
 
 SUBSCRIPTION = "b7c40d13-92e6-4b5a-8d21-7e0f3a5c6d84"
 
 
 def test_every_azure_type_of_the_program_has_an_id(dev, prod):
     used = {r.type.removeprefix("azure-native:") for p in (dev, prod) for r in p.custom if "azure-native:" in r.type}
-    assert used <= set(FORMS)
+    assert used <= {known.pulumi_type for known in RESOURCE_TYPES}
 
 
 def test_ids_are_azures_and_hold_no_placeholder(prod):

@@ -14,11 +14,15 @@ SYSTEM_TAINT = "CriticalAddonsOnly=true:NoSchedule"
 def test_everything_that_takes_tags_has_them(program, stack):
     p = program(stack)
     untagged = {
-        "authorization:RoleAssignment", "authorization:ManagementLockByScope", "network:Subnet", "dns:RecordSet",
-        "managedidentity:FederatedIdentityCredential", "containerservice:MaintenanceConfiguration",
+        "authorization:RoleAssignment",
+        "authorization:ManagementLockByScope",
+        "network:Subnet",
+        "dns:RecordSet",
+        "managedidentity:FederatedIdentityCredential",
+        "containerservice:MaintenanceConfiguration",
         "resources:Deployment",
         "monitor:DataCollectionRuleAssociation",
-    }  # fmt: skip
+    }
     for resource in p.custom:
         if resource.type.startswith("azure-native:") and resource.type.removeprefix("azure-native:") not in untagged:
             tags = resource.inputs["tags"]
@@ -45,7 +49,7 @@ def test_everything_that_takes_tags_has_them(program, stack):
             "<ingress-swedencentral.id>",
         ),
     ],
-)  # fmt: skip
+)
 def test_each_role_has_the_narrowest_scope(prod, assignment, role, scope):
     inputs = prod.one("authorization:RoleAssignment", assignment).inputs
     assert inputs["roleDefinitionId"].endswith(f"/roleDefinitions/{role}")
@@ -166,8 +170,10 @@ def test_dev_is_small_and_prod_is_not(dev, prod):
 def test_nodes_may_reach_an_api_server_with_authorized_ranges(prod):
     access = prod.one("containerservice:ManagedCluster").inputs["apiServerAccessProfile"]
     assert access["authorizedIPRanges"] == [
-        "198.51.101.0/24", "203.0.114.32/28", "<egress-0-swedencentral.ipAddress>/32",
-    ]  # fmt: skip
+        "198.51.101.0/24",
+        "203.0.114.32/28",
+        "<egress-0-swedencentral.ipAddress>/32",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -218,9 +224,11 @@ def test_spot_pools_say_what_azure_would_add(prod):
 def test_pools_are_upgraded_with_surge_and_bounded_drains(prod):
     inputs = prod.one("containerservice:AgentPool", "pool-apps-g1").inputs
     assert inputs["upgradeSettings"] == {
-        "maxSurge": "33%", "drainTimeoutInMinutes": 30, "nodeSoakDurationInMinutes": 0,
+        "maxSurge": "33%",
+        "drainTimeoutInMinutes": 30,
+        "nodeSoakDurationInMinutes": 0,
         "undrainableNodeBehavior": "Cordon",
-    }  # fmt: skip
+    }
 
 
 def test_windows_pools_are_windows(program):
@@ -293,9 +301,14 @@ def test_credentials_trust_this_generations_issuer_and_one_service_account_each(
 
 
 def test_argo_cd_has_an_identity_only_where_a_repository_is_read_with_it(program):
-    p = program("dev", argocd={"repositories": [
-        {"name": "azure-repos", "url": "https://dev.azure.com/example", "kind": "workloadIdentity"},
-    ]})  # fmt: skip
+    p = program(
+        "dev",
+        argocd={
+            "repositories": [
+                {"name": "azure-repos", "url": "https://dev.azure.com/example", "kind": "workloadIdentity"},
+            ]
+        },
+    )
     assert p.one("managedidentity:UserAssignedIdentity", "argocd")
     credential = p.one("FederatedIdentityCredential", "federated-argocd-g1")
     assert credential.inputs["subject"] == "system:serviceaccount:argocd:argocd-repo-server"
@@ -371,9 +384,17 @@ def test_names_are_within_azures_limits_at_their_longest(program):
 def test_outputs_say_how_to_go_on_and_nothing_else(prod):
     outputs = prod.evaluation.outputs
     assert set(outputs) == {
-        "clusterName", "resourceGroup", "apiServer", "oidcIssuer", "ingressAddress", "ingressPrefix", "argocdUrl",
-        "argocdSignInSubject", "vaultUri", "kubeconfigCommand",
-    }  # fmt: skip
+        "clusterName",
+        "resourceGroup",
+        "apiServer",
+        "oidcIssuer",
+        "ingressAddress",
+        "ingressPrefix",
+        "argocdUrl",
+        "argocdSignInSubject",
+        "vaultUri",
+        "kubeconfigCommand",
+    }
     assert "az aks get-credentials" in outputs["kubeconfigCommand"]
     assert "[secret]" not in outputs.values(), "none of them is a secret"
 
@@ -381,8 +402,10 @@ def test_outputs_say_how_to_go_on_and_nothing_else(prod):
 def test_nodes_pull_with_the_identity_that_may_pull(prod):
     kubelet = prod.one("containerservice:ManagedCluster").inputs["identityProfile"]["kubeletidentity"]
     assert kubelet == {
-        "clientId": "<kubelet.clientId>", "objectId": "<kubelet.principalId>", "resourceId": "<kubelet.id>",
-    }  # fmt: skip
+        "clientId": "<kubelet.clientId>",
+        "objectId": "<kubelet.principalId>",
+        "resourceId": "<kubelet.id>",
+    }
     pull = prod.one("authorization:RoleAssignment", "kubelet-acr-pull-registry").inputs
     assert pull["principalId"] == "<kubelet.principalId>"
     assert prod.one("containerregistry:Registry").inputs["adminUserEnabled"] is False
@@ -441,8 +464,9 @@ def test_monitoring_is_where_its_workspaces_are_though_the_cluster_is_elsewhere(
     prometheus = rules["monitoring-g2-prometheus"]
     assert prometheus["destinations"]["monitoringAccounts"][0]["accountResourceId"] == "<metrics.id>"
     assert {r.inputs["associationName"] for r in p.several("DataCollectionRuleAssociation")} == {
-        "ContainerInsightsExtension", "ContainerInsightsMetricsExtension",
-    }  # fmt: skip
+        "ContainerInsightsExtension",
+        "ContainerInsightsMetricsExtension",
+    }
 
 
 def test_a_region_without_zones_gets_none(program):

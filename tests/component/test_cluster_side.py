@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.placement import SYSTEM_POOL_TOLERATIONS
+from components.addons.placement import SYSTEM_POOL_TOLERATIONS
 
 CHARTS = ["cert-manager", "traefik", "external-secrets", "argo-cd"]
 TOLERATION = {"key": "CriticalAddonsOnly", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
@@ -126,8 +126,9 @@ def test_ingress_is_spread_and_keeps_a_budget_only_where_there_are_several(dev, 
     assert values(prod, "traefik")["deployment"]["replicas"] == 3
     assert values(prod, "traefik")["podDisruptionBudget"] == {"enabled": True, "minAvailable": 1}
     assert {c["topologyKey"] for c in values(prod, "traefik")["topologySpreadConstraints"]} == {
-        "kubernetes.io/hostname", "topology.kubernetes.io/zone",
-    }  # fmt: skip
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    }
     # a budget over one replica would stop every drain
     assert values(dev, "traefik")["podDisruptionBudget"] == {"enabled": False}
 
@@ -208,10 +209,15 @@ def test_argo_cds_page_has_a_certificate_of_the_stacks_issuer(dev):
 
 
 def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(program):
-    p = program("dev", argocd={"repositories": [
-        {"name": "apps", "url": "https://github.com/example", "vaultSecret": "github-token"},
-        {"name": "ssh", "url": "https://git.example.com", "kind": "sshKey", "vaultSecret": "deploy-key"},
-    ]})  # fmt: skip
+    p = program(
+        "dev",
+        argocd={
+            "repositories": [
+                {"name": "apps", "url": "https://github.com/example", "vaultSecret": "github-token"},
+                {"name": "ssh", "url": "https://git.example.com", "kind": "sshKey", "vaultSecret": "deploy-key"},
+            ]
+        },
+    )
     apps = p.one(":ExternalSecret", "repository-apps-g1").inputs["spec"]
     assert apps["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
     assert apps["data"] == [{"secretKey": "value", "remoteRef": {"key": "github-token"}}]
@@ -224,15 +230,29 @@ def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(
 
 
 def test_a_github_app_signs_in_with_its_key(program):
-    p = program("dev", argocd={"repositories": [
-        {"name": "app", "url": "https://github.com/example", "kind": "githubApp", "vaultSecret": "app-key",
-         "githubAppId": 12, "githubAppInstallationId": 34},
-    ]})  # fmt: skip
+    p = program(
+        "dev",
+        argocd={
+            "repositories": [
+                {
+                    "name": "app",
+                    "url": "https://github.com/example",
+                    "kind": "githubApp",
+                    "vaultSecret": "app-key",
+                    "githubAppId": 12,
+                    "githubAppInstallationId": 34,
+                },
+            ]
+        },
+    )
     data = p.one(":ExternalSecret").inputs["spec"]["target"]["template"]["data"]
     assert data == {
-        "type": "git", "url": "https://github.com/example", "githubAppID": "12", "githubAppInstallationID": "34",
+        "type": "git",
+        "url": "https://github.com/example",
+        "githubAppID": "12",
+        "githubAppInstallationID": "34",
         "githubAppPrivateKey": "{{ .value }}",
-    }  # fmt: skip
+    }
 
 
 def test_a_local_clusters_secrets_have_keys(program):
@@ -242,9 +262,14 @@ def test_a_local_clusters_secrets_have_keys(program):
 
 
 def test_the_repo_server_signs_in_where_a_repository_needs_it(program):
-    p = program("dev", argocd={"repositories": [
-        {"name": "azure", "url": "https://dev.azure.com/example", "kind": "workloadIdentity"},
-    ]})  # fmt: skip
+    p = program(
+        "dev",
+        argocd={
+            "repositories": [
+                {"name": "azure", "url": "https://dev.azure.com/example", "kind": "workloadIdentity"},
+            ]
+        },
+    )
     server = values(p, "argo-cd")["repoServer"]
     assert server["podLabels"] == {"azure.workload.identity/use": "true"}
     assert server["serviceAccount"]["annotations"]["azure.workload.identity/client-id"] == "<argocd.clientId>"
@@ -328,9 +353,27 @@ def test_type_tokens_and_logical_names_keep_their_form(program, stack):
 def test_logical_names_are_forever(dev):
     """A renamed resource is a replaced one: change this list only with an alias, or on purpose."""
     assert [r.name for r in dev.all if r.type.startswith("aks-bootstrap:")] == [
-        "network-swedencentral", "foundation", "ingress-addresses-swedencentral", "kubelet", "control-plane",
-        "cert-manager", "external-secrets", "cluster-g1", "system-pool-g1", "monitoring-g1", "pool-apps-g1",
+        "network-swedencentral",
+        "foundation",
+        "ingress-addresses-swedencentral",
+        "kubelet",
+        "control-plane",
+        "cert-manager",
+        "external-secrets",
+        "cluster-g1",
+        "system-pool-g1",
+        "monitoring-g1",
+        "pool-apps-g1",
         "federated-cert-manager-g1",
-        "federated-external-secrets-g1", "cert-manager-g1", "cert-manager-g1", "ingress-g1", "ingress-g1",
-        "external-secrets-g1", "external-secrets-g1", "argocd-g1", "argocd-g1", "root-g1", "record",
-    ]  # fmt: skip
+        "federated-external-secrets-g1",
+        "cert-manager-g1",
+        "cert-manager-g1",
+        "ingress-g1",
+        "ingress-g1",
+        "external-secrets-g1",
+        "external-secrets-g1",
+        "argocd-g1",
+        "argocd-g1",
+        "root-g1",
+        "record",
+    ]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from components.image_updater import SIGN_IN, rules
+from components.addons.image_updater import SIGN_IN, rules
 
 GIT = {
     "imageUpdaterWriteBack": "git",
@@ -82,9 +82,15 @@ def test_a_registry_that_was_there_is_named_by_its_id(program):
     id_ = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/Corp"
     p = program("dev", argocd=GIT, registry={"mode": "existing", "resourceId": id_})
     assert values(p)["config"]["registries"][0]["prefix"] == "corp.azurecr.io"
-    labelled = program("dev", argocd=GIT, registry={
-        "mode": "existing", "resourceId": id_, "loginServer": "corp-a1b2c3.azurecr.io",
-    })  # fmt: skip
+    labelled = program(
+        "dev",
+        argocd=GIT,
+        registry={
+            "mode": "existing",
+            "resourceId": id_,
+            "loginServer": "corp-a1b2c3.azurecr.io",
+        },
+    )
     assert values(labelled)["config"]["registries"][0]["prefix"] == "corp-a1b2c3.azurecr.io"
 
 
@@ -112,10 +118,13 @@ def sign_in(tmp_path, answers):
     script = tmp_path / "registry.sh"
     script.write_text(SIGN_IN)
     given = {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}", "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token"),
-        "AZURE_AUTHORITY_HOST": "https://login.example/", "AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client",
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token"),
+        "AZURE_AUTHORITY_HOST": "https://login.example/",
+        "AZURE_TENANT_ID": "tenant",
+        "AZURE_CLIENT_ID": "client",
         "REGISTRY_HOST": "corp.azurecr.io",
-    }  # fmt: skip
+    }
     done = subprocess.run(["sh", str(script)], env=given, capture_output=True, text=True, check=False)
     return done, (tmp_path / "asked").read_text()
 

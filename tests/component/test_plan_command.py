@@ -14,11 +14,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(*arguments, root=ROOT, seed="0"):
     return subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r}); from bootstrap.cli import main; main()",
-         "plan", *arguments],
-        cwd=root, capture_output=True, text=True, check=False,
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(root)!r}); from bootstrap.cli import main; main()",
+            "plan",
+            *arguments,
+        ],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONHASHSEED": seed, "COLUMNS": "140"},
-    )  # fmt: skip
+    )
 
 
 def test_the_text_shows_tree_order_releases_and_outputs_and_what_it_is_not():
@@ -34,8 +42,11 @@ def test_json_is_the_same_on_every_run():
     plan = json.loads(first.stdout)
     assert plan["version"] == 1 and plan["exitStatus"] == 0
     assert {release["release"] for release in plan["releases"]} == {
-        "cert-manager", "traefik", "external-secrets", "argo-cd",
-    }  # fmt: skip
+        "cert-manager",
+        "traefik",
+        "external-secrets",
+        "argo-cd",
+    }
     assert plan["releases"][0]["values"]["crds"] == {"enabled": True, "keep": True}
 
 

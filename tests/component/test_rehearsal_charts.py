@@ -8,9 +8,9 @@ import pytest
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
-from components.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
+from components.addons.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
 from rehearsal.chart_repository import PINNED, SOURCES
-from settings import merge
+from settings.merge import merge
 
 CHARTS = [chart.name for chart in (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD)]
 WITH_UPDATER = {

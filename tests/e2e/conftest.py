@@ -81,9 +81,14 @@ def stage(tmp_path: Path, charts: str) -> Iterator[Callable[..., Stage]]:
     with contextlib.ExitStack() as over:
 
         def set_up(
-            stack: str, *, planes: int = 1, manners: Manners | None = None, play: bool = True, audit: bool = False,
+            stack: str,
+            *,
+            planes: int = 1,
+            manners: Manners | None = None,
+            play: bool = True,
+            audit: bool = False,
             **changes: Any,
-        ) -> Stage:  # fmt: skip
+        ) -> Stage:
             started = [ControlPlane(name=f"e2e-{n}", folder=tmp_path / f"kwok-{n}", audit=audit) for n in range(planes)]
             for plane in started:
                 plane.start()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from bootstrap.recover import recover
+from bootstrap.platform.recover import recover
 from rehearsal.azure.cloud import AzureError, Fault, Manners
 from rehearsal.stage import playing
 from tests.e2e.looks import helm_records, root_application, wait_for
@@ -37,9 +37,14 @@ def test_a_role_that_is_still_spreading_is_waited_for(stage):
 
 @pytest.mark.parametrize(
     "type_",
-    ["network:NatGateway", "keyvault:Vault", "containerservice:ManagedCluster", "containerservice:AgentPool",
-     "managedidentity:FederatedIdentityCredential"],
-)  # fmt: skip
+    [
+        "network:NatGateway",
+        "keyvault:Vault",
+        "containerservice:ManagedCluster",
+        "containerservice:AgentPool",
+        "managedidentity:FederatedIdentityCredential",
+    ],
+)
 def test_a_failure_of_azure_is_told_and_the_next_run_goes_on(stage, type_):
     on = stage("dev", manners=Manners(faults=(Fault(type=type_, code="QuotaExceeded", status=400),)))
     done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
@@ -73,7 +78,7 @@ def test_a_deleted_vault_is_taken_back_when_the_stack_file_says_so(stage):
 
 def test_a_mistake_that_azure_would_refuse_is_refused_by_the_preview(stage):
     on = stage("dev", play=False)
-    path = on.project.folder / "components" / "network.py"
+    path = on.project.folder / "components" / "azure" / "network.py"
     path.write_text(path.read_text().replace("network.IPAllocationMethod.STATIC", '"Statick"'))
     done = on.project.pulumi("preview", check=False)
     assert done.returncode != 0
@@ -82,7 +87,7 @@ def test_a_mistake_that_azure_would_refuse_is_refused_by_the_preview(stage):
 
 def test_a_webhook_with_no_backend_is_a_bounded_error_that_names_the_addon(stage, client_of):
     on = stage("dev", play=False)
-    release = on.project.folder / "components" / "release.py"
+    release = on.project.folder / "components" / "release" / "probe.py"
     release.write_text(release.read_text().replace("PROBE_SECONDS = 180.0", "PROBE_SECONDS = 10.0"))
     with playing(on.planes, webhooks=False):
         done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
@@ -96,7 +101,7 @@ def test_a_webhook_with_no_backend_is_a_bounded_error_that_names_the_addon(stage
 
 def test_a_missing_crd_is_a_bounded_error_that_names_the_addon(stage, client_of):
     on = stage("dev")
-    release = on.project.folder / "components" / "release.py"
+    release = on.project.folder / "components" / "release" / "probe.py"
     release.write_text(release.read_text().replace("PROBE_SECONDS = 180.0", "PROBE_SECONDS = 10.0"))
     on.project.configure({"charts": {"externalSecrets": {"values": {"installCRDs": False}}}})
     done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
@@ -127,8 +132,12 @@ def test_an_interrupted_run_leaves_what_the_next_one_goes_on_from(stage, client_
     api = client_of(on.planes[0])
     with playing(on.planes, addresses=False):
         run = on.project.begin("up", "--yes", "--skip-preview")
-        wait_for(lambda: "traefik" in {n.metadata.name for n in client.CoreV1Api(api).list_namespace().items}
-                 and helm_records(api, "traefik") == {"1": "pending-install"})  # fmt: skip
+        wait_for(
+            lambda: (
+                "traefik" in {n.metadata.name for n in client.CoreV1Api(api).list_namespace().items}
+                and helm_records(api, "traefik") == {"1": "pending-install"}
+            )
+        )
         os.killpg(run.pid, signal.SIGINT)
         if again:
             time.sleep(7.5)

@@ -9,9 +9,9 @@ from typing import Any
 
 from kubernetes import client
 
-from bootstrap.kubernetes_ids import RELEASE
-from bootstrap.plan.evaluate import evaluate
-from bootstrap.recover import recover
+from bootstrap.platform.plan.evaluate import evaluate
+from bootstrap.platform.recover import recover
+from components.release.kubernetes_types import RELEASE
 from rehearsal.azure.cloud import Manners
 from rehearsal.events import Span
 from tests.e2e.looks import root_application

@@ -84,7 +84,11 @@ def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp
     local.pulumi("up", "--yes", "--skip-preview")
     secret = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
     client.CoordinationV1Api(api).delete_namespaced_lease("aks-bootstrap-traefik", "traefik")
-    urn = next(r["urn"] for r in local.resources() if r["type"].endswith(":Release") and "ingress" in r["urn"] and "helm.sh" in r["type"])  # fmt: skip  # noqa: E501
+    urn = next(
+        r["urn"]
+        for r in local.resources()
+        if r["type"].endswith(":Release") and "ingress" in r["urn"] and "helm.sh" in r["type"]
+    )
     local.pulumi("state", "delete", urn, "--yes", "--target-dependents")
 
     done = local.pulumi("up", "--yes", "--skip-preview", check=False)

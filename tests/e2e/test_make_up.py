@@ -38,8 +38,12 @@ def bootstrap(clone: Path, cluster: Any, tmp_path: Path):
         code = f"import sys; sys.path.insert(0, {str(clone)!r}); from bootstrap.cli import main; main()"
         return subprocess.run(
             [sys.executable, "-c", code, *arguments, "--stack", "local", "--yes"],
-            cwd=clone, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=clone,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     return run
 

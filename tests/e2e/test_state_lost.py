@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from bootstrap.adopt import adopt
-from bootstrap.plan.evaluate import evaluate
+from bootstrap.platform.adopt import adopt
+from bootstrap.platform.plan.evaluate import evaluate
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

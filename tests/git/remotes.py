@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bootstrap.promote.git import Repository
+from bootstrap.delivery.promote.git import Repository
 
 VALUES = """\
 # what every environment has in common
@@ -29,7 +29,7 @@ hosts: [ {env}.example.com, "b" ]
 def git(folder: Path, *command: str, check: bool = True, given: str | None = None) -> str:
     done = subprocess.run(
         ["git", "-C", str(folder), *command], capture_output=True, text=True, check=False, input=given
-    )  # fmt: skip
+    )
     assert not check or done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -45,8 +45,9 @@ class Remote(NamedTuple):
     def text(self, app: str, env: str, branch: str = "main") -> str:
         done = subprocess.run(
             ["git", "-C", str(self.folder), "cat-file", "blob", f"{branch}:gitops/apps/{app}/{env}.yaml"],
-            capture_output=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            check=True,
+        )
         return done.stdout.decode()
 
     def subjects(self, branch: str = "main") -> list[str]:
@@ -120,4 +121,4 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, *deeds: Callable[[], object]) -> 
         return real(self, *given, **named)
 
     monkeypatch.setattr(Repository, "push", push)
-    monkeypatch.setattr("bootstrap.promote.promote.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("bootstrap.delivery.promote.promote.FIRST_PAUSE", 0.001)

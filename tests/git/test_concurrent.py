@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.delivery.promote.promote import promote
+from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import OvertakenError
-from bootstrap.promote.promote import promote
-from bootstrap.promote.request import Request
 from tests.git.remotes import git, make_remote
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
+from bootstrap.delivery.promote.promote import promote
+from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import BootstrapError, GitError, OvertakenError, RefusedError
-from bootstrap.promote.promote import promote
-from bootstrap.promote.request import Request
 from tests.git.remotes import ENVIRONMENT, change, git, meanwhile, revert
 
 SHA, OTHER, THIRD = "4f2a9c1d", "5a5a5a5a", "6b6b6b6b"
@@ -37,10 +37,20 @@ def test_one_commit_with_one_changed_line_lands_on_the_branch(remote, clone):
     assert git(remote.folder, "rev-parse", "main^") == start
     assert git(remote.folder, "diff", "--name-only", "main^", "main") == "gitops/apps/shop/dev.yaml"
     assert result.to_json() | {"diff": None} == {
-        "app": "shop", "environment": "dev", "path": "image.tag", "before": "0000000a", "after": SHA,
-        "commit": remote.tip(), "branch": "main", "pushed": True, "pullRequest": None, "attempts": 1,
-        "file": "gitops/apps/shop/dev.yaml", "diff": None, "dryRun": False,
-    }  # fmt: skip
+        "app": "shop",
+        "environment": "dev",
+        "path": "image.tag",
+        "before": "0000000a",
+        "after": SHA,
+        "commit": remote.tip(),
+        "branch": "main",
+        "pushed": True,
+        "pullRequest": None,
+        "attempts": 1,
+        "file": "gitops/apps/shop/dev.yaml",
+        "diff": None,
+        "dryRun": False,
+    }
 
 
 def test_the_trailers_say_where_the_image_comes_from(remote, clone):
@@ -262,7 +272,7 @@ def test_tags_and_hooks_of_the_clone_do_not_go_along(remote, clone):
         (request(source_run="x\nImage-Digest: y"), BootstrapError, "one line"),
         (request(attempts=0), BootstrapError, "above zero"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_one_message_and_changes_nothing(remote, clone, asked, error, says):
     tip = remote.tip()
     with pytest.raises(error, match=says) as told:
@@ -342,8 +352,11 @@ def test_when_somebody_is_faster_the_edit_is_applied_to_their_tip(remote, clone,
     assert result.attempts == 3
     assert remote.text("shop", "dev") == ENVIRONMENT.format(app="shop", env="dev", tag=SHA).replace("s: 1 ", "s: 3 ")
     assert remote.subjects() == [
-        f"deploy: shop dev {SHA} [skip ci]", "by hand", f"deploy: cart dev {SHA} [skip ci]", "start",
-    ]  # fmt: skip
+        f"deploy: shop dev {SHA} [skip ci]",
+        "by hand",
+        f"deploy: cart dev {SHA} [skip ci]",
+        "start",
+    ]
     assert git(remote.folder, "log", "--merges", "--format=%h", "main") == ""
 
 

@@ -41,10 +41,32 @@ def test_every_option_reaches_the_commit(remote, bootstrap):
     change(remote, "shop", "prod", lambda text: text + "worker: {tag: x}\n")
     git(remote.folder, "branch", "-f", "release", "main")
     done = bootstrap(
-        "shop", "prod", "v1.2", "--path", "worker.tag", "--branch", "release", "--allow-mutable", "--expect", "x",
-        "--source-repository", "example/shop", "--source-run", "12", "--digest", digest, "--attempts", "3",
-        "--timeout", "20", "--remote", "origin", "--force-reverted", "--format", "json",
-    )  # fmt: skip
+        "shop",
+        "prod",
+        "v1.2",
+        "--path",
+        "worker.tag",
+        "--branch",
+        "release",
+        "--allow-mutable",
+        "--expect",
+        "x",
+        "--source-repository",
+        "example/shop",
+        "--source-run",
+        "12",
+        "--digest",
+        digest,
+        "--attempts",
+        "3",
+        "--timeout",
+        "20",
+        "--remote",
+        "origin",
+        "--force-reverted",
+        "--format",
+        "json",
+    )
     assert done.returncode == 0, done.stderr
     assert remote.message("release") == (
         f"deploy: shop prod v1.2 [skip ci]\n\nSource-Repository: example/shop\nSource-Run: 12\nImage-Digest: {digest}"
@@ -54,9 +76,15 @@ def test_every_option_reaches_the_commit(remote, bootstrap):
 
 
 def test_the_json_is_the_same_set_of_keys_whatever_happens(remote, bootstrap):
-    shown = [json.loads(bootstrap("shop", *words, "--format", "json").stdout) for words in (
-        ("dev", SHA, "--dry-run"), ("dev", SHA), ("dev", SHA), ("--from", "dev", "--to", "prod"),
-    )]  # fmt: skip
+    shown = [
+        json.loads(bootstrap("shop", *words, "--format", "json").stdout)
+        for words in (
+            ("dev", SHA, "--dry-run"),
+            ("dev", SHA),
+            ("dev", SHA),
+            ("--from", "dev", "--to", "prod"),
+        )
+    ]
     keys = {"app", "environment", "path", "before", "after", "commit", "branch", "pushed", "pullRequest", "attempts"}
     assert all(set(one) == keys | {"file", "diff", "dryRun"} for one in shown)
     assert [one["pushed"] for one in shown] == [False, True, False, True]

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from bootstrap.delivery.promote.promote import promote
+from bootstrap.delivery.promote.pull_request import how_to_open
+from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import GitError, RefusedError
-from bootstrap.promote.promote import promote
-from bootstrap.promote.pull_request import how_to_open
-from bootstrap.promote.request import Request
 from tests.git.remotes import change, git, meanwhile
 
 SHA, OTHER = "4f2a9c1d", "5a5a5a5a"
@@ -301,7 +301,10 @@ def test_without_gh_it_says_where_to_open_it(on_github, no_gh):
     ("url", "page"),
     [
         ("https://github.com/example/gitops.git", "https://github.com/example/gitops/compare/main...promote/shop-prod"),
-        ("ssh://git@github.com:22/example/gitops", "https://github.com/example/gitops/compare/main...promote/shop-prod"),
+        (
+            "ssh://git@github.com:22/example/gitops",
+            "https://github.com/example/gitops/compare/main...promote/shop-prod",
+        ),
         ("https://contoso.ghe.com/a/b", "https://contoso.ghe.com/a/b/compare/main...promote/shop-prod"),
         (
             "https://dev.azure.com/contoso/platform/_git/gitops",
@@ -312,7 +315,7 @@ def test_without_gh_it_says_where_to_open_it(on_github, no_gh):
             "https://dev.azure.com/contoso/platform/_git/gitops/pullrequestcreate?sourceRef=promote%2Fshop-prod&targetRef=main",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_page_of_each_host_is_known(url, page):
     assert page in how_to_open(url, to_prod(), None)
 

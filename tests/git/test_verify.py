@@ -5,11 +5,11 @@ import json
 
 import pytest
 
+from bootstrap.delivery.promote.credentials import RegistryError, credential_of
+from bootstrap.delivery.promote.promote import promote
+from bootstrap.delivery.promote.registry import parse_image, verify
+from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import ImageMissingError, RefusedError
-from bootstrap.promote.credentials import RegistryError, credential_of
-from bootstrap.promote.promote import promote
-from bootstrap.promote.registry import parse_image, verify
-from bootstrap.promote.request import Request
 from tests.git.loopback_registry import DIGEST, serve
 from tests.git.remotes import change
 
@@ -216,10 +216,11 @@ def test_a_promotion_asks_for_the_image_that_helm_would_run(remote, clone, regis
 
 def test_the_environments_own_repository_wins_and_a_registry_beside_it_counts(remote, clone, registry):
     verified(
-        remote, registry,
+        remote,
+        registry,
         values="image: {{registry: nowhere.example.com, repository: other/name}}\n",
         env="image:\n  registry: '{host}'\n  repository: team/shop\n",
-    )  # fmt: skip
+    )
     assert promote(clone, promotion(digest=DIGEST)).pushed
 
 

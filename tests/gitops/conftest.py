@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.render import render as rendering
+from bootstrap.delivery.render import render as rendering
 
 ROOT = Path(__file__).resolve().parents[2]
 SHA = "4f2a9c17be0d5386a1c7e94f80b2d6351a9ce07d"

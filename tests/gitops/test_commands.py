@@ -16,9 +16,10 @@ def copy(example, tmp_path):
     """A clone of the project with its commands."""
     root = tmp_path / "project"
     shutil.copytree(example.root, root)
-    for folder in ("bootstrap", "stackconfig"):
+    for folder in ("bootstrap", "settings"):
         shutil.copytree(ROOT / folder, root / folder)
-    shutil.copy(ROOT / "settings.py", root)
+    for module in ("startup.py", "conventions.py"):
+        shutil.copy(ROOT / module, root)
     return Project(root.resolve())
 
 

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.delivery.manifests import load_mapping
+from bootstrap.delivery.render.application import all_environments, manifests
+from bootstrap.delivery.render.kinds import Kinds
+from bootstrap.delivery.render.render import render, stack_section
+from bootstrap.delivery.validate import house
 from bootstrap.errors import HelmError
-from bootstrap.manifests import load_mapping
-from bootstrap.render.application import all_environments, manifests
-from bootstrap.render.kinds import Kinds
-from bootstrap.render.render import render, stack_section
-from bootstrap.validate import house
-from components.external_secrets import STORE
-from components.ingress import INGRESS_CLASS, NAMESPACE
-from components.root_application import IN_CLUSTER, application_spec, project_spec
-from settings import GitOps
-from stackconfig.types import Issuer
+from components.addons.external_secrets import STORE
+from components.addons.ingress import INGRESS_CLASS, NAMESPACE
+from components.addons.root_application import application_spec, project_spec
+from conventions import IN_CLUSTER
+from settings.addons import GitOps
+from settings.types import Issuer
 from tests.gitops.conftest import ROOT, SHA, one
 
 ENVIRONMENTS = ["dev", "prod", "local"]

@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bootstrap.render.kinds import Kinds
-from bootstrap.render.live import Cluster, ClusterError, State, compare_live
-from bootstrap.render.objects import parse_objects
-from bootstrap.render.render import Rendered, render
+from bootstrap.delivery.render.kinds import Kinds
+from bootstrap.delivery.render.live import Cluster, ClusterError, State, compare_live
+from bootstrap.delivery.render.objects import parse_objects
+from bootstrap.delivery.render.render import Rendered, render
 from tests.gitops.conftest import ROOT
 
 PLURALS = {
@@ -78,14 +78,27 @@ class ApiServer:
         if path == "/api":
             return 200, {"kind": "APIVersions", "versions": ["v1"]}
         if path == "/apis":
-            return 200, {"kind": "APIGroupList", "groups": [
-                {"name": v.split("/")[0], "versions": [{"groupVersion": v, "version": v.split("/")[1]}],
-                 "preferredVersion": {"groupVersion": v, "version": v.split("/")[1]}} for v in named]}  # fmt: skip
+            return 200, {
+                "kind": "APIGroupList",
+                "groups": [
+                    {
+                        "name": v.split("/")[0],
+                        "versions": [{"groupVersion": v, "version": v.split("/")[1]}],
+                        "preferredVersion": {"groupVersion": v, "version": v.split("/")[1]},
+                    }
+                    for v in named
+                ],
+            }
         version = path.removeprefix("/apis/").removeprefix("/api/")
         if version in groups or version == "v1":
-            return 200, {"kind": "APIResourceList", "groupVersion": version, "resources": [
-                {"name": PLURALS[kind], "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": []}
-                for kind in sorted(groups.get(version, ()))]}  # fmt: skip
+            return 200, {
+                "kind": "APIResourceList",
+                "groupVersion": version,
+                "resources": [
+                    {"name": PLURALS[kind], "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": []}
+                    for kind in sorted(groups.get(version, ()))
+                ],
+            }
         return 404, {"kind": "Status", "code": 404}
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from bootstrap.delivery.gitops import applications, environments
+from bootstrap.delivery.new_app import new_application, new_environment
+from bootstrap.delivery.overlay.check import check
+from bootstrap.delivery.render.application import all_environments
+from bootstrap.delivery.validate.validate import validate
 from bootstrap.errors import GitOpsError
-from bootstrap.gitops import applications, environments
-from bootstrap.new_app import new_application, new_environment
-from bootstrap.overlay.check import check
-from bootstrap.render.application import all_environments
-from bootstrap.validate.validate import validate
 from tests.gitops.conftest import one
 
 
@@ -18,9 +18,12 @@ def new(project, name="shop", envs=("dev", "prod"), chart="web", image="example.
 def test_a_new_application_passes_every_check(project):
     made = new(project)
     assert sorted(made.files) == [
-        "gitops/apps/shop/dev.yaml", "gitops/apps/shop/prod.yaml", "gitops/apps/shop/values.yaml",
-        "gitops/environments/dev/shop.yaml", "gitops/environments/prod/shop.yaml",
-    ]  # fmt: skip
+        "gitops/apps/shop/dev.yaml",
+        "gitops/apps/shop/prod.yaml",
+        "gitops/apps/shop/values.yaml",
+        "gitops/environments/dev/shop.yaml",
+        "gitops/environments/prod/shop.yaml",
+    ]
     assert applications(project.root) == ["hello", "shop"]
     # the port and the probes are the chart's defaults: it renders before anything is filled in
     assert validate(project.root).findings == []
@@ -81,9 +84,12 @@ def test_a_new_environment_has_every_application_of_another(project):
     new(project)
     made = new_environment(project.root, "stage", like="dev")
     assert sorted(made.files) == [
-        "gitops/apps/hello/stage.yaml", "gitops/apps/shop/stage.yaml", "gitops/environments/stage/_project.yaml",
-        "gitops/environments/stage/hello.yaml", "gitops/environments/stage/shop.yaml",
-    ]  # fmt: skip
+        "gitops/apps/hello/stage.yaml",
+        "gitops/apps/shop/stage.yaml",
+        "gitops/environments/stage/_project.yaml",
+        "gitops/environments/stage/hello.yaml",
+        "gitops/environments/stage/shop.yaml",
+    ]
     assert made.next_steps[0] == "write Pulumi.stage.yaml: Pulumi.dev.yaml is one to begin with"
     assert all_environments(project.root) == ["dev", "local", "prod", "stage"]
     project.write(

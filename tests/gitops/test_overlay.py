@@ -2,16 +2,16 @@
 
 import pytest
 
+from bootstrap.delivery.overlay import fix as mending
+from bootstrap.delivery.overlay.check import check
+from bootstrap.delivery.overlay.findings import Rule, common, redundant, unexpected
+from bootstrap.delivery.overlay.fix import fix
+from bootstrap.delivery.overlay.history import never_ran
+from bootstrap.delivery.overlay.paths import spell
+from bootstrap.delivery.overlay.rules import read_rules
+from bootstrap.delivery.overlay.unread import unread
+from bootstrap.delivery.overlay.values import read_values
 from bootstrap.errors import GitOpsError, RevisionError
-from bootstrap.overlay import fix as mending
-from bootstrap.overlay.check import check
-from bootstrap.overlay.findings import Rule, common, redundant, unexpected
-from bootstrap.overlay.fix import fix
-from bootstrap.overlay.history import never_ran
-from bootstrap.overlay.paths import spell
-from bootstrap.overlay.rules import read_rules
-from bootstrap.overlay.unread import unread
-from bootstrap.overlay.values import read_values
 from tests.gitops.conftest import ROOT, SHA
 
 APPS = "gitops/apps/hello"
@@ -281,8 +281,11 @@ def test_after_a_fix_every_environment_renders_the_same_bytes(diverged):
     report = check(diverged.root, mend=True)
     assert diverged.texts() == before
     assert sorted(spell(step.finding.path) for step in report.steps if step.done) == [
-        "disruptionBudget.maxUnavailable", "env.PODINFO_UI_COLOR", "ingress.className", "port",
-    ]  # fmt: skip
+        "disruptionBudget.maxUnavailable",
+        "env.PODINFO_UI_COLOR",
+        "ingress.className",
+        "port",
+    ]
     assert report.findings == []
     assert sorted(report.written) == [f"{APPS}/{name}.yaml" for name in ("dev", "local", "prod", "values")]
 

@@ -5,11 +5,11 @@ import os
 
 import pytest
 
+from bootstrap.delivery.manifests import load_all
+from bootstrap.delivery.render.compare import Kind, compare, render_at
+from bootstrap.delivery.render.output import View, to_markdown
+from bootstrap.delivery.render.render import everything, render, render_several
 from bootstrap.errors import GitOpsError, HelmError, MissingToolError, RevisionError
-from bootstrap.manifests import load_all
-from bootstrap.render.compare import Kind, compare, render_at
-from bootstrap.render.output import View, to_markdown
-from bootstrap.render.render import everything, render, render_several
 from tests.gitops.conftest import ROOT, SHA, one
 
 CHART = "gitops/charts/web/templates"
@@ -42,10 +42,20 @@ def test_helm_is_called_as_argo_cd_calls_it(project, tmp_path, monkeypatch):
     given = (tmp_path / "arguments").read_text().split("\n")
     apps = f"{project.root}/gitops/apps/hello"
     assert given[: given.index("--api-versions")] == [
-        "template", f"{project.root}/gitops/charts/web", "--name-template", "shop", "--namespace", "app-hello",
-        "--kube-version", "1.36.0", "--include-crds",
-        "--values", f"{apps}/values.yaml", "--values", f"{apps}/prod.yaml",
-    ]  # fmt: skip
+        "template",
+        f"{project.root}/gitops/charts/web",
+        "--name-template",
+        "shop",
+        "--namespace",
+        "app-hello",
+        "--kube-version",
+        "1.36.0",
+        "--include-crds",
+        "--values",
+        f"{apps}/values.yaml",
+        "--values",
+        f"{apps}/prod.yaml",
+    ]
     assert "cert-manager.io/v1" in given and "external-secrets.io/v1/ExternalSecret" in given
     assert "--skip-schema-validation" not in given
     assert "HELM_NAMESPACE" not in (tmp_path / "environment").read_text()

@@ -2,11 +2,11 @@
 
 import pytest
 
+from bootstrap.delivery.render.kinds import Kinds
+from bootstrap.delivery.render.objects import Object
+from bootstrap.delivery.validate.schemas import Schemas
+from bootstrap.delivery.validate.validate import _structure, validate
 from bootstrap.errors import BootstrapError
-from bootstrap.render.kinds import Kinds
-from bootstrap.render.objects import Object
-from bootstrap.validate.schemas import Schemas
-from bootstrap.validate.validate import _structure, validate
 from tests.gitops.conftest import ROOT
 
 APPLICATION = "gitops/environments/dev/hello.yaml"
@@ -269,8 +269,10 @@ def test_a_required_field_that_is_missing_is_found(project):
 
 
 def test_an_object_of_the_whole_cluster_is_refused(project):
-    project.write(f"{CHART}/role.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
-                  "metadata: {name: everything}\nrules: []\n")  # fmt: skip
+    project.write(
+        f"{CHART}/role.yaml",
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: everything}\nrules: []\n",
+    )
     assert any("the project allows no ClusterRole" in message for _, _, message in findings(project))
 
 
@@ -364,16 +366,35 @@ def structure(document):
         {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": []},
         {"apiVersion": "batch/v1", "kind": "CronJob", "spec": {"schedule": "* * * * *", "jobTemplate": {}}},
         {
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
             "spec": {
-                "group": "g", "names": {"kind": "K", "plural": "ks"}, "scope": "Cluster",
-                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
-                    "type": "object", "properties": {"spec": {"type": "object", "properties": {"a": {"type": "string"}},
-                    "x-kubernetes-preserve-unknown-fields": True}}}}}],
+                "group": "g",
+                "names": {"kind": "K", "plural": "ks"},
+                "scope": "Cluster",
+                "versions": [
+                    {
+                        "name": "v1",
+                        "served": True,
+                        "storage": True,
+                        "schema": {
+                            "openAPIV3Schema": {
+                                "type": "object",
+                                "properties": {
+                                    "spec": {
+                                        "type": "object",
+                                        "properties": {"a": {"type": "string"}},
+                                        "x-kubernetes-preserve-unknown-fields": True,
+                                    }
+                                },
+                            }
+                        },
+                    }
+                ],
             },
         },
     ],
-)  # fmt: skip
+)
 def test_what_kubernetes_takes_passes(document):
     assert structure(document) == []
 
@@ -382,29 +403,46 @@ def test_what_kubernetes_takes_passes(document):
     ("document", "path"),
     [
         ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": 1}}, "data.a"),
-        ({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "labels": {"a": "b" * 64}}},
-         "metadata.labels.a"),
+        (
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "labels": {"a": "b" * 64}}},
+            "metadata.labels.a",
+        ),
         ({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "anotations": {}}}, "metadata.anotations"),
-        ({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a", "env": {"A": "b"}}]}},
-         "spec.containers[0].env"),
+        (
+            {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a", "env": {"A": "b"}}]}},
+            "spec.containers[0].env",
+        ),
         ({"apiVersion": "batch/v1", "kind": "Job", "spec": {"backoffLimit": True}}, "spec.backoffLimit"),
-        ({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "spec": {"issuerRef": {"name": "a"}}},
-         "spec.secretName"),
+        (
+            {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "spec": {"issuerRef": {"name": "a"}}},
+            "spec.secretName",
+        ),
         ({"apiVersion": "cert-manager.io/v1", "kind": "Certificat"}, "kind"),
         ({"apiVersion": "cert-manager.io/v2", "kind": "Certificate"}, "kind"),
         ({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}, "kind"),
     ],
-)  # fmt: skip
+)
 def test_what_kubernetes_refuses_is_found(document, path):
     assert path in [found for found, _ in structure(document)]
 
 
 def test_every_kind_of_the_rehearsed_types_resolves():
     """Walks each type that objects of the example's kinds are made of: a type that cannot be read fails here."""
-    from bootstrap.validate.schemas import resolve  # noqa: PLC0415
+    from bootstrap.delivery.validate.schemas import resolve  # noqa: PLC0415
 
-    seen, pending = set(), ["V1Deployment", "V1StatefulSet", "V1CronJob", "V2HorizontalPodAutoscaler", "V1Ingress",
-                            "V1NetworkPolicy", "V1PodDisruptionBudget", "V1CustomResourceDefinition"]  # fmt: skip
+    seen, pending = (
+        set(),
+        [
+            "V1Deployment",
+            "V1StatefulSet",
+            "V1CronJob",
+            "V2HorizontalPodAutoscaler",
+            "V1Ingress",
+            "V1NetworkPolicy",
+            "V1PodDisruptionBudget",
+            "V1CustomResourceDefinition",
+        ],
+    )
     while pending:
         name = pending.pop()
         if name not in seen:

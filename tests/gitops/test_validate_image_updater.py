@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.validate.validate import validate
+from bootstrap.delivery.validate.validate import validate
 
 FILE = "gitops/environments/dev/hello-images.yaml"
 REFERENCE = "spec.applicationRefs[0]"
@@ -33,8 +33,11 @@ spec:
 
 @pytest.fixture
 def updating(project):
-    project.edit("Pulumi.dev.yaml", "  aks-bootstrap:gitops:\n",
-                 "  aks-bootstrap:argocd:\n    imageUpdaterWriteBack: git\n  aks-bootstrap:gitops:\n")  # fmt: skip
+    project.edit(
+        "Pulumi.dev.yaml",
+        "  aks-bootstrap:gitops:\n",
+        "  aks-bootstrap:argocd:\n    imageUpdaterWriteBack: git\n  aks-bootstrap:gitops:\n",
+    )
     project.write(FILE, GOOD)
     return project
 

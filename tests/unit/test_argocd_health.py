@@ -3,9 +3,12 @@
 import pytest
 from lupa import LuaRuntime
 
-from components.argocd_values import APPLICATION_HEALTH
+from components.addons.argocd_values import APPLICATION_HEALTH
 
-SPEC = {"source": {"repoURL": "https://git.example", "path": "apps/web", "targetRevision": "main"}, "destination": {"namespace": "web"}}  # fmt: skip  # noqa: E501
+SPEC = {
+    "source": {"repoURL": "https://git.example", "path": "apps/web", "targetRevision": "main"},
+    "destination": {"namespace": "web"},
+}
 
 
 def health(status, spec=SPEC):

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from bootstrap import gitops
+from bootstrap.delivery import gitops
 
 
 def test_an_application_has_a_base_and_a_file_for_each_environment(tmp_path):

@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from components.helm_record import Claim, Operation, Record, ReleaseConflictError, judge, marked_failed, parse_record
+from components.release.helm_record import (
+    Claim,
+    Operation,
+    Record,
+    ReleaseConflictError,
+    judge,
+    marked_failed,
+    parse_record,
+)
 
 
 def record(status, revision=1, chart="traefik"):

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from components.cluster import authorized_ranges, cluster_identifier
-from components.kubeconfig import exec_kubeconfig
+from components.azure.cluster_access import cluster_identifier
+from components.azure.cluster_profiles import authorized_ranges
+from components.azure.kubeconfig import exec_kubeconfig
 
 FROM_AZURE = """
 apiVersion: v1
@@ -31,9 +32,14 @@ def test_kubelogin_signs_in_and_nothing_secret_is_kept():
     command = config["users"][0]["user"]["exec"]
     assert command["command"] == "kubelogin"
     assert command["args"] == [
-        "get-token", "--login", "workloadidentity", "--server-id", "6dae42f8-4368-4678-94ff-3960e28e3630",
-        "--tenant-id", "tenant",
-    ]  # fmt: skip
+        "get-token",
+        "--login",
+        "workloadidentity",
+        "--server-id",
+        "6dae42f8-4368-4678-94ff-3960e28e3630",
+        "--tenant-id",
+        "tenant",
+    ]
     assert config["clusters"][0]["cluster"] == {
         "server": "https://aks.example:443",
         "certificate-authority-data": "Q0E=",

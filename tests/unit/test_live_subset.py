@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.render.subset import differences
+from bootstrap.delivery.render.subset import differences
 
 
 def told(rendered, live):

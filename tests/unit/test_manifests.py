@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.delivery.manifests import dump, load_all, load_mapping, same
 from bootstrap.errors import GitOpsError
-from bootstrap.manifests import dump, load_all, load_mapping, same
 
 
 def test_every_document_is_read_as_yaml_1_1():

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.naming import Names, pool_name
-from components.vm_sizes import ephemeral_disk_gib, is_burstable, is_vm_size, vcpus
-from settings import NodePool
+from components.azure.naming import Names, pool_name
+from settings.azure_facts import ephemeral_disk_gib, is_burstable, is_vm_size, vcpus
+from settings.pools import NodePool
 
 
 def names(platform="platform", environment="prod", **changes):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.manifests import load_all, same
-from bootstrap.overlay.edit import EditError, lines_of, put_in, take_out
-from bootstrap.overlay.paths import leaves, lookup, with_value, without
+from bootstrap.delivery.manifests import load_all, same
+from bootstrap.delivery.overlay.edit import EditError, lines_of, put_in, take_out
+from bootstrap.delivery.overlay.paths import leaves, lookup, with_value, without
 
 
 def load(text):

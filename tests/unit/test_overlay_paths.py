@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.overlay.paths import MISSING, leaves, lookup, matches, merge_values, spell, with_value, without
+from bootstrap.delivery.overlay.paths import MISSING, leaves, lookup, matches, merge_values, spell, with_value, without
 
 
 def test_leaves_are_scalars_lists_and_empty_mappings():
@@ -32,8 +32,11 @@ def test_a_star_is_one_key_and_two_are_any_number(path, pattern, yes):
 def test_merging_is_deep_and_null_takes_out():
     base = {"a": {"b": 1, "c": 2}, "l": [1, 2], "g": 1}
     assert merge_values(base, {"a": {"c": None}, "l": [3], "n": {"m": None}}) == {
-        "a": {"b": 1}, "l": [3], "g": 1, "n": {},
-    }  # fmt: skip
+        "a": {"b": 1},
+        "l": [3],
+        "g": 1,
+        "n": {},
+    }
     assert base == {"a": {"b": 1, "c": 2}, "l": [1, 2], "g": 1}, "the base is not changed"
 
 

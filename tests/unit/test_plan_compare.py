@@ -2,9 +2,9 @@
 
 import pytest
 
-from bootstrap.plan.compare import Kind, compare, exit_status
-from bootstrap.plan.graph import critical_path, schedule
-from bootstrap.plan.registration import Evaluation, Registration
+from bootstrap.platform.plan.compare import Kind, compare, exit_status
+from bootstrap.platform.plan.graph import critical_path, schedule
+from bootstrap.platform.plan.registration import Evaluation, Registration
 
 AKS = "azure-native:containerservice:ManagedCluster"
 

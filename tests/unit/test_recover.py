@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.recover import Recovered, RecoverError, recover
+from bootstrap.platform.recover import Recovered, RecoverError, recover
 
 PROVIDER = "urn:pulumi:dev::p::pulumi:providers:azure-native::azure"
 VAULT = {

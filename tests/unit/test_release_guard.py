@@ -2,10 +2,9 @@
 
 import pytest
 
-from components.cluster_api import Probe
-from components.release import NotServingError, await_serving
+from components.release.probe import NotServingError, Probe, await_serving
 
-PROBE = Probe(addon="cert-manager", group="g", version="v1", plural="issuers", namespace="n", body={"kind": "Issuer"})
+PROBE = Probe(addon="cert-manager", group="g", version="v1", kind="Issuer", plural="issuers", namespace="n", spec={})
 
 
 class Api:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.role_propagation import DELAYS_SECONDS, delay_before_retry
+from components.azure.role_propagation import DELAYS_SECONDS, delay_before_retry
 
 MISSING = "Code=LinkedAuthorizationFailed: the client has no permission to perform subnets/join/action"
 

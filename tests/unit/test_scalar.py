@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from bootstrap.promote.scalar import ScalarError, find_scalar, format_path, parse_path, replace_scalar
+from bootstrap.delivery.promote.scalar import ScalarError, find_scalar, format_path, parse_path, replace_scalar
 
 SHA = "4f2a9c1d"
 TAG = ["image", "tag"]
@@ -44,7 +44,7 @@ def load(text):
         ("image: &unused\n  tag: abc\n", f"image: &unused\n  tag: {SHA}\n"),
         ("größe: 'é😀'\nimage:\n  tag: abc # ü\n", f"größe: 'é😀'\nimage:\n  tag: {SHA} # ü\n"),
     ],
-)  # fmt: skip
+)
 def test_only_the_scalar_changes(before, after):
     assert replace_scalar(before, TAG, SHA) == after
     assert replace_scalar(after, TAG, SHA) == after
@@ -90,8 +90,28 @@ def test_a_plain_value_gets_quotes_where_a_parser_would_read_something_else(valu
 
 @pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm on PATH")
 def test_helm_reads_every_commit_as_the_text_that_was_written(tmp_path):
-    values = ["1234567", "0012345", "12e4567", "1e10", "0b10110", "0x1f", "0o17", "1_000", "1.5", "2026-11-24", "true",
-              "No", "y", "null", "abcdef1", "1a2b3c4", "0e00000", "00000000", "7e1", "sha256:" + "0" * 64]  # fmt: skip
+    values = [
+        "1234567",
+        "0012345",
+        "12e4567",
+        "1e10",
+        "0b10110",
+        "0x1f",
+        "0o17",
+        "1_000",
+        "1.5",
+        "2026-11-24",
+        "true",
+        "No",
+        "y",
+        "null",
+        "abcdef1",
+        "1a2b3c4",
+        "0e00000",
+        "00000000",
+        "7e1",
+        "sha256:" + "0" * 64,
+    ]
     text = "".join(f"v{number}: {{tag: x}}\n" for number in range(len(values)))
     for number, value in enumerate(values):
         text = replace_scalar(text, [f"v{number}", "tag"], value)

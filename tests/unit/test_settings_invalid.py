@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from settings import parse
-from stackconfig.errors import SettingsError, format_path
+from settings.report import SettingsError, format_path
 
 STACKS = Path(__file__).resolve().parents[1] / "stacks"
 CASES = sorted((STACKS / "invalid").glob("*.yaml"))

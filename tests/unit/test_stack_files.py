@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from bootstrap.errors import StackFileError
-from bootstrap.schema import FILE, stack_schema
+from bootstrap.platform.schema import FILE, stack_schema
 from bootstrap.stackfile import read_stack
 from settings import Settings, parse
 

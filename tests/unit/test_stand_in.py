@@ -14,9 +14,12 @@ GROUP = "/subscriptions/s/resourceGroups/rg"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv"
 CLUSTER = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/aks"
 INPUTS = {
-    "location": "swedencentral", "dnsPrefix": "aks", "kubernetesVersion": "1.35", "identity": {"type": "UserAssigned"},
+    "location": "swedencentral",
+    "dnsPrefix": "aks",
+    "kubernetesVersion": "1.35",
+    "identity": {"type": "UserAssigned"},
     "agentPoolProfiles": [{"name": "system", "orchestratorVersion": "1.35", "count": 1}],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -71,10 +74,19 @@ def test_a_lock_stops_the_deletion_of_what_it_is_on_and_of_what_is_below(cloud):
 
 def test_two_assignments_never_share_a_name_or_a_meaning(cloud):
     def assign(name, principal="p"):
-        inputs = {"principalId": principal, "roleDefinitionId": "r", "scope": GROUP, "roleAssignmentName": name,
-                  "principalType": "ServicePrincipal"}  # fmt: skip
-        cloud.put(f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/{name}{principal}",
-                  "authorization:RoleAssignment", inputs, 0)  # fmt: skip
+        inputs = {
+            "principalId": principal,
+            "roleDefinitionId": "r",
+            "scope": GROUP,
+            "roleAssignmentName": name,
+            "principalType": "ServicePrincipal",
+        }
+        cloud.put(
+            f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/{name}{principal}",
+            "authorization:RoleAssignment",
+            inputs,
+            0,
+        )
 
     assign("a")
     with refused("RoleAssignmentExists"):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bootstrap import up
 from bootstrap.errors import BootstrapError, MissingToolError
+from bootstrap.platform import up
 from settings import parse
 
 LOCAL = parse(

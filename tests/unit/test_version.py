@@ -2,8 +2,8 @@
 
 import pytest
 
+from bootstrap.delivery.promote.version import check_version, digest_of, is_digest
 from bootstrap.errors import RefusedError
-from bootstrap.promote.version import check_version, digest_of, is_digest
 
 DIGEST = f"sha256:{'0a' * 32}"
 

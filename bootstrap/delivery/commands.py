@@ -1,0 +1,282 @@
+"""The commands around ``gitops/``: promote, render, overlay, validate, app."""
+
+from startup import on_demand
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bootstrap.errors import BootstrapError
+from bootstrap.options import ROOT, Format, result_console
+
+if TYPE_CHECKING:
+    from bootstrap.delivery import new_app
+    from bootstrap.delivery.overlay import check as overlays
+    from bootstrap.delivery.promote import promote as promotion
+    from bootstrap.delivery.promote import request
+    from bootstrap.delivery.promote import text as promoted
+    from bootstrap.delivery.render import compare as comparison
+    from bootstrap.delivery.render import live as live_cluster
+    from bootstrap.delivery.render import output as rendered_output
+    from bootstrap.delivery.render import render as rendering
+    from bootstrap.delivery.validate import validate as validation
+else:  # a command loads what it needs, and no more
+    new_app = on_demand("bootstrap.delivery.new_app")
+    overlays = on_demand("bootstrap.delivery.overlay.check")
+    promotion = on_demand("bootstrap.delivery.promote.promote")
+    request = on_demand("bootstrap.delivery.promote.request")
+    promoted = on_demand("bootstrap.delivery.promote.text")
+    comparison = on_demand("bootstrap.delivery.render.compare")
+    live_cluster = on_demand("bootstrap.delivery.render.live")
+    rendered_output = on_demand("bootstrap.delivery.render.output")
+    rendering = on_demand("bootstrap.delivery.render.render")
+    validation = on_demand("bootstrap.delivery.validate.validate")
+
+commands = typer.Typer()
+apps = typer.Typer(help="Add applications and environments.", no_args_is_help=True)
+commands.add_typer(apps, name="app")
+
+DIRTY = 2
+"""How a command ends that found something; 1 is an error."""
+
+
+@commands.command()
+def render(
+    app_name: Annotated[
+        str | None, typer.Argument(metavar="[APP]", help="An application; root for the Applications themselves.")
+    ] = None,
+    environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="dev, prod, local, or yours.")] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every application in every environment, and the Applications themselves.")
+    ] = False,
+    against: Annotated[
+        str | None, typer.Option(metavar="REF", help="Show what differs from this Git revision, object by object.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Compare with the cluster. Only reads; looks only at what is rendered.")
+    ] = False,
+    kubeconfig: Annotated[Path | None, typer.Option(help="For --live; KUBECONFIG when left out.")] = None,
+    context: Annotated[str | None, typer.Option(help="For --live: a context of the kubeconfig.")] = None,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (pull requests) or json.")] = (
+        Format.TEXT
+    ),
+) -> None:
+    """Show what Argo CD would apply: the same chart, values, release, namespace and Kubernetes version.
+
+    Not shown is what Argo CD adds itself: the tracking annotation, and the namespace with its labels.
+
+    Exit status: 0 nothing differs (or nothing was compared), 2 something differs from --against or in the cluster,
+    1 an error.
+    """
+    if everything == (app_name is not None) or (app_name is None) != (environment is None):
+        raise BootstrapError("name an application and an environment, or say --all")
+    if live and everything:
+        raise BootstrapError("--live compares with one cluster, which is one environment's: name both")
+    wanted = None if everything else [(str(app_name), str(environment))]
+    rendered = rendering.render_several(ROOT, wanted or rendering.everything(ROOT))
+    changes = comparison.compare(comparison.render_at(ROOT, against, wanted), rendered) if against else []
+    view = rendered_output.View(rendered=rendered, against=against, changes=changes)
+    if live:
+        with live_cluster.Cluster(kubeconfig, context) as cluster:
+            view = replace(view, server=cluster.server, drift=live_cluster.compare_live(rendered, cluster))
+    if output is Format.JSON:
+        typer.echo(json.dumps(view.to_json(), indent=2, default=str))
+    elif output is Format.MARKDOWN:
+        typer.echo(rendered_output.to_markdown(view))
+    else:
+        rendered_output.print_view(view, result_console())
+    raise typer.Exit(view.exit_status)
+
+
+@commands.command()
+def overlay(
+    app_names: Annotated[list[str] | None, typer.Argument(metavar="[APP]...", help="All when left out.")] = None,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="End with 2 when something is found.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what leaves every environment's objects as they are, to the byte.")
+    ] = False,
+    history: Annotated[
+        str, typer.Option(metavar="REF", help="Whose history says what ran; in a pull request: origin/main.")
+    ] = "HEAD",
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Find where environments drift apart by accident; gitops/overlay.yaml says where they may differ.
+
+    Redundant: an environment repeats the base or the chart's default. Common: environments say alike what belongs in
+    the base. Unread: no template reads a value. Unexpected: environments differ where they should not. Never-ran: an
+    image that dev never ran is in prod.
+
+    Exit status: 0 clean, or found without --check; 2 found (what --fix left of it), with --check; 1 an error.
+    """
+    if output is Format.MARKDOWN:
+        raise BootstrapError("--format: overlay knows text and json")
+    report = overlays.check(ROOT, app_names or None, mend=fix, history=history)
+    if output is Format.JSON:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        overlays.print_report(report, result_console())
+    raise typer.Exit(DIRTY if check and report.findings else 0)
+
+
+@commands.command()
+def validate(
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Check gitops/ as a pull request has to pass it: no cluster, no network.
+
+    Every Application and project against the rules of the house, every rendered object against Kubernetes' own types
+    (unknown fields are mistakes) and against its project, and no Secret in Git.
+
+    Exit status: 0 clean, 2 something is wrong, 1 an error.
+    """
+    if output is Format.MARKDOWN:
+        raise BootstrapError("--format: validate knows text and json")
+    report = validation.validate(ROOT)
+    if output is Format.JSON:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        validation.print_report(report, result_console())
+    raise typer.Exit(DIRTY if report.findings else 0)
+
+
+@commands.command()
+def promote(
+    app_name: Annotated[str, typer.Argument(metavar="APP", help="A folder of gitops/apps.")],
+    environment: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="The environment, as in its file dev.yaml.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Argument(metavar="IMAGE", help="The image's tag (a commit SHA) or digest.")
+    ] = None,
+    *,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="ENV", help="Take what this environment runs; needs --to.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--to", metavar="ENV", help="With --from: where to, by a pull request.")
+    ] = None,
+    pull_request: Annotated[
+        bool, typer.Option("--pull-request", help="Open a pull request instead of pushing.")
+    ] = False,
+    path: Annotated[
+        str | None, typer.Option(help="Where in the file; image.tag unless said, image.digest for a digest.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Ask the registry for the image first.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change; write nothing.")] = False,
+    expect: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="Replace this value only, whichever run put it there.")
+    ] = None,
+    allow_mutable: Annotated[
+        bool, typer.Option("--allow-mutable", help="Take a tag that may be moved to another image.")
+    ] = False,
+    force_reverted: Annotated[
+        bool, typer.Option("--force-reverted", help="Promote again what a revert took back.")
+    ] = False,
+    source_repository: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the image is built from; a trailer.")
+    ] = None,
+    source_run: Annotated[
+        str | None, typer.Option(metavar="URL", help="The pipeline's run, a trailer; a later run is never undone.")
+    ] = None,
+    digest: Annotated[str | None, typer.Option(help="The digest that the tag was pushed with; a trailer.")] = None,
+    remote: Annotated[str, typer.Option(help="The remote, by its name in the clone or its URL.")] = "origin",
+    branch: Annotated[str, typer.Option(help="The branch that Argo CD follows.")] = "main",
+    attempts: Annotated[int, typer.Option(help="How often it is tried when others push at the same time.")] = 100,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long it is tried then.")] = 180,
+    repository: Annotated[
+        Path, typer.Option(help="The project's folder in a clone of the repository; its checkout is not touched.")
+    ] = ROOT,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Write an image's tag or digest into an environment's values in Git; Argo CD does the rest.
+
+    `bootstrap promote shop dev 4f2a9c1` pushes one commit; `bootstrap promote shop --from dev --to prod` opens a pull
+    request. A run that died, or failed, is safely run again.
+
+    Exit status: 0 promoted, or there already; 1 an error; 2 refused by a rule (a tag that can be moved, an unknown
+    application, environment or path, a reverted image); 3 somebody else was first (a later run's promotion, another
+    value than --expect, no attempt left); 4 the registry does not have the image.
+    """
+    if (source is None) != (target is None) or (target is not None and environment is not None):
+        raise BootstrapError("--from and --to go together, and without an environment before them")
+    if output is Format.MARKDOWN:
+        raise BootstrapError("--format: promote knows text and json")
+    result = promotion.promote(
+        repository,
+        request.Request(
+            app=app_name,
+            environment=target or environment or "",
+            value=image,
+            source=source,
+            path=path,
+            remote=remote,
+            branch=branch,
+            expect=expect,
+            pull_request=pull_request or source is not None,
+            allow_mutable=allow_mutable,
+            force_reverted=force_reverted,
+            dry_run=dry_run,
+            verify=verify,
+            source_repository=source_repository,
+            source_run=source_run,
+            digest=digest,
+            attempts=attempts,
+            seconds=timeout,
+        ),
+    )
+    if output is Format.JSON:
+        typer.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        promoted.print_result(result, result_console())
+
+
+@apps.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Its name; its namespace is app-NAME.")],
+    environments: Annotated[
+        list[str] | None, typer.Option("--env", help="Once for each environment; dev and prod when left out.")
+    ] = None,
+    chart: Annotated[str, typer.Option(help="A folder of gitops/charts.")] = "web",
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="REPOSITORY", help="Its image without tag; example.azurecr.io/NAME if not said."),
+    ] = None,
+) -> None:
+    """Add an application, or one that is there to further environments.
+
+    Exit status: 0 written, 1 an error, and nothing was written.
+    """
+    _print(
+        new_app.new_application(
+            ROOT,
+            name,
+            environments=environments or ["dev", "prod"],
+            chart=chart,
+            image=image or f"example.azurecr.io/{name}",
+        )
+    )
+
+
+@apps.command("new-environment")
+def new_environment(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Its name, as in Pulumi.<name>.yaml.")],
+    like: Annotated[str, typer.Option(metavar="ENV", help="The environment whose applications it gets.")] = "dev",
+) -> None:
+    """Add an environment with every application of another.
+
+    Exit status: 0 written, 1 an error, and nothing was written.
+    """
+    _print(new_app.new_environment(ROOT, environment, like=like))
+
+
+def _print(made: "new_app.Made") -> None:
+    for file in made.files:
+        typer.echo(f"wrote {file}")
+    typer.echo("\nnext:")
+    for step in made.next_steps:
+        typer.echo(f"  {step}")

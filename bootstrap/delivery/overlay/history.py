@@ -1,0 +1,95 @@
+"""Which images an environment has run, as Git remembers them."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bootstrap.delivery.manifests import load_all
+from bootstrap.delivery.overlay.findings import Finding, Rule
+from bootstrap.delivery.overlay.paths import lookup
+from bootstrap.delivery.overlay.rules import Rules
+from bootstrap.delivery.overlay.values import Values
+from bootstrap.errors import GitOpsError, RevisionError
+from bootstrap.revision import git
+
+IMAGE_PATHS = (("image", "digest"), ("image", "tag"))
+"""Where an image is said; the first that stands in the file counts."""
+NOT_BUILT = "0" * 40
+"""The tag of an application that was never built: Git's name for no commit."""
+
+
+def never_ran(root: Path, values: Values, rules: Rules, revision: str) -> Iterator[Finding]:
+    """Yield environments whose image never was in the file of the environment that they follow.
+
+    Raises:
+        RevisionError: the revision, or the whole history, cannot be read.
+    """
+    for later, earlier in rules.follows.items():
+        if later not in values.environments or earlier not in values.environments:
+            continue
+        layer = values.environments[later]
+        path, image = _image(layer.data)
+        if image is None or image == NOT_BUILT:
+            continue
+        if image in _history(root, values.environments[earlier].path, revision, image):
+            continue
+        yield Finding(
+            rule=Rule.NEVER_RAN,
+            app=values.app,
+            environments=(later,),
+            path=path,
+            files=(layer.shown,),
+            message=f"{image} never ran in {earlier}, by the history of {values.environments[earlier].shown}",
+        )
+
+
+def _image(data: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
+    for path in IMAGE_PATHS:
+        value = lookup(data, path)
+        if isinstance(value, str | int) and value != "":
+            return path, str(value)
+    return IMAGE_PATHS[-1], None
+
+
+def _history(root: Path, file: Path, revision: str, wanted: str) -> Iterator[str]:
+    """Yield the image of every version of a file that names the wanted one anywhere, newest first."""
+    if git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") is None:
+        raise RevisionError(f"{revision!r} is no revision of the repository in {root}: what ran before cannot be told")
+    if git(root, "rev-parse", "--is-shallow-repository") == "true":
+        raise RevisionError(
+            "this clone has no history, so what ran before cannot be told: fetch all of it "
+            "(`git fetch --unshallow`; fetch-depth: 0 in a workflow)"
+        )
+    name = file.relative_to(root).as_posix()
+    commits = (git(root, "log", "--format=%H", revision, "--", name) or "").split()
+    prefix = git(root, "rev-parse", "--show-prefix") or ""
+    answer = subprocess.run(  # noqa: S603 - git with commits that it gave us
+        ["git", "-C", str(root), "cat-file", "--batch"],  # noqa: S607
+        input="".join(f"{commit}:{prefix}{name}\n" for commit in commits).encode(),
+        check=True,
+        capture_output=True,
+    ).stdout
+    for text in _blobs(answer):
+        if wanted in text:
+            try:
+                documents = load_all(text, name)
+            except GitOpsError:
+                # it was never deployed like that
+                continue
+            image = _image(documents[0])[1] if documents and isinstance(documents[0], dict) else None
+            if image is not None:
+                yield image
+
+
+def _blobs(answer: bytes) -> Iterator[str]:
+    """Read ``git cat-file --batch``: a line with the size, the bytes, a line feed; or a line that ends with missing."""
+    position = 0
+    while position < len(answer):
+        end = answer.index(b"\n", position)
+        header = answer[position:end].split()
+        position = end + 1
+        if header[-1] != b"missing":
+            size = int(header[-1])
+            yield answer[position : position + size].decode("utf-8", errors="replace")
+            position += size + 1

@@ -1,0 +1,71 @@
+"""``gitops/overlay.yaml``: what environments are meant to differ in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bootstrap.delivery.manifests import load_mapping
+from bootstrap.delivery.overlay.paths import matches
+from bootstrap.errors import GitOpsError
+from conventions import GITOPS_FOLDER
+
+FILE = Path(GITOPS_FOLDER) / "overlay.yaml"
+
+
+class _Application(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    differs: list[str] = Field(default_factory=list)
+    per_environment: list[str] = Field(default_factory=list, alias="perEnvironment")
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    differs: list[str] = Field(default_factory=list)
+    per_environment: list[str] = Field(default_factory=list, alias="perEnvironment")
+    follows: dict[str, str] = Field(default_factory=dict)
+    apps: dict[str, _Application] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What holds for one application."""
+
+    differs: Sequence[str] = ()
+    """Patterns of paths in which environments may differ."""
+    per_environment: Sequence[str] = ()
+    """Patterns of paths that stand in every environment's file, whatever they say."""
+    follows: dict[str, str] = field(default_factory=dict)
+    """Environments, each with the one in which its images ran before."""
+
+    def may_differ(self, path: Sequence[str]) -> bool:
+        """Whether environments may differ in a path."""
+        return any(matches(path, pattern) for pattern in (*self.differs, *self.per_environment))
+
+    def stays(self, path: Sequence[str]) -> bool:
+        """Whether a path stands in every environment's file."""
+        return any(matches(path, pattern) for pattern in self.per_environment)
+
+
+def read_rules(root: Path, app: str) -> Rules:
+    """Read the rules of one application; with no file nothing may differ.
+
+    Raises:
+        GitOpsError: the file is not what it has to be; all mistakes at once.
+    """
+    if not (root / FILE).exists():
+        return Rules()
+    try:
+        read = _File.model_validate(load_mapping(root / FILE, FILE))
+    except ValidationError as error:
+        mistakes = [f"{FILE}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise GitOpsError("\n".join(mistakes)) from None
+    own = read.apps.get(app, _Application())
+    return Rules(
+        differs=[*read.differs, *own.differs],
+        per_environment=[*read.per_environment, *own.per_environment],
+        follows=read.follows,
+    )

@@ -1,0 +1,135 @@
+"""Computes a promotion's change at one tip of the branch; nothing is written."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+from bootstrap.delivery.gitops import apps_folder, environment_of, values_files
+from bootstrap.delivery.promote.git import File, Repository
+from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
+from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
+from bootstrap.delivery.promote.version import check_version, is_digest
+from bootstrap.errors import RefusedError
+
+
+def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
+    """Return the change that a request means at a tip.
+
+    Raises:
+        RefusedError: the application, the environment or the path is not there, or the value may not be promoted.
+    """
+    there = repository.files(tip, apps_folder(repository.prefix))
+    file = environment_file(repository.prefix, there, request.app, request.environment)
+    old = text_of(repository, file, there[file])
+    value, path = request.value, request.path
+    if value is None:
+        source = environment_file(repository.prefix, there, request.app, request.source or "")
+        value, path = _running(text_of(repository, source, there[source]), source, path)
+    path = path or (DIGEST if is_digest(value) else TAG)
+    check_version(value, allow_mutable=request.allow_mutable)
+    try:
+        found = find_scalar(old, parse_path(path))
+        same = found.text and found.value == value
+        new = old if same else replace_scalar(old, parse_path(path), value)
+    except ScalarError as error:
+        raise RefusedError(f"{file}: {error}") from None
+    digest = _optional(old, _beside(path, "digest"))
+    if parse_path(path)[-1] == "tag" and digest and digest.value and not same:
+        raise RefusedError(
+            f"{file} has {_beside(path, 'digest')} too, and a digest wins over a tag: promote the digest, or remove it"
+        )
+    return Edit(tip=tip, file=file, mode=there[file].mode, path=path, before=found.value, after=value, old=old, new=new)
+
+
+def diff(edit: Edit) -> str:
+    """Return the change as a unified diff."""
+    lines = difflib.unified_diff(
+        edit.old.splitlines(), edit.new.splitlines(), f"a/{edit.file}", f"b/{edit.file}", lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def repository_of(repository: Repository, edit: Edit, request: Request) -> str:
+    """Return the image's name in its registry, as Helm would read it beside the value's path.
+
+    Raises:
+        RefusedError: neither the environment's file nor the base has one.
+    """
+    there = repository.files(edit.tip, edit.file.parent)
+    base, _ = values_files(repository.prefix, request.app, request.environment)
+    texts = [edit.old, *([text_of(repository, base, there[base])] if base in there else [])]
+    name = _effective(texts, _beside(edit.path, "repository"))
+    if not name:
+        raise RefusedError(
+            f"--verify: {_beside(edit.path, 'repository')} is in neither {edit.file} nor {base.name}, so that no "
+            "registry can be asked"
+        )
+    # Bitnami's and many other charts keep the registry by itself
+    registry = _effective(texts, _beside(edit.path, "registry"))
+    return f"{registry}/{name}" if registry else name
+
+
+def environment_file(prefix: PurePosixPath, there: Iterable[PurePosixPath], app: str, env: str) -> PurePosixPath:
+    """Return an environment's file.
+
+    Args:
+        prefix: where the project is in the tree.
+        there: the files of all applications.
+        app: the application.
+        env: the environment.
+
+    Raises:
+        RefusedError: there is no such application, or it has no such environment; the text lists those that exist.
+    """
+    folder = apps_folder(prefix)
+    apps: dict[str, set[str]] = {}
+    for name, *rest in (path.relative_to(folder).parts for path in there):
+        found = environment_of(rest[0]) if len(rest) == 1 else None
+        if rest:
+            apps.setdefault(name, set()).update([found] if found else [])
+    if app not in apps:
+        raise RefusedError(f"there is no application {app!r} in {folder}: {_offer(app, apps)}")
+    if env not in apps[app]:
+        raise RefusedError(f"{app} has no environment {env!r} in {folder / app}: {_offer(env, apps[app])}")
+    return values_files(prefix, app, env)[1]
+
+
+def text_of(repository: Repository, path: PurePosixPath, file: File) -> str:
+    """Return a file's text, line endings and byte order mark included."""
+    if not file.mode.startswith("100"):
+        raise RefusedError(f"{path} is not a plain file")
+    try:
+        return repository.content(file.blob).decode()
+    except UnicodeDecodeError:
+        raise RefusedError(f"{path} is not UTF-8") from None
+
+
+def _running(text: str, file: PurePosixPath, path: str | None) -> tuple[str, str]:
+    """Return the image that an environment runs, and the path that says it."""
+    for candidate in [path] if path else [DIGEST, TAG]:
+        found = _optional(text, candidate)
+        if found and found.value:
+            return found.value, candidate
+    raise RefusedError(f"{file} runs nothing yet: it has no value at {path or f'{DIGEST} or {TAG}'}")
+
+
+def _optional(text: str, path: str) -> Scalar | None:
+    try:
+        return find_scalar(text, parse_path(path))
+    except ScalarError:
+        return None
+
+
+def _effective(texts: list[str], path: str) -> str | None:
+    found = (_optional(text, path) for text in texts)
+    return next((scalar.value for scalar in found if scalar and scalar.value), None)
+
+
+def _beside(path: str, key: str) -> str:
+    return format_path([*parse_path(path)[:-1], key])
+
+
+def _offer(name: str, known: Iterable[str] | Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}there: {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,105 @@
+"""Writes one image into Git: computed at the remote's tip, pushed, and computed again when somebody was faster."""
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from bootstrap.delivery.promote.answer import Answer, Pushed
+from bootstrap.delivery.promote.edit import diff, edit_at, repository_of
+from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.pull_request import branch_of, how_to_open, open_request, propose
+from bootstrap.delivery.promote.registry import verify
+from bootstrap.delivery.promote.request import Request, Result
+from bootstrap.delivery.promote.rules import Watch
+from bootstrap.errors import GitError, OvertakenError
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds. After the n-th attempt a random time up to twice the one before: contenders come apart, and stay apart."""
+
+
+def promote(root: Path, request: Request) -> Result:
+    """Promote an image.
+
+    The commit is made of the arguments and the branch's tip alone, so that a run that dies at any point is simply run
+    again: what was not pushed is nowhere, and what was pushed is found there.
+
+    Args:
+        root: the project's folder in a clone; its checkout is not touched.
+        request: what to promote.
+
+    Raises:
+        BootstrapError: nothing was promoted; the class says why, see ``bootstrap promote --help``.
+    """
+    request.check()
+    with Repository(root, request.remote) as repository:
+        watch = Watch(repository, request)
+        answer = Answer(Pushed.MOVED, "")
+        number = 0
+        for number in attempts(request.attempts, request.seconds):
+            edit = edit_at(repository, _tip(repository, request), request)
+            branch = branch_of(request) if request.pull_request else request.branch
+            result = Result(request=request, edit=edit, diff=diff(edit), branch=branch, attempts=number)
+            if edit.nothing:
+                return replace(result, branch=request.branch)
+            watch.check(edit)
+            if request.verify and number == 1:
+                verify(repository_of(repository, edit, request), edit.after, request.digest)
+            if request.dry_run:
+                return result
+            # what the source environment ran at the first look is promoted, whatever it runs by the next attempt
+            request = replace(request, value=edit.after, source=None, path=edit.path)
+            done, answer = _write(root, repository, result)
+            if done is not None:
+                return done
+        raise OvertakenError(
+            f"{request.branch} of {repository.url} moved on at each of {number} attempts, and nothing was promoted: "
+            f"run this again ({answer.text})"
+        )
+
+
+def attempts(limit: int, seconds: float) -> Iterator[int]:
+    """Count attempts, with a random pause between them, until one bound or the other is reached."""
+    deadline = time.monotonic() + seconds
+    for number in range(1, limit + 1):
+        yield number
+        pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**number))  # noqa: S311 - no secret
+        if number == limit or time.monotonic() + pause > deadline:
+            return
+        time.sleep(pause)
+
+
+def _tip(repository: Repository, request: Request) -> str:
+    tip = repository.fetch(request.branch)
+    if tip is None:
+        raise GitError(f"{repository.url} has no branch {request.branch}")
+    return tip
+
+
+def _write(root: Path, repository: Repository, result: Result) -> tuple[Result | None, Answer]:
+    """Push the change; no result where the branch moved meanwhile."""
+    edit, request = result.edit, result.request
+    if request.pull_request:
+        commit, pushed = propose(repository, edit, request)
+    else:
+        commit = repository.commit(edit.tip, edit.file, edit.mode, edit.new.encode(), request.message(edit.after))
+        pushed = repository.push(commit, result.branch)
+    answer = pushed or Answer(Pushed.ACCEPTED, "")
+    if answer.outcome is Pushed.MOVED:
+        return None, answer
+    if answer.outcome is Pushed.REFUSED:
+        raise GitError(f"{repository.url} refuses the push to {result.branch}: {answer.text}")
+    if answer.outcome is Pushed.UNKNOWN and not _arrived(repository, result.branch, commit):
+        raise GitError(f"the push to {result.branch} of {repository.url} failed: {answer.text}")
+    done = replace(result, commit=commit if pushed else None, pushed=pushed is not None)
+    if request.pull_request:
+        address = open_request(root, repository.url, edit, request)
+        hint = None if address else how_to_open(repository.url, request, pushed)
+        done = replace(done, pull_request=address, hint=hint)
+    return done, answer
+
+
+def _arrived(repository: Repository, branch: str, commit: str) -> bool:
+    tip = repository.fetch(branch)
+    return tip is not None and repository.contains(tip, commit)

@@ -1,0 +1,91 @@
+"""Runs ``helm template`` as Argo CD's repository server does.
+
+https://github.com/argoproj/argo-cd/blob/v3.4.0/util/helm/cmd.go
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstrap.errors import HelmError, MissingToolError
+
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A chart with what is rendered into it."""
+
+    chart: Path
+    release: str
+    namespace: str
+    kube_version: str
+    api_versions: Sequence[str] = field(default=(), repr=False)
+    values: Sequence[Path] = ()
+    schema: bool = True
+    """Whether the chart's schema may refuse the values, as it does in Argo CD."""
+
+    def render(self) -> str:
+        """Return what Helm writes.
+
+        Raises:
+            MissingToolError: Helm is not on PATH.
+            HelmError: Helm refuses; the text is its own.
+        """
+        command = [
+            find_helm(),
+            "template",
+            str(self.chart),
+            "--name-template",
+            self.release,
+            "--namespace",
+            self.namespace,
+            "--kube-version",
+            self.kube_version,
+            "--include-crds",
+            *(part for file in self.values for part in ("--values", str(file))),
+            *(part for version in self.api_versions for part in ("--api-versions", version)),
+            *([] if self.schema else ["--skip-schema-validation"]),
+        ]
+        try:
+            with tempfile.TemporaryDirectory(prefix="aks-bootstrap-helm-") as home:
+                done = subprocess.run(  # noqa: S603 - the user's own Helm, on files of this repository
+                    command,
+                    check=False,
+                    capture_output=True,
+                    text=True,
+                    timeout=_TIMEOUT_SECONDS,
+                    env=_environment(home),
+                )
+        except subprocess.TimeoutExpired:
+            raise HelmError(f"{self.chart.name}: Helm did not end within {_TIMEOUT_SECONDS} s") from None
+        if done.returncode != 0:
+            raise HelmError(_said(done.stderr))
+        return done.stdout
+
+
+def find_helm() -> str:
+    """Return Helm's path.
+
+    Raises:
+        MissingToolError: it is not there.
+    """
+    found = shutil.which("helm")
+    if found is None:
+        raise MissingToolError("Helm is not on PATH: install version 3 (https://helm.sh/docs/intro/install/)")
+    return found
+
+
+def _environment(home: str) -> dict[str, str]:
+    # the user's plugins, repositories and HELM_ settings are not Argo CD's
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBECONFIG"))}
+    return kept | {"XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}
+
+
+def _said(stderr: str) -> str:
+    lines = [line for line in stderr.strip().splitlines() if line and "--debug" not in line]
+    return "\n".join(lines).removeprefix("Error: ") or "Helm failed and said nothing"

@@ -1,0 +1,93 @@
+"""What this house asks of the objects that Argo CD Image Updater follows.
+
+It writes to Git only, to one environment's values file of an application, and in production through a pull request: as
+``bootstrap promote`` does.
+https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bootstrap.delivery.render.application import Manifest
+from bootstrap.delivery.render.render import stack_section
+from bootstrap.delivery.validate.findings import Finding
+from bootstrap.stackfile import read_stack
+from conventions import GITOPS_FOLDER, IMAGE_UPDATER_GROUP, IMAGE_UPDATER_KINDS, NAMESPACE
+
+API_VERSION, KIND = f"{IMAGE_UPDATER_GROUP}/v1alpha1", IMAGE_UPDATER_KINDS[0][1]
+ANNOTATIONS = f"{IMAGE_UPDATER_GROUP}/"
+"""Begins the annotations by which an Application says how it is updated, with ``useAnnotations`` or in old versions."""
+
+
+def installed(root: Path, environment: str) -> bool:
+    """Whether the environment's stack file asks for Image Updater."""
+    return bool(stack_section(root, environment, "argocd").get("imageUpdaterWriteBack") == "git")
+
+
+def check(
+    root: Path, environment: str, manifest: Manifest, *, applications: Collection[str], source: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Yield what would move the cluster and leave Git behind, or write elsewhere than in the environment's own file.
+
+    Args:
+        root: the project.
+        environment: whose folder the object is in.
+        manifest: the object.
+        applications: names of the environment's Applications.
+        source: what the stack file says of the repository.
+    """
+    where = str(manifest.file.relative_to(root))
+    if not installed(root, environment):
+        message = f"got {KIND!r}; allowed with argocd.imageUpdaterWriteBack: git in Pulumi.{environment}.yaml"
+        yield Finding(where=where, path="kind", message=message)
+    spec = manifest.document.get("spec") or {}
+    production = read_stack(root, environment).values.get(f"{NAMESPACE}:production") == "true"
+    for index, reference in enumerate(spec.get("applicationRefs") or []):
+        path = f"spec.applicationRefs[{index}]"
+        if (name := reference["namePattern"]) not in applications:
+            message = f"got {name!r}; allowed: one of {', '.join(sorted(applications)) or 'no application yet'}"
+            yield Finding(where=where, path=f"{path}.namePattern", message=message)
+        if reference.get("useAnnotations"):
+            message = (
+                "got true; allowed: images said here, as annotations may ask for the mode that patches live objects"
+            )
+            yield Finding(where=where, path=f"{path}.useAnnotations", message=message)
+        if not reference.get("images"):
+            yield Finding(where=where, path=f"{path}.images", message="is missing")
+        for number, image in enumerate(reference.get("images") or []):
+            helm = ((image.get("manifestTargets") or {}).get("helm")) or {}
+            if not (helm.get("spec") or (helm.get("name") and helm.get("tag"))):
+                message = (
+                    "has to say which values the image is in: name and tag, such as image.repository and image.tag"
+                )
+                yield Finding(where=where, path=f"{path}.images[{number}].manifestTargets.helm", message=message)
+        config = _effective(spec.get("writeBackConfig"), reference.get("writeBackConfig"))
+        file = f"{GITOPS_FOLDER}/apps/{name}/{environment}.yaml"
+        for key, message in _write_back(config, file, source, production=production):
+            yield Finding(where=where, path=f"{path}.writeBackConfig.{key}", message=message)
+
+
+def _effective(common: dict[str, Any] | None, own: dict[str, Any] | None) -> dict[str, Any]:
+    """Lay an application's section over the common one; each that names no method gets argocd from the API server."""
+    layers = [{"method": "argocd", **layer} for layer in (common, own) if layer is not None]
+    config: dict[str, Any] = {"method": "argocd", "gitConfig": {}}
+    for layer in layers:
+        config = {**config, **layer, "gitConfig": {**config["gitConfig"], **(layer.get("gitConfig") or {})}}
+    return config
+
+
+def _write_back(
+    config: dict[str, Any], file: str, source: Mapping[str, Any], *, production: bool
+) -> Iterator[tuple[str, str]]:
+    git = config["gitConfig"]
+    if config["method"] != "git":
+        patches = ", which patches the live Application" if config["method"] == "argocd" else ""
+        yield "method", f"got {config['method']!r}{patches}; allowed: git, said wherever there is a writeBackConfig"
+    if git.get("writeBackTarget") != f"helmvalues:/{file}":
+        yield "gitConfig.writeBackTarget", f"got {git.get('writeBackTarget')!r}; allowed: helmvalues:/{file}"
+    for key, said in (("repository", source.get("repoUrl")), ("branch", source["revision"])):
+        if git.get(key, said) != said:
+            yield f"gitConfig.{key}", f"got {git[key]!r}; allowed: {said}, or leave it out"
+    if production and not git.get("pullRequest"):
+        yield "gitConfig.pullRequest", "is missing: production is changed by pull request"

@@ -1,0 +1,152 @@
+"""The commands around ``pulumi``: plan, up, down, recover, rehearse, adopt, schema."""
+
+from startup import on_demand
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bootstrap.options import ROOT, Format, progress_console, result_console
+
+if TYPE_CHECKING:
+    from bootstrap.platform import adopt as adoption
+    from bootstrap.platform import rehearse as rehearsing
+    from bootstrap.platform import schema as schemas
+    from bootstrap.platform import up as update
+    from bootstrap.platform.plan import against as against_revision
+    from bootstrap.platform.plan import compare as comparison
+    from bootstrap.platform.plan import evaluate as evaluation
+    from bootstrap.platform.plan import markdown, text, view
+    from rehearsal import timeline
+else:  # a command loads what it needs, and no more
+    adoption = on_demand("bootstrap.platform.adopt")
+    rehearsing = on_demand("bootstrap.platform.rehearse")
+    schemas = on_demand("bootstrap.platform.schema")
+    update = on_demand("bootstrap.platform.up")
+    against_revision = on_demand("bootstrap.platform.plan.against")
+    comparison = on_demand("bootstrap.platform.plan.compare")
+    evaluation = on_demand("bootstrap.platform.plan.evaluate")
+    markdown = on_demand("bootstrap.platform.plan.markdown")
+    text = on_demand("bootstrap.platform.plan.text")
+    view = on_demand("bootstrap.platform.plan.view")
+    timeline = on_demand("rehearsal.timeline")
+
+commands = typer.Typer()
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="The stack: dev, prod, local, or one of yours.")]
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")]
+
+
+@commands.command()
+def plan(
+    stack: StackOption = "dev",
+    against: Annotated[
+        str | None, typer.Option(metavar="REF", help="Compare with the program at this Git revision.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (pull requests) or json.")] = (
+        Format.TEXT
+    ),
+    values: Annotated[bool, typer.Option(help="Print every release's final values.")] = False,
+) -> None:
+    """Show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI.
+
+    Exit status: 0 nothing changes (or no --against), 2 something changes, 3 something is replaced or removed that
+    holds data or serves somebody, 1 an error.
+    """
+    pending = against_revision.start(ROOT, against, stack) if against else None
+    now = evaluation.evaluate(ROOT, stack)
+    changes = comparison.compare(pending.result(), now) if pending else []
+    shown = view.view(now, against=against, changes=changes)
+    if output is Format.JSON:
+        typer.echo(json.dumps(shown.to_json(), indent=2))
+    elif output is Format.MARKDOWN:
+        typer.echo(markdown.to_markdown(shown), nl=False)
+    else:
+        text.print_plan(shown, result_console(), values=values)
+    raise typer.Exit(shown.exit_status)
+
+
+@commands.command()
+def up(stack: StackOption = "local", yes: YesOption = False) -> None:
+    """Run `pulumi up` with what it needs found and said: CLI, cluster or sign-in, state."""
+    update.up(ROOT, stack, yes=yes, console=progress_console())
+
+
+@commands.command()
+def down(stack: StackOption = "local", yes: YesOption = False) -> None:
+    """Undo `up`: destroy the stack, and remove the cluster and the state where `up` made them."""
+    update.down(ROOT, stack, yes=yes, console=progress_console())
+
+
+@commands.command()
+def recover(stack: StackOption = "local") -> None:
+    """After a run that died: remove its lock, and take into the state what it had made. The next `up` goes on."""
+    update.recover_stack(ROOT, stack, console=progress_console())
+
+
+@commands.command()
+def rehearse(
+    stack: StackOption = "dev",
+    *,
+    rebuild: Annotated[
+        bool, typer.Option(help="Then raise the generation, and bring the next cluster up too.")
+    ] = False,
+    kill_at: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Kill everything at the n-th step, recover, and go on.")
+    ] = None,
+    seconds_per_minute: Annotated[
+        float, typer.Option(min=0, help="Real seconds that stand for a minute in Azure.")
+    ] = 1.0,
+    charts: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder with the real charts' archives.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (Mermaid) or json.")] = Format.TEXT,
+) -> None:
+    """Bring a stack of yours up, or rebuild it, with the real engine and a stand-in for Azure: no subscription.
+
+    Exit status: 0 it came up, 1 it did not.
+    """
+    console = progress_console(stderr=output is not Format.TEXT, wrap=True)
+    done = rehearsing.rehearse(
+        ROOT,
+        stack,
+        rebuild=rebuild,
+        kill_at=kill_at,
+        seconds_per_minute=seconds_per_minute,
+        charts=charts,
+        console=console,
+    )
+    if output is Format.JSON:
+        typer.echo(json.dumps(done.to_json(), indent=2))
+    elif output is Format.MARKDOWN:
+        for act in done.acts:
+            typer.echo(f"### {act.title}: {act.seconds:.0f} s\n\n```mermaid\n{timeline.mermaid(act.spans)}\n```\n")
+    else:
+        for act in done.acts:
+            console.print(f"\n[bold]{act.title}[/]")
+            console.print(timeline.chart(act.spans))
+        minutes, seconds = divmod(done.critical_path_seconds, 60)
+        console.print(f"\ncritical path in Azure, {minutes}m {seconds:02}s: {' → '.join(done.critical_path)}")
+        console.print(f"{len(done.resources)} resources would be in Azure now; none is, and the rehearsal left nothing")
+
+
+@commands.command()
+def adopt(
+    stack: StackOption = "dev",
+    folder: Annotated[Path, typer.Option(file_okay=False, exists=True, help="Where the import files go.")] = Path(),
+) -> None:
+    """For the night when the state is lost and the resources are not: write import files, and say what to run."""
+    files = adoption.adopt(evaluation.evaluate(ROOT, stack))
+    files.write(folder)
+    typer.echo("in an empty stack, one after the other:")
+    for command in files.commands(folder):
+        typer.echo(f"  {command}")
+
+
+@commands.command()
+def schema() -> None:
+    """Write stack.schema.json, which editors complete and check stack files with, from the settings' models."""
+    typer.echo(f"wrote {schemas.write_schema(ROOT).relative_to(ROOT)}")

@@ -1,0 +1,106 @@
+"""What changes between two evaluations of the program. It compares programs; it does not read the cloud."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from bootstrap.platform.plan.registration import Evaluation, Registration
+from components.azure.resource_types import PREFIX, resource_type
+from components.release import kubernetes_types
+from settings.merge import differences
+
+
+class Kind(StrEnum):
+    """What becomes of a resource."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REPLACED = "replaced"
+    REMOVED = "removed"
+
+
+class ExitStatus(IntEnum):
+    """How ``bootstrap plan --against`` ends, so that a script can decide."""
+
+    SAME = 0
+    CHANGED = 2
+    DESTRUCTIVE = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropertyChange:
+    """One input that differs; None where a side has none."""
+
+    path: str
+    before: Any
+    after: Any
+    replaces: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What becomes of one resource."""
+
+    urn: str
+    type: str
+    name: str
+    kind: Kind
+    properties: tuple[PropertyChange, ...] = ()
+    destructive: bool = False
+    """Whether something is lost that no later run brings back by itself."""
+
+
+def compare(before: Evaluation, after: Evaluation) -> list[Change]:
+    """Return what changes, destructive changes first, then in the program's order."""
+    old, new = before.by_urn(), after.by_urn()
+    changes = [_one(Kind.ADDED, registration) for urn, registration in new.items() if urn not in old]
+    changes += [_one(Kind.REMOVED, registration) for urn, registration in old.items() if urn not in new]
+    for urn, registration in new.items():
+        if urn in old and (properties := tuple(_properties(old[urn], registration))):
+            kind = Kind.REPLACED if any(change.replaces for change in properties) else Kind.CHANGED
+            changes.append(_one(kind, registration, properties))
+    order = {urn: position for position, urn in enumerate([*old, *new])}
+    return sorted(changes, key=lambda change: (not change.destructive, order[change.urn]))
+
+
+def exit_status(changes: list[Change]) -> ExitStatus:
+    """Return how the command ends."""
+    if any(change.destructive for change in changes):
+        return ExitStatus.DESTRUCTIVE
+    return ExitStatus.CHANGED if changes else ExitStatus.SAME
+
+
+def _one(kind: Kind, registration: Registration, properties: tuple[PropertyChange, ...] = ()) -> Change:
+    lost = kind in {Kind.REPLACED, Kind.REMOVED} and _is_destructive(registration.type)
+    return Change(
+        urn=registration.urn,
+        type=registration.type,
+        name=registration.name,
+        kind=kind,
+        properties=properties,
+        destructive=lost,
+    )
+
+
+def _properties(before: Registration, after: Registration) -> Iterator[PropertyChange]:
+    for path, old, new in differences(before.inputs, after.inputs, ""):
+        if not any(path == ignored or path.startswith(f"{ignored}.") for ignored in after.ignore_changes):
+            yield PropertyChange(path=path, before=old, after=new, replaces=replaces(after.type, path))
+    for option in ("protect", "retain_on_delete", "deleted_with", "provider", "ignore_changes", "hooks"):
+        old, new = getattr(before, option), getattr(after, option)
+        if old != new:
+            yield PropertyChange(path=f"options.{option}", before=old, after=new, replaces=False)
+
+
+def replaces(token: str, path: str) -> bool:
+    """Return whether a changed input replaces its resource."""
+    if token.startswith(PREFIX):
+        return resource_type(token).replaces(path)
+    return kubernetes_types.replaces(token, path)
+
+
+def _is_destructive(token: str) -> bool:
+    if token.startswith(PREFIX):
+        return resource_type(token).destructive
+    return token in kubernetes_types.DESTRUCTIVE

@@ -1,0 +1,109 @@
+"""Runs the real ``__main__.py`` in-process, against the recorder.
+
+:func:`main` prints the evaluation as JSON, in a process of its own: that is how another revision of the program is
+evaluated without its modules mixing with these.
+"""
+
+import asyncio
+import gc
+import json
+import runpy
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import settings, stack
+
+from bootstrap.errors import BootstrapError
+from bootstrap.platform.plan.recorder import Recorder
+from bootstrap.platform.plan.registration import SECRET, Evaluation
+from bootstrap.stackfile import read_stack
+
+
+class ProgramError(BootstrapError):
+    """The program cannot be evaluated; the text is the program's own."""
+
+
+def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = None) -> Evaluation:
+    """Run the program of a folder as the engine would in a preview.
+
+    Args:
+        root: folder with ``Pulumi.yaml`` and ``__main__.py``.
+        stack_name: name of the stack.
+        overrides: full config keys to values that replace the stack file's.
+
+    Raises:
+        StackFileError: the stack's files cannot be read.
+        ProgramError: the configuration breaks rules, or the program fails.
+    """
+    config = read_stack(root, stack_name)
+    gc.disable()  # as startup.py does for the program in a process of its own
+    recorder = Recorder()
+    pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)
+    # the SDK serves the test monitor from a loop, and from threads that each want one; all of them are ours to close
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def open_loop() -> asyncio.AbstractEventLoop:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+        return loops[-1]
+
+    loop = open_loop()
+    threads = ThreadPoolExecutor(max_workers=4, initializer=open_loop)
+    loop.set_default_executor(threads)
+    outputs: dict[str, Any] = {}
+    declared: dict[tuple[str, str], int] = {}
+
+    def declare(args: pulumi.ResourceTransformationArgs) -> None:
+        declared.setdefault((args.type_, args.name), len(declared))
+
+    try:
+        settings.reset_options()
+        settings.SETTINGS.rpc_manager.clear()
+        settings.SETTINGS.outputs.clear()
+        pulumi.runtime.set_mocks(
+            recorder.mocks, project=config.project, stack=stack_name, preview=False, monitor=recorder
+        )
+
+        async def run() -> None:
+            pulumi.runtime.register_stack_transformation(declare)
+            runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+            exports = getattr(settings.get_root_resource(), "outputs", {})
+            for key, value in exports.items():
+                output = pulumi.Output.from_input(value)
+                outputs[key] = SECRET if await output.is_secret() else await output.future()
+
+        loop.run_until_complete(stack.run_pulumi_func(run))
+    except pulumi.RunError as error:
+        raise ProgramError(str(error)) from None
+    finally:
+        threads.shutdown()
+        for opened in loops:
+            opened.close()
+        asyncio.set_event_loop(None)
+        gc.enable()
+    return Evaluation(
+        stack=stack_name,
+        project=config.project,
+        # the program's order: registrations arrive as their inputs become known, which differs from run to run
+        registrations=sorted(recorder.registrations, key=lambda found: declared[found.type, found.name]),
+        outputs=outputs,
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Print the evaluation of a folder's program as JSON."""
+    root = Path(arguments[0]).resolve()
+    sys.path.insert(0, str(root))
+    try:
+        json.dump(evaluate(root, arguments[1]).to_json(), sys.stdout)
+    except BootstrapError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

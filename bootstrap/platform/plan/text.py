@@ -1,0 +1,184 @@
+"""A plan for eyes, in a terminal."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+from ruamel.yaml import YAML
+from ruamel.yaml.compat import StringIO
+
+from bootstrap.platform.plan.compare import Change, Kind
+from bootstrap.platform.plan.graph import Step
+from bootstrap.platform.plan.registration import Registration
+from bootstrap.platform.plan.view import LIMITS, PlanView, duration
+from components.type_tokens import short_type
+
+_STYLE = {Kind.ADDED: "green", Kind.CHANGED: "yellow", Kind.REPLACED: "bold magenta", Kind.REMOVED: "bold red"}
+_SIGN = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REPLACED: "±", Kind.REMOVED: "-"}
+
+
+def print_plan(plan: PlanView, console: Console, *, values: bool) -> None:
+    """Print a plan.
+
+    Args:
+        plan: what is shown.
+        console: where to.
+        values: whether to print each release's final values in full.
+    """
+    evaluation = plan.evaluation
+    custom = sum(registration.custom for registration in evaluation.registrations)
+    console.print(Text(f"{evaluation.project}, stack {evaluation.stack}: {custom} resources", style="bold"))
+    console.print(_tree(plan))
+    console.print()
+    total = plan.path[-1].ends if plan.path else 0
+    title = f"critical path: {duration(total)} if everything takes its typical time"
+    console.print(_timeline(title, plan.path, total))
+    console.print()
+    console.print(_timeline("each part, from its first resource to its last", plan.parts, total))
+    console.print()
+    console.print(_releases(plan))
+    if not values:
+        console.print(Text("their final values: --values (make plan VALUES=1)", style="dim"))
+    else:
+        for chart in plan.charts:
+            console.print(Text(f"\nvalues of {chart.namespace}/{chart.release}", style="bold"))
+            console.print(Syntax(to_yaml(chart.values), "yaml", background_color="default"))
+    if evaluation.outputs:
+        console.print()
+        console.print(_outputs(evaluation.outputs))
+    if plan.against is not None:
+        console.print()
+        console.print(changes_table(plan))
+    console.print(Text(f"\n{LIMITS}", style="dim"))
+
+
+def changes_table(plan: PlanView) -> RenderableType:
+    """Return what changes against the other revision."""
+    if not plan.changes:
+        return Text(f"no change against {plan.against}", style="green")
+    table = Table(title=f"changes against {plan.against}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("resource", overflow="fold")
+    table.add_column("what", overflow="fold")
+    for change in plan.changes:
+        table.add_row(
+            Text(_SIGN[change.kind], style=_STYLE[change.kind]),
+            Text(f"{change.name} ({short_type(change.type)})", style=_STYLE[change.kind]),
+            _what(change),
+        )
+    lost = [change for change in plan.changes if change.destructive]
+    if not lost:
+        return table
+    warning = Text(
+        f"DESTRUCTIVE: {len(lost)} resource(s) are replaced or removed: "
+        + ", ".join(f"{change.name} ({short_type(change.type)})" for change in lost),
+        style="bold white on red",
+    )
+    return Group(table, warning)
+
+
+def to_yaml(value: Any) -> str:  # noqa: ANN401 - YAML data
+    """Spell a value as YAML, keys in their given order, long texts as blocks."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 100
+    yaml.representer.add_representer(str, _block_text)
+    stream = StringIO()
+    yaml.dump(value, stream)
+    return str(stream.getvalue())
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 - any input
+    """Spell a property's value on one line."""
+    text = "(none)" if value is None else value if isinstance(value, str) else json.dumps(value)
+    first, *rest = text.splitlines() or [""]
+    return first[:117] + "..." if len(first) > 120 or rest else first
+
+
+def _tree(plan: PlanView) -> Tree:
+    changes = {change.urn: change.kind for change in plan.changes}
+    root = Tree(f"{plan.evaluation.project}-{plan.evaluation.stack}", guide_style="dim")
+    nodes: dict[str | None, Tree] = {}
+    for registration in plan.evaluation.registrations:
+        parent = nodes.get(registration.parent, root)
+        nodes[registration.urn] = parent.add(_line(registration, changes.get(registration.urn)))
+    return root
+
+
+def _line(registration: Registration, kind: Kind | None) -> Text:
+    line = Text()
+    if kind is not None:
+        line.append(f"{_SIGN[kind]} ", style=_STYLE[kind])
+    line.append(registration.name, style="bold" if not registration.custom else "")
+    line.append(f"  {short_type(registration.type)}", style="cyan")
+    marks = [
+        *(["protected"] if registration.protect and registration.custom else []),
+        *(["retained"] if registration.retain_on_delete and registration.custom else []),
+        *(["goes with the cluster"] if registration.deleted_with and registration.custom else []),
+        *([f"ignores {', '.join(registration.ignore_changes)}"] if registration.ignore_changes else []),
+        *(["self-healing"] if len(registration.hooks) > 2 else []),
+    ]
+    if marks:
+        line.append(f"  {', '.join(marks)}", style="dim")
+    return line
+
+
+def _timeline(title: str, steps: Sequence[Step], total: float) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("begins", justify="right")
+    table.add_column("takes", justify="right")
+    table.add_column("resource")
+    table.add_column("")
+    width = 30
+    for step in steps:
+        left = round(width * step.begins / max(total, 1))
+        bar = max(1, round(width * (step.ends - step.begins) / max(total, 1)))
+        table.add_row(
+            duration(step.begins),
+            duration(step.ends - step.begins),
+            f"{step.registration.name} [cyan]{short_type(step.registration.type)}[/]",
+            " " * left + "█" * bar,
+        )
+    return table
+
+
+def _releases(plan: PlanView) -> Table:
+    table = Table(title="releases, in order", title_justify="left", box=None, pad_edge=False)
+    for column in ("release", "namespace", "chart", "version"):
+        table.add_column(column, overflow="fold")
+    for chart in plan.charts:
+        where = f"{chart.repository} {chart.chart}" if chart.repository else chart.chart
+        table.add_row(chart.release, chart.namespace, where, chart.version)
+    return table
+
+
+def _outputs(outputs: dict[str, Any]) -> Table:
+    table = Table(title="outputs", title_justify="left", box=None, pad_edge=False, show_header=False)
+    table.add_column("name", style="bold")
+    table.add_column("value", overflow="fold")
+    for name, value in outputs.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def _what(change: Change) -> Text:
+    if not change.properties:
+        return Text(change.kind.value, style=_STYLE[change.kind])
+    lines = Text()
+    for index, prop in enumerate(change.properties):
+        if index:
+            lines.append("\n")
+        lines.append(f"{prop.path}: {shown(prop.before)} → {shown(prop.after)}")
+        if prop.replaces:
+            lines.append("  forces replacement", style="bold magenta")
+    return lines
+
+
+def _block_text(representer: Any, text: str) -> Any:  # noqa: ANN401 - ruamel.yaml is not typed here
+    style = "|" if "\n" in text else None
+    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)

@@ -1,0 +1,108 @@
+"""What every format shows of a plan, gathered once."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bootstrap.platform.plan.compare import Change, exit_status
+from bootstrap.platform.plan.graph import Step, critical_path, parts, schedule
+from bootstrap.platform.plan.registration import Evaluation, Registration
+from components.release.kubernetes_types import RELEASE
+
+LIMITS = (
+    "This compares programs and reads no cloud: drift, quotas, permissions and what Azure fills in are not seen. "
+    "`pulumi preview` sees them."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A Helm release with its final values."""
+
+    release: str
+    namespace: str
+    chart: str
+    repository: str | None
+    version: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanView:
+    """A plan, ready to be shown."""
+
+    evaluation: Evaluation
+    steps: dict[str, Step]
+    path: list[Step]
+    """The longest way through, first to last."""
+    parts: list[Step]
+    """The top-level components, each from its first resource's begin to its last one's end."""
+    charts: list[Chart]
+    against: str | None = None
+    changes: Sequence[Change] = ()
+
+    @property
+    def exit_status(self) -> int:
+        """How the command ends."""
+        return int(exit_status(list(self.changes)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the stable form that programs read; keys are only ever added."""
+        return {
+            "version": 1,
+            "stack": self.evaluation.stack,
+            "limits": LIMITS,
+            "resources": [asdict(registration) for registration in self.evaluation.registrations],
+            "order": [
+                {
+                    "urn": step.registration.urn,
+                    "beginsSeconds": step.begins,
+                    "endsSeconds": step.ends,
+                    "waitsFor": step.waits_for,
+                }
+                for step in sorted(self.steps.values(), key=lambda step: (step.begins, step.registration.urn))
+            ],
+            "criticalPath": [step.registration.urn for step in self.path],
+            "parts": [
+                {"urn": part.registration.urn, "beginsSeconds": part.begins, "endsSeconds": part.ends}
+                for part in self.parts
+            ],
+            "criticalPathSeconds": self.path[-1].ends if self.path else 0,
+            "releases": [asdict(chart) for chart in self.charts],
+            "outputs": self.evaluation.outputs,
+            "against": self.against,
+            "changes": [asdict(change) for change in self.changes],
+            "exitStatus": self.exit_status,
+        }
+
+
+def view(evaluation: Evaluation, *, against: str | None = None, changes: Sequence[Change] = ()) -> PlanView:
+    """Gather what is shown of an evaluation."""
+    steps = schedule(evaluation)
+    return PlanView(
+        evaluation=evaluation,
+        steps=steps,
+        path=critical_path(steps),
+        parts=parts(evaluation, steps),
+        charts=[_chart(registration) for registration in evaluation.registrations if registration.type == RELEASE],
+        against=against,
+        changes=changes,
+    )
+
+
+def duration(seconds: float) -> str:
+    """Spell seconds for people: ``11m 5s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
+def _chart(registration: Registration) -> Chart:
+    inputs = registration.inputs
+    return Chart(
+        release=inputs.get("name", registration.name),
+        namespace=inputs.get("namespace", ""),
+        chart=inputs.get("chart", ""),
+        repository=(inputs.get("repositoryOpts") or {}).get("repo"),
+        version=inputs.get("version", ""),
+        values=inputs.get("values", {}),
+    )

@@ -1,0 +1,40 @@
+"""What every addon is: a component that can tell whether it serves, and that waits for what it comes after."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import pulumi
+
+from components.access import ClusterAccess
+from components.release.guard import serving_hooks
+from components.release.probe import Probe
+
+
+class Addon(pulumi.ComponentResource):
+    """A step of the bootstrap inside the cluster.
+
+    Naming an addon in ``depends_on`` says both things at once: what comes after it begins when its resources are
+    ready, and only when its probe is taken.
+    """
+
+    probe: ClassVar[Probe | None] = None
+    """What the API server takes only when this addon serves; None where its resources being ready says it all."""
+    needs: tuple[Probe, ...]
+    """Probes of the addons that this one comes after."""
+
+    def __init__(self, type_token: str, name: str, opts: pulumi.ResourceOptions | None) -> None:
+        """Register the component, and take over the probes of what it comes after."""
+        before = opts.depends_on if opts is not None else None
+        after = before if isinstance(before, Sequence) else []
+        self.needs = tuple(addon.probe for addon in after if isinstance(addon, Addon) and addon.probe is not None)
+        super().__init__(type_token, name, None, opts)
+
+    def serving(self, name: str, access: ClusterAccess) -> pulumi.ResourceHookBinding:
+        """Return hooks for this addon's own custom resources, which its webhook judges.
+
+        Raises:
+            TypeError: the addon has no probe.
+        """
+        if self.probe is None:
+            raise TypeError(f"{type(self).__name__} has no probe")
+        return serving_hooks(name, access, [self.probe])

@@ -1,0 +1,177 @@
+"""Argo CD, the owner of applications, and the credentials of the repositories that it reads."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.access import ClusterAccess
+from components.addons.addon import Addon
+from components.addons.argocd_values import values
+from components.addons.charts import ARGO_CD
+from components.addons.external_secrets import STORE
+from components.addons.image_updater import ImageUpdater, ImageUpdaterArgs
+from components.platform import Platform, RegistrySignIn
+from components.release.guard import serving_hooks
+from components.release.probe import Probe
+from components.release.release import Release, ReleaseArgs
+from conventions import ARGO_CD_NAMESPACE as NAMESPACE
+from settings import Settings
+from settings.addons import ArgoCd as ArgoCdSettings
+from settings.addons import Charts, RepositoryCredential
+from settings.types import Issuer
+
+REPO_SERVER_SERVICE_ACCOUNT = "argocd-repo-server"
+SERVER_SERVICE_ACCOUNT = "argocd-server"
+_REPOSITORY_LABELS = {"argocd.argoproj.io/secret-type": "repo-creds"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgoCdArgs:
+    """What Argo CD follows."""
+
+    access: ClusterAccess
+    charts: Charts
+    settings: ArgoCdSettings
+    zone: str
+    """DNS zone that its host is in."""
+    issuer: Issuer
+    tenant_id: str | None = None
+    """Entra tenant; None on a local cluster."""
+    repository_client_id: pulumi.Input[str] | None = None
+    """Identity that reads repositories with no stored credential, where one needs it."""
+    image_registry: RegistrySignIn | None = None
+    """The registry that Image Updater reads, where it is installed and the environment has one."""
+
+    @classmethod
+    def of(cls, settings: Settings, platform: Platform) -> "ArgoCdArgs":
+        """Take what Argo CD follows from the stack's settings and what is below it."""
+        return cls(
+            access=platform.access,
+            charts=settings.charts,
+            settings=settings.argocd,
+            zone=settings.dns.zone,
+            issuer=settings.certificates.issuer,
+            tenant_id=platform.tenant_id,
+            repository_client_id=platform.repository_client_id,
+            image_registry=platform.image_registry,
+        )
+
+
+class ArgoCd(Addon):
+    """The release, one object for each repository's credential, and Image Updater where it is wanted.
+
+    No credential passes through Pulumi.
+    """
+
+    # taken only when the CRDs are there
+    probe = Probe(
+        addon="Argo CD",
+        group="argoproj.io",
+        version="v1alpha1",
+        kind="AppProject",
+        plural="appprojects",
+        namespace=NAMESPACE,
+        spec={},
+    )
+
+    url: str
+    """Where its page is."""
+
+    def __init__(self, name: str, args: ArgoCdArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Install Argo CD."""
+        super().__init__("aks-bootstrap:argocd:ArgoCd", name, opts)
+        host = argocd_host(args.settings, args.zone)
+        self.url = f"https://{host}"
+        release = Release(
+            name,
+            ReleaseArgs(
+                access=args.access,
+                chart=ARGO_CD,
+                charts=args.charts,
+                namespace=NAMESPACE,
+                values=values(
+                    args.settings,
+                    host=host,
+                    issuer=args.issuer,
+                    keep_crds=args.charts.keep_crds,
+                    tenant_id=args.tenant_id,
+                    repository_client_id=args.repository_client_id,
+                ),
+                needs=self.needs,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        serving = serving_hooks(name, args.access, self.needs)
+        for repository in args.settings.repositories:
+            logical = args.access.name(f"repository-{repository.name}")
+            metadata = ObjectMetaArgs(name=repository.name, namespace=release.namespace)
+            if repository.kind == "workloadIdentity":
+                Secret(
+                    logical,
+                    metadata=ObjectMetaArgs(
+                        name=repository.name, namespace=release.namespace, labels=_REPOSITORY_LABELS
+                    ),
+                    string_data={"type": "git", "url": repository.url, "useAzureWorkloadIdentity": "true"},
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+            else:
+                CustomResource(
+                    logical,
+                    api_version="external-secrets.io/v1",
+                    kind="ExternalSecret",
+                    metadata=metadata,
+                    spec=external_secret(repository, vault=args.tenant_id is not None),
+                    opts=pulumi.ResourceOptions(parent=self, hooks=serving),
+                )
+        if args.settings.image_updater_write_back == "git":
+            ImageUpdater(
+                args.access.name("image-updater"),
+                ImageUpdaterArgs(
+                    access=args.access,
+                    charts=args.charts,
+                    argocd=release,
+                    argocd_namespace=NAMESPACE,
+                    registry=args.image_registry,
+                ),
+                pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({"url": self.url})
+
+
+def argocd_host(settings: ArgoCdSettings, zone: str) -> str:
+    """Return the host name of Argo CD's page."""
+    return settings.host or f"argocd.{zone}"
+
+
+def external_secret(repository: RepositoryCredential, *, vault: bool) -> dict[str, Any]:
+    """Return the spec that makes a repository Secret from what the store holds.
+
+    A vault's secret is one text; a local cluster's Secret has keys, of which ``value`` is taken.
+
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repository-credentials
+    """
+    data = {"type": "git", "url": repository.url}
+    if repository.kind == "password":
+        data |= {"username": repository.username, "password": "{{ .value }}"}
+    elif repository.kind == "sshKey":
+        data |= {"sshPrivateKey": "{{ .value }}"}
+    else:
+        data |= {
+            "githubAppID": str(repository.github_app_id),
+            "githubAppInstallationID": str(repository.github_app_installation_id),
+            "githubAppPrivateKey": "{{ .value }}",
+        }
+    remote = {"key": repository.vault_secret, **({} if vault else {"property": "value"})}
+    return {
+        "refreshInterval": "1h",
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
+        "target": {
+            "name": repository.name,
+            "template": {"engineVersion": "v2", "metadata": {"labels": _REPOSITORY_LABELS}, "data": data},
+        },
+        "data": [{"secretKey": "value", "remoteRef": remote}],
+    }

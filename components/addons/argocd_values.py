@@ -1,0 +1,201 @@
+"""Argo CD's chart values, from the settings: pure, so that they are tested without Pulumi."""
+
+from typing import Any
+
+import pulumi
+from ruamel.yaml import YAML
+from ruamel.yaml.compat import StringIO
+
+from components.addons.ingress import INGRESS_CLASS
+from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from settings.addons import ArgoCd, EntraSignIn
+from settings.types import Issuer
+
+APPLICATION_HEALTH = """\
+local health = { status = "Progressing", message = "not compared with its spec yet" }
+local status = obj.status
+if status == nil or status.sync == nil then
+  return health
+end
+
+-- A verdict counts only when what was compared is what the spec asks: after a change of the spec, the old verdict
+-- stands in the status until the controller has looked again.
+-- What was compared has been through Argo CD's own types, where an empty field and one left out are the same.
+local function blank(value)
+  if type(value) ~= "table" then
+    return value == nil or value == false or value == "" or value == 0
+  end
+  for _, inner in pairs(value) do
+    if not blank(inner) then
+      return false
+    end
+  end
+  return true
+end
+
+local function equal(left, right)
+  if blank(left) and blank(right) then
+    return true
+  end
+  if type(left) ~= "table" or type(right) ~= "table" then
+    return left == right
+  end
+  for key, value in pairs(left) do
+    if not equal(value, right[key]) then
+      return false
+    end
+  end
+  for key, value in pairs(right) do
+    if left[key] == nil and not blank(value) then
+      return false
+    end
+  end
+  return true
+end
+
+local compared = status.sync.comparedTo or {}
+if not (equal(compared.source, obj.spec.source)
+    and equal(compared.sources, obj.spec.sources)
+    and equal(compared.destination, obj.spec.destination)) then
+  return health
+end
+
+if status.health ~= nil and status.health.status == "Degraded" then
+  return { status = "Degraded", message = status.health.message or "" }
+end
+-- Missing resources do not count in the health of an application; that it is synced says that none is missing.
+if status.sync.status ~= "Synced" then
+  health.message = "not synced: " .. (status.sync.status or "unknown")
+  return health
+end
+if status.health ~= nil and status.health.status ~= nil then
+  health.status = status.health.status
+  health.message = status.health.message or ""
+end
+return health
+"""
+"""Health of a child Application, so that the root is green only when its children are.
+
+Argo CD dropped this check in 1.8, and the one that its documentation gives trusts a stale verdict after a change of the
+spec. https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#argocd-app
+"""
+
+
+def values(
+    settings: ArgoCd,
+    *,
+    host: str,
+    issuer: Issuer,
+    keep_crds: bool,
+    tenant_id: str | None,
+    repository_client_id: pulumi.Input[str] | None = None,
+) -> dict[str, Any]:
+    """Return the chart's values.
+
+    Args:
+        settings: the stack's.
+        host: host name of the page.
+        issuer: ClusterIssuer of its certificate.
+        keep_crds: leave the CRDs, and so every Application, when the release is removed.
+        tenant_id: Entra tenant; None on a local cluster.
+        repository_client_id: client id of the identity that reads repositories, where one needs it.
+    """
+    replicas = 2 if settings.high_availability else 1
+    budget = {"enabled": settings.high_availability, "minAvailable": 1}
+    metrics = {"metrics": {"enabled": True}}
+    serving = {"replicas": replicas, "pdb": budget if settings.high_availability else {"enabled": False}, **metrics}
+    server: dict[str, Any] = {
+        **serving,
+        "ingress": {
+            "enabled": True,
+            "ingressClassName": INGRESS_CLASS,
+            "hostname": host,
+            "annotations": {"cert-manager.io/cluster-issuer": issuer.value},
+            "tls": True,
+        },
+    }
+    repo_server: dict[str, Any] = dict(serving)
+    if settings.sign_in is not None:
+        server |= _signed_in_as(settings.sign_in.application_client_id)
+    if repository_client_id is not None:
+        repo_server |= _signed_in_as(repository_client_id)
+    return {
+        # names as Argo CD's own documents have them: argocd-server, argocd-repo-server
+        "fullnameOverride": "argocd",
+        "global": {"domain": host, "tolerations": SYSTEM_POOL_TOLERATIONS},
+        "crds": {"install": True, "keep": keep_crds},
+        "configs": {
+            # Traefik ends TLS; the page itself speaks plain HTTP inside the cluster
+            "params": {"server.insecure": True},
+            "cm": _configuration(settings, host, tenant_id),
+            "rbac": rbac(settings),
+        },
+        "controller": {"replicas": 1, **metrics},
+        "server": server,
+        "repoServer": repo_server,
+        "applicationSet": serving,
+        "notifications": metrics,
+        "dex": {"enabled": False},
+        "redis-ha": {
+            "enabled": settings.high_availability,
+            **(
+                {
+                    "tolerations": SYSTEM_POOL_TOLERATIONS,
+                    "haproxy": {"tolerations": SYSTEM_POOL_TOLERATIONS},
+                }
+                if settings.high_availability
+                else {}
+            ),
+        },
+    }
+
+
+def rbac(settings: ArgoCd) -> dict[str, str]:
+    """Return who may do what: argocd-rbac-cm. https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/."""
+    lines = list(settings.policies)
+    if settings.sign_in is not None:
+        lines += [f"g, {group}, role:admin" for group in settings.sign_in.admin_groups]
+        lines += [f"g, {group}, role:readonly" for group in settings.sign_in.readonly_groups]
+    return {
+        "policy.default": settings.default_role,
+        "policy.csv": "\n".join(lines) + ("\n" if lines else ""),
+        "scopes": "[groups]",
+    }
+
+
+def _configuration(settings: ArgoCd, host: str, tenant_id: str | None) -> dict[str, Any]:
+    configuration: dict[str, Any] = {
+        "url": f"https://{host}",
+        "admin.enabled": settings.admin_enabled,
+        # labels are shared with Helm, annotations are Argo CD's own
+        "application.resourceTrackingMethod": "annotation",
+        "resource.customizations.health.argoproj.io_Application": APPLICATION_HEALTH,
+    }
+    if settings.sign_in is not None and tenant_id is not None:
+        configuration["oidc.config"] = _oidc(settings.sign_in, tenant_id)
+    return configuration
+
+
+def _oidc(sign_in: EntraSignIn, tenant_id: str) -> str:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/microsoft/#entra-id-app-registration-auth-using-oidc."""
+    text, yaml = StringIO(), YAML()
+    yaml.width = 200
+    yaml.dump(
+        {
+            "name": "Entra ID",
+            "issuer": f"https://login.microsoftonline.com/{tenant_id}/v2.0",
+            "clientID": sign_in.application_client_id,
+            "azure": {"useWorkloadIdentity": True},
+            "requestedScopes": ["openid", "profile", "email"],
+            "requestedIDTokenClaims": {"groups": {"essential": True}},
+        },
+        text,
+    )
+    return str(text.getvalue())
+
+
+def _signed_in_as(client_id: pulumi.Input[str]) -> dict[str, Any]:
+    return {
+        "podLabels": {"azure.workload.identity/use": "true"},
+        "serviceAccount": {"annotations": {"azure.workload.identity/client-id": client_id}},
+    }

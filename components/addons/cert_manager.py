@@ -1,0 +1,160 @@
+"""cert-manager and its issuers: Let's Encrypt by DNS-01 on Azure DNS, or a self-signed one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.access import ClusterAccess
+from components.addons.addon import Addon
+from components.addons.charts import CERT_MANAGER
+from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.platform import AzureDns, Platform
+from components.release.probe import Probe
+from components.release.release import Release, ReleaseArgs
+from settings import Settings
+from settings.addons import Certificates, Charts
+from settings.types import Issuer
+
+NAMESPACE = "cert-manager"
+SERVICE_ACCOUNT = "cert-manager"
+"""The controller's service account, which the chart names after the release."""
+
+_SERVERS = {
+    Issuer.LETSENCRYPT: "https://acme-v02.api.letsencrypt.org/directory",
+    Issuer.LETSENCRYPT_STAGING: "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertManagerArgs:
+    """What cert-manager follows."""
+
+    access: ClusterAccess
+    charts: Charts
+    certificates: Certificates
+    production: bool
+    azure_dns: AzureDns | None = None
+    """None leaves Let's Encrypt out: the local stack has only the self-signed issuer."""
+    gateway_api: bool = False
+    """Watch Gateway API resources too."""
+
+    @classmethod
+    def of(cls, settings: Settings, platform: Platform) -> "CertManagerArgs":
+        """Take what cert-manager follows from the stack's settings and what is below it."""
+        return cls(
+            access=platform.access,
+            charts=settings.charts,
+            certificates=settings.certificates,
+            production=settings.production,
+            azure_dns=platform.azure_dns,
+            gateway_api=settings.ingress.gateway_api,
+        )
+
+
+class CertManager(Addon):
+    """The release, then its ClusterIssuers, each named as :class:`Issuer` spells it."""
+
+    # taken only when the CRDs are there and the webhook answers
+    probe = Probe(
+        addon="cert-manager",
+        group="cert-manager.io",
+        version="v1",
+        kind="Issuer",
+        plural="issuers",
+        namespace=NAMESPACE,
+        spec={"selfSigned": {}},
+    )
+
+    def __init__(self, name: str, args: CertManagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Install cert-manager."""
+        super().__init__("aks-bootstrap:cert_manager:CertManager", name, opts)
+        release = Release(
+            name,
+            ReleaseArgs(
+                access=args.access,
+                chart=CERT_MANAGER,
+                charts=args.charts,
+                namespace=NAMESPACE,
+                values=values(
+                    production=args.production,
+                    keep_crds=args.charts.keep_crds,
+                    gateway_api=args.gateway_api,
+                    workload_identity=args.azure_dns is not None,
+                ),
+                needs=self.needs,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        serving = self.serving(name, args.access)
+        for issuer, spec in issuers(args.certificates, args.azure_dns).items():
+            CustomResource(
+                args.access.name(f"issuer-{issuer}"),
+                api_version="cert-manager.io/v1",
+                kind="ClusterIssuer",
+                metadata=ObjectMetaArgs(name=issuer),
+                spec=spec,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready], hooks=serving),
+            )
+        self.register_outputs({})
+
+
+def values(*, production: bool, keep_crds: bool, gateway_api: bool, workload_identity: bool) -> dict[str, Any]:
+    """Return the chart's values."""
+    replicas = 2 if production else 1
+    budget = {"enabled": production, "minAvailable": 1}
+    part = {
+        "replicaCount": replicas,
+        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        "podDisruptionBudget": budget,
+    }
+    result: dict[str, Any] = {
+        "crds": {"enabled": True, "keep": keep_crds},
+        "global": {"leaderElection": {"namespace": NAMESPACE}},
+        **part,
+        "webhook": part,
+        "cainjector": part,
+        "startupapicheck": {"tolerations": SYSTEM_POOL_TOLERATIONS},
+    }
+    if workload_identity:
+        result["podLabels"] = {"azure.workload.identity/use": "true"}
+    if gateway_api:
+        result["config"] = {
+            "apiVersion": "controller.config.cert-manager.io/v1alpha1",
+            "kind": "ControllerConfiguration",
+            "gatewayAPI": {"enabled": True},
+        }
+    return result
+
+
+def issuers(certificates: Certificates, azure_dns: AzureDns | None) -> dict[str, dict[str, Any]]:
+    """Return the ClusterIssuers' specs by name.
+
+    https://cert-manager.io/docs/configuration/acme/dns01/azuredns/
+    """
+    found: dict[str, dict[str, Any]] = {Issuer.SELF_SIGNED.value: {"selfSigned": {}}}
+    if azure_dns is None or certificates.email is None:
+        return found
+    solver = {
+        "dns01": {
+            "azureDNS": {
+                "environment": "AzurePublicCloud",
+                "subscriptionID": azure_dns.subscription_id,
+                "resourceGroupName": azure_dns.resource_group_name,
+                "hostedZoneName": azure_dns.zone,
+                "managedIdentity": {"clientID": azure_dns.client_id},
+            }
+        }
+    }
+    for issuer, server in _SERVERS.items():
+        found[issuer.value] = {
+            "acme": {
+                "server": server,
+                "email": certificates.email,
+                "privateKeySecretRef": {"name": f"{issuer.value}-account"},
+                "solvers": [solver],
+            }
+        }
+    return found

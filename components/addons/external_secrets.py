@@ -1,0 +1,174 @@
+"""External Secrets Operator and the store that it reads: the vault, or a namespace of a local cluster."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Namespace, ServiceAccount
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
+
+from components.access import ClusterAccess
+from components.addons.addon import Addon
+from components.addons.charts import EXTERNAL_SECRETS
+from components.addons.kubernetes_role import bound_role
+from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.platform import Platform, Vault
+from components.release.probe import Probe
+from components.release.release import Release, ReleaseArgs
+from settings import Settings
+from settings.addons import Charts
+
+NAMESPACE = "external-secrets"
+STORE = "vault"
+"""Name of the ClusterSecretStore, the same in every environment."""
+STORE_SERVICE_ACCOUNT = "vault-reader"
+"""Signs in to the vault; the controller itself holds no rights in Azure."""
+LOCAL_SECRETS_NAMESPACE = "local-vault"
+"""Stands in for the vault on a local cluster: its Secrets are what applications ask for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalSecretsArgs:
+    """What the operator follows."""
+
+    access: ClusterAccess
+    charts: Charts
+    production: bool
+    vault: Vault | None = None
+    """None makes a Kubernetes-backed store."""
+
+    @classmethod
+    def of(cls, settings: Settings, platform: Platform) -> "ExternalSecretsArgs":
+        """Take what the operator follows from the stack's settings and what is below it."""
+        return cls(access=platform.access, charts=settings.charts, production=settings.production, vault=platform.vault)
+
+
+class ExternalSecrets(Addon):
+    """The release, then the ClusterSecretStore and the service account that it signs in with."""
+
+    # taken only when the CRDs are there and the webhook answers
+    probe = Probe(
+        addon="External Secrets Operator",
+        group="external-secrets.io",
+        version="v1",
+        kind="SecretStore",
+        plural="secretstores",
+        namespace=NAMESPACE,
+        spec={"provider": {"fake": {"data": [{"key": "probe", "value": "probe"}]}}},
+    )
+
+    def __init__(self, name: str, args: ExternalSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Install the operator."""
+        super().__init__("aks-bootstrap:external_secrets:ExternalSecrets", name, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        release = Release(
+            name,
+            ReleaseArgs(
+                access=args.access,
+                chart=EXTERNAL_SECRETS,
+                charts=args.charts,
+                namespace=NAMESPACE,
+                values=values(production=args.production, keep_crds=args.charts.keep_crds),
+                needs=self.needs,
+            ),
+            opts=self._child,
+        )
+        account = ServiceAccount(
+            args.access.name(STORE_SERVICE_ACCOUNT),
+            metadata=ObjectMetaArgs(
+                name=STORE_SERVICE_ACCOUNT,
+                namespace=release.namespace,
+                annotations=(
+                    {
+                        "azure.workload.identity/client-id": args.vault.client_id,
+                        "azure.workload.identity/tenant-id": args.vault.tenant_id,
+                    }
+                    if args.vault
+                    else {}
+                ),
+            ),
+            opts=self._child,
+        )
+        CustomResource(
+            args.access.name("secret-store"),
+            api_version="external-secrets.io/v1",
+            kind="ClusterSecretStore",
+            metadata=ObjectMetaArgs(name=STORE),
+            spec={"provider": self._store_provider(account)},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[release.ready, account],
+                # the operator reports ready before its webhook serves
+                hooks=self.serving(name, args.access),
+            ),
+        )
+        self.register_outputs({})
+
+    def _store_provider(self, account: ServiceAccount) -> dict[str, Any]:
+        reference = {"name": STORE_SERVICE_ACCOUNT, "namespace": NAMESPACE}
+        if self._args.vault is not None:
+            return {
+                "azurekv": {
+                    "authType": "WorkloadIdentity",
+                    "tenantId": self._args.vault.tenant_id,
+                    "vaultUrl": self._args.vault.uri,
+                    "serviceAccountRef": reference,
+                }
+            }
+        self._local_vault(account)
+        return {
+            "kubernetes": {
+                "remoteNamespace": LOCAL_SECRETS_NAMESPACE,
+                "server": {
+                    "caProvider": {
+                        "type": "ConfigMap",
+                        "name": "kube-root-ca.crt",
+                        "namespace": NAMESPACE,
+                        "key": "ca.crt",
+                    }
+                },
+                "auth": {"serviceAccount": reference},
+            }
+        }
+
+    def _local_vault(self, account: ServiceAccount) -> None:
+        """https://external-secrets.io/latest/provider/kubernetes/: read Secrets of one namespace, and say so."""
+        access = self._args.access
+        namespace = Namespace(
+            access.name(LOCAL_SECRETS_NAMESPACE),
+            metadata=ObjectMetaArgs(
+                name=LOCAL_SECRETS_NAMESPACE, labels={"pod-security.kubernetes.io/enforce": "restricted"}
+            ),
+            opts=self._child,
+        )
+        bound_role(
+            access.name("local-vault-reader"),
+            ObjectMetaArgs(name=STORE_SERVICE_ACCOUNT, namespace=namespace.metadata.name),
+            [PolicyRuleArgs(api_groups=[""], resources=["secrets"], verbs=["get", "list", "watch"])],
+            account=account.metadata.apply(lambda metadata: metadata.name or ""),
+            account_namespace=NAMESPACE,
+            opts=self._child,
+        )
+
+
+def values(*, production: bool, keep_crds: bool) -> dict[str, Any]:
+    """Return the chart's values."""
+    replicas = 2 if production else 1
+    budget = {"enabled": production, "minAvailable": 1}
+    part = {
+        "replicaCount": replicas,
+        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        "podDisruptionBudget": budget,
+    }
+    return {
+        "installCRDs": True,
+        # without it, an uninstall collects every Secret that the operator owns
+        "crds": {"annotations": {"helm.sh/resource-policy": "keep"} if keep_crds else {}},
+        "leaderElect": production,
+        **part,
+        "webhook": part,
+        "certController": part,
+    }

@@ -1,0 +1,153 @@
+"""Ingress: Traefik, the address that leads to it, and the certificate for hosts that bring none.
+
+Another controller can stand beside it: it is one more component with its own ingress class and address, and nothing
+here would change but which of them is the default class.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.access import ClusterAccess
+from components.addons.addon import Addon
+from components.addons.charts import TRAEFIK
+from components.addons.placement import SYSTEM_POOL_TOLERATIONS, spread
+from components.platform import Platform, PublicAddress
+from components.release.probe import Probe
+from components.release.release import Release, ReleaseArgs
+from settings import Settings
+from settings.addons import Charts
+from settings.addons import Ingress as IngressSettings
+from settings.types import Issuer
+
+NAMESPACE = "traefik"
+INGRESS_CLASS = "traefik"
+_DEFAULT_CERTIFICATE = "default-certificate"
+
+GATEWAY_API = Probe(
+    addon="the Gateway API (its CRDs: https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api)",
+    group="gateway.networking.k8s.io",
+    version="v1",
+    kind="Gateway",
+    plural="gateways",
+    namespace=NAMESPACE,
+    spec={"gatewayClassName": "traefik", "listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
+)
+"""Taken only when the cluster has the CRDs, which the chart does not bring."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressArgs:
+    """What ingress follows."""
+
+    access: ClusterAccess
+    charts: Charts
+    settings: IngressSettings
+    zone: str
+    """DNS zone that the default certificate covers."""
+    issuer: Issuer
+    address: PublicAddress | None = None
+    """None takes whatever address the cluster hands out."""
+
+    @classmethod
+    def of(cls, settings: Settings, platform: Platform) -> "IngressArgs":
+        """Take what ingress follows from the stack's settings and what is below it."""
+        return cls(
+            access=platform.access,
+            charts=settings.charts,
+            settings=settings.ingress,
+            zone=settings.dns.zone,
+            issuer=settings.certificates.issuer,
+            address=platform.address,
+        )
+
+
+class Ingress(Addon):
+    """The release, then the default certificate; ready when the proxies are and the load balancer has its address."""
+
+    def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Install Traefik."""
+        super().__init__("aks-bootstrap:ingress:Ingress", name, opts)
+        release = Release(
+            name,
+            ReleaseArgs(
+                access=args.access,
+                chart=TRAEFIK,
+                charts=args.charts,
+                namespace=NAMESPACE,
+                values=values(args.settings, args.address),
+                needs=[*self.needs, *([GATEWAY_API] if args.settings.gateway_api else [])],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        if args.settings.default_certificate:
+            CustomResource(
+                args.access.name(_DEFAULT_CERTIFICATE),
+                api_version="cert-manager.io/v1",
+                kind="Certificate",
+                metadata=ObjectMetaArgs(name=_DEFAULT_CERTIFICATE, namespace=release.namespace),
+                spec={
+                    "secretName": _DEFAULT_CERTIFICATE,
+                    "dnsNames": [args.zone, f"*.{args.zone}"],
+                    "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": args.issuer.value},
+                    "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+                },
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready]),
+            )
+        self.register_outputs({})
+
+
+def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str, Any]:
+    """Return the chart's values."""
+    several = settings.replicas > 1
+    labels = {"app.kubernetes.io/name": "traefik"}
+    result: dict[str, Any] = {
+        "deployment": {"replicas": settings.replicas},
+        "podDisruptionBudget": {"enabled": several, **({"minAvailable": 1} if several else {})},
+        "topologySpreadConstraints": spread(labels) if several else [],
+        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        "ingressClass": {"enabled": True, "isDefaultClass": settings.default_class, "name": INGRESS_CLASS},
+        "ingressRoute": {"dashboard": {"enabled": False}},
+        "providers": {
+            "kubernetesIngress": {"enabled": True, "publishedService": {"enabled": True}},
+            "kubernetesCRD": {"enabled": True},
+            "kubernetesGateway": {"enabled": settings.gateway_api},
+        },
+        "ports": {
+            "web": {"http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https", "permanent": True}}}}
+        },
+        "service": {"spec": {"type": settings.service_type}, "annotations": _annotations(address)},
+    }
+    if settings.service_type == "LoadBalancer":
+        # keeps the caller's address, and makes Azure probe only nodes that have a proxy
+        result["service"]["spec"]["externalTrafficPolicy"] = "Local"
+    if settings.gateway_api:
+        # the chart's own Gateway has only the plain port, where every request is redirected
+        routes = {"namespacePolicy": {"from": "All"}}
+        result["gateway"] = {
+            "listeners": {
+                "web": {"port": 8000, "protocol": "HTTP", **routes},
+                "websecure": {
+                    "port": 8443,
+                    "protocol": "HTTPS",
+                    "certificateRefs": [{"name": _DEFAULT_CERTIFICATE}],
+                    **routes,
+                },
+            }
+        }
+    if settings.default_certificate:
+        result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": _DEFAULT_CERTIFICATE}}}
+    return result
+
+
+def _annotations(address: PublicAddress | None) -> dict[str, pulumi.Input[str]]:
+    """https://cloud-provider-azure.sigs.k8s.io/topics/loadbalancer/#loadbalancer-annotations."""
+    if address is None:
+        return {}
+    return {
+        "service.beta.kubernetes.io/azure-load-balancer-resource-group": address.resource_group_name,
+        "service.beta.kubernetes.io/azure-pip-name": address.name,
+    }

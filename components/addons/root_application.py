@@ -1,0 +1,153 @@
+"""The hand-over to Argo CD: its project, the facts of the infrastructure, and the root Application."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.access import ClusterAccess
+from components.addons.addon import Addon
+from components.platform import Platform
+from components.release.guard import serving_hooks
+from conventions import (
+    ARGO_CD_NAMESPACE,
+    ENVIRONMENTS_FOLDER,
+    IMAGE_UPDATER_KINDS,
+    IN_CLUSTER,
+    ROOT_APPLICATION,
+    ROOT_KINDS,
+)
+from settings import Settings
+from settings.addons import GitOps
+
+FACT_PREFIX = "aks-bootstrap.io/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootApplicationArgs:
+    """What the root Application follows."""
+
+    access: ClusterAccess
+    settings: GitOps
+    environment: str
+    image_updater: bool
+    """Whether the repository may say what Image Updater follows."""
+    facts: Mapping[str, pulumi.Input[str]]
+    """What charts may need to know of the infrastructure; keys are kebab-case. None of it is secret."""
+
+    @classmethod
+    def of(cls, settings: Settings, platform: Platform) -> "RootApplicationArgs":
+        """Take what the root Application follows from the stack's settings and what is below it."""
+        return cls(
+            access=platform.access,
+            settings=settings.gitops,
+            environment=settings.environment,
+            image_updater=settings.argocd.image_updater_write_back == "git",
+            facts=platform.facts,
+        )
+
+
+class RootApplication(Addon):
+    """The last step: from here Argo CD owns what Git says."""
+
+    def __init__(self, name: str, args: RootApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Seed the root Application."""
+        super().__init__("aks-bootstrap:root_application:RootApplication", name, opts)
+        serving = serving_hooks(name, args.access, self.needs)
+        project = CustomResource(
+            args.access.name("root-project"),
+            api_version="argoproj.io/v1alpha1",
+            kind="AppProject",
+            metadata=ObjectMetaArgs(name=ROOT_APPLICATION, namespace=ARGO_CD_NAMESPACE),
+            spec=project_spec(args.settings, image_updater=args.image_updater),
+            opts=pulumi.ResourceOptions(parent=self, hooks=serving),
+        )
+        facts = Secret(
+            args.access.name("in-cluster"),
+            metadata=ObjectMetaArgs(
+                name="in-cluster",
+                namespace=ARGO_CD_NAMESPACE,
+                labels={"argocd.argoproj.io/secret-type": "cluster", "environment": args.environment},
+                annotations={f"{FACT_PREFIX}{key}": value for key, value in args.facts.items()},
+            ),
+            string_data={
+                "name": "in-cluster",
+                "server": IN_CLUSTER,
+                "config": json.dumps({"tlsClientConfig": {"insecure": False}}),
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        CustomResource(
+            args.access.name("root-application"),
+            api_version="argoproj.io/v1alpha1",
+            kind="Application",
+            metadata=ObjectMetaArgs(
+                name=ROOT_APPLICATION,
+                namespace=ARGO_CD_NAMESPACE,
+                # its children go with it
+                finalizers=["resources-finalizer.argocd.argoproj.io"],
+            ),
+            spec=application_spec(args.settings, args.environment),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[project, facts],
+                hooks=serving,
+                # on a shared cluster Argo CD has to delete the children first, and a broken one must not hang the run
+                custom_timeouts=pulumi.CustomTimeouts(delete="10m"),
+            ),
+        )
+        self.register_outputs({})
+
+
+def gitops_path(settings: GitOps, environment: str) -> str:
+    """Return the folder that the root Application reads."""
+    return settings.path or f"{ENVIRONMENTS_FOLDER}/{environment}"
+
+
+def project_spec(settings: GitOps, *, image_updater: bool) -> dict[str, Any]:
+    """Return a project that may make Applications and projects in Argo CD's namespace, from one repository."""
+    kinds = [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if image_updater else ())]
+    return {
+        "description": "The root Application: Applications and their projects, nothing else.",
+        "sourceRepos": [settings.repo_url],
+        "destinations": [{"server": IN_CLUSTER, "namespace": ARGO_CD_NAMESPACE}],
+        "clusterResourceWhitelist": [],
+        "namespaceResourceWhitelist": [{"group": group, "kind": kind} for group, kind in kinds],
+    }
+
+
+def application_spec(settings: GitOps, environment: str) -> dict[str, Any]:
+    """Return the root Application's spec. https://argo-cd.readthedocs.io/en/stable/operator-manual/cluster-bootstrapping/."""
+    return {
+        "project": ROOT_APPLICATION,
+        "source": {
+            "repoURL": settings.repo_url,
+            "targetRevision": settings.revision,
+            "path": gitops_path(settings, environment),
+            "directory": {"recurse": True},
+        },
+        "destination": {"server": IN_CLUSTER, "namespace": ARGO_CD_NAMESPACE},
+        "syncPolicy": {
+            "automated": {"prune": True, "selfHeal": True},
+            "syncOptions": ["CreateNamespace=true", "ServerSideApply=true", "RespectIgnoreDifferences=true"],
+            "retry": {
+                "limit": 10,
+                # take up a newer commit instead of retrying the one that failed
+                "refresh": True,
+                "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
+            },
+        },
+        # the controller writes these on children while it works
+        "ignoreDifferences": [
+            {
+                "group": "argoproj.io",
+                "kind": "Application",
+                "jsonPointers": ["/operation", "/metadata/annotations/argocd.argoproj.io~1refresh"],
+            }
+        ],
+    }

@@ -1,0 +1,68 @@
+"""The way into an AKS cluster: its kubeconfig, and a provider that takes no other cluster for it."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_azure_native import containerservice as aks
+
+from components.access import ClusterAccess
+from components.azure.kubeconfig import exec_kubeconfig
+
+
+def aks_access(
+    name: str,
+    *,
+    cluster: aks.ManagedCluster,
+    resource_group_name: pulumi.Input[str],
+    cluster_name: str,
+    tenant_id: str,
+    login: str,
+    suffix: str,
+    parent: pulumi.Resource,
+) -> ClusterAccess:
+    """Create the Kubernetes provider of a cluster.
+
+    Args:
+        name: the provider's logical name.
+        cluster: the cluster, which takes everything inside along when it is deleted.
+        resource_group_name: its resource group.
+        cluster_name: its Azure name, known before Azure answers.
+        tenant_id: Entra tenant that signs in.
+        login: kubelogin's ``--login`` mode.
+        suffix: ends the logical name of everything in this generation.
+        parent: the component that the provider belongs to.
+    """
+    asked = pulumi.InvokeOutputOptions(parent=parent, depends_on=[cluster])
+    credentials = aks.list_managed_cluster_user_credentials_output(
+        resource_group_name=resource_group_name, resource_name=cluster.name, opts=asked
+    )
+    live = aks.get_managed_cluster_output(
+        resource_group_name=resource_group_name, resource_name=cluster.name, opts=asked
+    )
+    kubeconfig: pulumi.Output[str] = pulumi.Output.secret(
+        credentials.apply(
+            lambda answer: exec_kubeconfig(
+                answer.kubeconfigs[0].value,
+                cluster_name=cluster_name,
+                tenant_id=tenant_id,
+                login=login,
+            )
+        )
+    )
+    provider = kubernetes.Provider(
+        name,
+        kubeconfig=kubeconfig,
+        # changes exactly when the cluster is another one: not with a rotated certificate authority, but with a
+        # cluster that was deleted and created again under its name outside Pulumi, which only Azure's live
+        # answer tells
+        cluster_identifier=live.apply(lambda answer: cluster_identifier(answer.id, answer.resource_uid)),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[cluster]),
+    )
+    return ClusterAccess(provider=provider, kubeconfig=kubeconfig, suffix=suffix, cluster=cluster)
+
+
+def cluster_identifier(cluster_id: str | None, resource_uid: str | None) -> str:
+    """Return what tells this cluster from any other: its ARM id, and the uid that a cluster never shares with another.
+
+    https://learn.microsoft.com/rest/api/aks/managed-clusters/get (properties.resourceUID)
+    """
+    return f"{cluster_id or ''}#{resource_uid or ''}".lower()

@@ -1,0 +1,113 @@
+"""One identity for each consumer, with the least that it needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.azure.foundation import Foundation
+from components.azure.ingress_addresses import IngressAddresses
+from components.azure.naming import Names
+from components.azure.network import Network
+from components.azure.roles import Role
+from components.azure.workload_identity import Grant, Identity, IdentityArgs
+from settings import Settings
+from settings.cluster import Cluster
+from settings.types import Exposure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identities:
+    """One identity for each consumer."""
+
+    control_plane: Identity
+    kubelet: Identity
+    cert_manager: Identity
+    external_secrets: Identity
+    argocd: Identity | None
+    """Only where a repository is read with it."""
+    image_updater: Identity | None
+    """Only where Image Updater reads the environment's registry with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentitiesArgs:
+    """Where identities are, and what they are given rights on."""
+
+    names: Names
+    settings: Settings
+    cluster: Cluster
+    location: str
+    """Region of the foundation, which the identities are part of."""
+    cluster_location: str
+    """Region of the network and the ingress addresses."""
+    tags: Mapping[str, str]
+    foundation: Foundation
+    network: Network
+    ingress: IngressAddresses
+
+
+def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Identities:
+    """Create the identities and their role assignments."""
+    settings, foundation, region = args.settings, args.foundation, args.cluster_location
+
+    def identity(consumer: str, *grants: Grant) -> Identity:
+        return Identity(
+            consumer,
+            IdentityArgs(
+                names=args.names,
+                consumer=consumer,
+                resource_group_name=foundation.resource_group_name,
+                location=args.location,
+                tags=args.tags,
+                grants=grants,
+                protect=settings.production,
+            ),
+            opts,
+        )
+
+    def grant(role: Role, scope: pulumi.Input[str], key: str, *, locked: bool = False) -> Grant:
+        return Grant(role=role, scope=scope, scope_key=key, protect=locked and settings.production)
+
+    registry = foundation.registry_id
+    pull = [grant(Role.ACR_PULL, registry, "registry", locked=True)] if registry is not None else []
+    kubelet = identity("kubelet", *pull)
+    joins = [
+        grant(Role.NETWORK_CONTRIBUTOR, scope, f"{key}-{region}")
+        for key, scope in _network_scopes(args.cluster, args.network).items()
+    ]
+    return Identities(
+        control_plane=identity(
+            "control-plane",
+            *joins,
+            # it must be there before Traefik asks for an address: a late grant stalls for 20 minutes
+            grant(Role.NETWORK_CONTRIBUTOR, args.ingress.resource_group_id, f"ingress-{region}"),
+            grant(Role.MANAGED_IDENTITY_OPERATOR, kubelet.id, "kubelet"),
+        ),
+        kubelet=kubelet,
+        cert_manager=identity("cert-manager", grant(Role.DNS_ZONE_CONTRIBUTOR, foundation.dns_zone_id, "zone")),
+        external_secrets=identity(
+            "external-secrets", grant(Role.KEY_VAULT_SECRETS_USER, foundation.vault_id, "vault", locked=True)
+        ),
+        argocd=(
+            identity("argocd")
+            if any(repository.kind == "workloadIdentity" for repository in settings.argocd.repositories)
+            else None
+        ),
+        image_updater=(
+            identity("image-updater", *pull) if pull and settings.argocd.image_updater_write_back == "git" else None
+        ),
+    )
+
+
+def _network_scopes(cluster: Cluster, network: Network) -> dict[str, pulumi.Output[str]]:
+    """Return what the control plane has to write to: its subnets, or all of the network where AKS asks for that.
+
+    A private cluster links its DNS zone to the network, and node auto-provisioning reads it.
+    https://learn.microsoft.com/azure/aks/private-clusters and .../node-auto-provisioning-custom-vnet
+    """
+    private = cluster.api_server.exposure in {Exposure.PRIVATE, Exposure.VNET_INTEGRATED}
+    if private or cluster.node_auto_provisioning:
+        return {"network": network.id}
+    subnets = {"nodes": network.node_subnet_id, "pods": network.pod_subnet_id}
+    return {key: subnet for key, subnet in subnets.items() if subnet is not None}

@@ -1,0 +1,141 @@
+"""The system pool: inline at the cluster's creation, and from then on an agent pool that changes like any other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_azure_native import containerservice as aks
+from pulumi_azure_native import resources
+
+from components.azure.node_pool import SYSTEM_TAINT, os_disk_type, upgrade_settings
+from settings.pools import SystemPool as SystemPoolSettings
+
+NAME = "system"
+
+_API_VERSION = "2025-09-01"
+"""Of agent pools, as in the pinned SDK."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemPoolArgs:
+    """What the system pool follows."""
+
+    settings: SystemPoolSettings
+    kubernetes_version: str
+    zones: tuple[str, ...]
+    subnet_id: pulumi.Input[str]
+    pod_subnet_id: pulumi.Input[str] | None
+    tags: Mapping[str, str]
+
+
+def inline_profile(args: SystemPoolArgs) -> aks.ManagedClusterAgentPoolProfileArgs:
+    """Return the one inline pool, which AKS asks for at creation and which stays for the cluster's life.
+
+    A pool that leaves the inline list is not deleted (azure-native issues 579, 1686) and one that joins it later is
+    refused (2719), so every other pool is a :class:`~components.azure.node_pool.NodePool`.
+    """
+    pool = args.settings
+    return aks.ManagedClusterAgentPoolProfileArgs(
+        name=NAME,
+        mode=aks.AgentPoolMode.SYSTEM,
+        type=aks.AgentPoolType.VIRTUAL_MACHINE_SCALE_SETS,
+        vm_size=pool.vm_size,
+        count=pool.min_count,
+        enable_auto_scaling=pool.autoscaled,
+        min_count=pool.min_count if pool.autoscaled else None,
+        max_count=pool.max_count if pool.autoscaled else None,
+        availability_zones=list(args.zones) or None,
+        os_type=aks.OSType.LINUX,
+        os_sku=aks.OSSKU.AZURE_LINUX3,
+        os_disk_size_gb=pool.os_disk_gib,
+        os_disk_type=os_disk_type(pool),
+        max_pods=pool.max_pods,
+        orchestrator_version=args.kubernetes_version,
+        node_taints=[SYSTEM_TAINT],
+        upgrade_settings=upgrade_settings(pool),
+        vnet_subnet_id=args.subnet_id,
+        pod_subnet_id=args.pod_subnet_id,
+        tags=args.tags,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemPoolUpdateArgs:
+    """Which cluster's system pool, and what it is to be."""
+
+    pool: SystemPoolArgs
+    cluster_name: pulumi.Input[str]
+    resource_group_name: pulumi.Input[str]
+
+
+class SystemPoolUpdate(pulumi.ComponentResource):
+    """Keeps a running cluster's system pool as the stack file says: bounds, version, upgrade settings.
+
+    azure-native would not take an ``AgentPool`` that exists, and the cluster's inline list is ignored once the cluster
+    is there: Azure lists every pool in it, with counts that the autoscaler moves. A deployment writes the one pool.
+    docs/decisions/0009-system-pool.md
+    """
+
+    def __init__(self, name: str, args: SystemPoolUpdateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Write the pool; on a cluster that was just made, it is what it is already."""
+        super().__init__("aks-bootstrap:system_pool:SystemPoolUpdate", name, None, opts)
+        resources.Deployment(
+            name,
+            deployment_name=name,
+            resource_group_name=args.resource_group_name,
+            properties=resources.DeploymentPropertiesArgs(
+                mode=resources.DeploymentMode.INCREMENTAL,
+                template=pulumi.Output.all(
+                    cluster=args.cluster_name, subnet=args.pool.subnet_id, pods=args.pool.pod_subnet_id
+                ).apply(lambda known: template(args.pool, known["cluster"], known["subnet"], known["pods"])),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def template(args: SystemPoolArgs, cluster: str, subnet_id: str, pod_subnet_id: str | None) -> dict[str, Any]:
+    """Return the ARM template of the pool, with the properties of :func:`inline_profile` under Azure's names.
+
+    https://learn.microsoft.com/azure/templates/microsoft.containerservice/managedclusters/agentpools
+    """
+    pool = args.settings
+    properties = {
+        "mode": "System",
+        "type": "VirtualMachineScaleSets",
+        "vmSize": pool.vm_size,
+        "count": pool.min_count,
+        "enableAutoScaling": pool.autoscaled,
+        "minCount": pool.min_count if pool.autoscaled else None,
+        "maxCount": pool.max_count if pool.autoscaled else None,
+        "availabilityZones": list(args.zones) or None,
+        "osType": "Linux",
+        "osSKU": "AzureLinux3",
+        "osDiskSizeGB": pool.os_disk_gib,
+        "osDiskType": os_disk_type(pool).value,
+        "maxPods": pool.max_pods,
+        "orchestratorVersion": args.kubernetes_version,
+        "nodeTaints": [SYSTEM_TAINT],
+        "upgradeSettings": {
+            "maxSurge": pool.max_surge,
+            "drainTimeoutInMinutes": pool.drain_timeout_minutes,
+            "nodeSoakDurationInMinutes": pool.node_soak_minutes,
+            "undrainableNodeBehavior": pool.undrainable_node_behavior,
+        },
+        "vnetSubnetID": subnet_id,
+        "podSubnetID": pod_subnet_id,
+        "tags": dict(args.tags),
+    }
+    return {
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "resources": [
+            {
+                "type": "Microsoft.ContainerService/managedClusters/agentPools",
+                "apiVersion": _API_VERSION,
+                "name": f"{cluster}/{NAME}",
+                "properties": {key: value for key, value in properties.items() if value is not None},
+            }
+        ],
+    }

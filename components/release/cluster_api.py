@@ -1,0 +1,172 @@
+"""What the release guard asks of the API server, through the official client.
+
+Load it on demand (``startup.on_demand``): the client takes a third of a second, and a preview never needs it.
+"""
+
+import datetime as dt
+import json
+import threading
+from typing import Any
+
+from kubernetes import config
+from kubernetes.client import (
+    ApiClient,
+    ApiException,
+    CoordinationV1Api,
+    CoreV1Api,
+    CustomObjectsApi,
+    V1Lease,
+    V1LeaseSpec,
+    V1ObjectMeta,
+)
+from urllib3.exceptions import HTTPError
+
+from components.release.helm_record import Claim, Record, marked_failed, parse_record
+from components.release.lease import WATCH_SECONDS
+from components.release.probe import Probe
+
+_CALL_SECONDS = (5, 35)
+"""To connect, and to answer: webhooks may take 30 seconds."""
+_RENEWAL_SECONDS = (2, 2)
+"""As before; a renewal that hangs would make a live run look dead."""
+_RUNNING = "aks-bootstrap.io/operation"
+
+
+class NotAllowedError(Exception):
+    """The API server refuses the sign-in, or what it asks for; waiting would not help."""
+
+
+class ClusterApi:
+    """The few calls that the guard makes."""
+
+    def __init__(self, kubeconfig: str, context: str | None = None) -> None:
+        """Sign in.
+
+        Args:
+            kubeconfig: a path, or the contents as JSON.
+            context: context in it; the current one when None.
+        """
+        load: Any = config  # the client's config module is not typed
+        self._client: ApiClient
+        if kubeconfig.lstrip().startswith("{"):
+            self._client = load.new_client_from_config_dict(json.loads(kubeconfig), context=context)
+        else:
+            self._client = load.new_client_from_config(kubeconfig, context=context)
+
+    def records(self, release: str, namespace: str) -> list[Record]:
+        """Return Helm's records of a release."""
+        found = CoreV1Api(self._client).list_namespaced_secret(
+            namespace, label_selector=f"owner=helm,name={release}", _request_timeout=_CALL_SECONDS
+        )
+        return [
+            parse_record(
+                secret.metadata.name, secret.metadata.labels or {}, str((secret.data or {}).get("release", ""))
+            )
+            for secret in found.items
+            if secret.metadata and secret.metadata.name
+        ]
+
+    def delete_record(self, record: Record, namespace: str) -> None:
+        """Remove one record; nothing else goes with it."""
+        CoreV1Api(self._client).delete_namespaced_secret(record.secret, namespace, _request_timeout=_CALL_SECONDS)
+
+    def fail_record(self, record: Record, namespace: str) -> None:
+        """Mark one record failed; a record that changes meanwhile is a conflict, and an error."""
+        api = CoreV1Api(self._client)
+        secret: Any = api.read_namespaced_secret(record.secret, namespace, _request_timeout=_CALL_SECONDS)
+        secret.data["release"] = marked_failed(secret.data["release"])
+        secret.metadata.labels["status"] = "failed"
+        api.replace_namespaced_secret(record.secret, namespace, secret, _request_timeout=_CALL_SECONDS)
+
+    def lease(self, name: str, namespace: str) -> Any:  # noqa: ANN401 - the client is not typed
+        """Return a lease, or None."""
+        try:
+            return CoordinationV1Api(self._client).read_namespaced_lease(
+                name, namespace, _request_timeout=_CALL_SECONDS
+            )
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def claim_of(self, name: str, namespace: str, holder: str, *, watch_seconds: float = WATCH_SECONDS) -> Claim:
+        """Tell whose lease it is, and, for ours, whether the run that took it still lives.
+
+        A clock on another machine may be off, so the lease is watched rather than its time believed.
+        """
+        lease = self.lease(name, namespace)
+        if lease is None:
+            return Claim.NONE
+        if lease.spec.holder_identity != holder:
+            return Claim.OTHERS
+        if _RUNNING not in (lease.metadata.annotations or {}):
+            return Claim.OURS
+        still = threading.Event()
+        still.wait(watch_seconds)
+        later = self.lease(name, namespace)
+        moved = later is not None and later.spec.renew_time != lease.spec.renew_time
+        return Claim.OURS_ALIVE if moved else Claim.OURS
+
+    def take_lease(self, name: str, namespace: str, holder: str, operation: str) -> None:
+        """Write the lease of an operation that starts now."""
+        now = dt.datetime.now(dt.UTC)
+        api = CoordinationV1Api(self._client)
+        body = V1Lease(
+            metadata=V1ObjectMeta(
+                name=name,
+                namespace=namespace,
+                labels={"app.kubernetes.io/managed-by": "aks-bootstrap"},
+                annotations={_RUNNING: operation},
+            ),
+            spec=V1LeaseSpec(
+                holder_identity=holder,
+                acquire_time=now,
+                renew_time=now,
+                lease_duration_seconds=int(WATCH_SECONDS),
+            ),
+        )
+        try:
+            api.create_namespaced_lease(namespace, body, _request_timeout=_CALL_SECONDS)
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            api.patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
+
+    def renew_lease(self, name: str, namespace: str) -> None:
+        """Say that the operation is alive."""
+        body = {
+            "spec": {"renewTime": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")}
+        }
+        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_RENEWAL_SECONDS)
+
+    def end_lease(self, name: str, namespace: str) -> None:
+        """Say that the operation is over; the lease stays, and with it who owns the release."""
+        body = {"metadata": {"annotations": {_RUNNING: None}}}
+        CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
+
+    def refusal(self, probe: Probe) -> str | None:
+        """Send a probe as a dry run; return why it was refused, or None when the addon serves."""
+        try:
+            CustomObjectsApi(self._client).create_namespaced_custom_object(
+                probe.group,
+                probe.version,
+                probe.namespace,
+                probe.plural,
+                probe.body,
+                dry_run="All",
+                _request_timeout=_CALL_SECONDS,
+            )
+        except ApiException as error:
+            if error.status in {401, 403} and "admission webhook" not in str(error.body):
+                raise NotAllowedError(f"the cluster refuses this sign-in: {_reason(error)}") from None
+            return _reason(error)
+        except HTTPError as error:
+            return f"the API server does not answer ({type(error).__name__})"
+        return None
+
+
+def _reason(error: Any) -> str:  # noqa: ANN401 - the client is not typed
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, LookupError):
+        return f"HTTP {error.status} {error.reason}"

@@ -1,0 +1,132 @@
+"""What is checked before a Helm release is touched, and the lease that tells a live run from a dead one.
+
+Before a release is created or updated, a resource hook asks two things: do the addons that it needs serve, and is
+Helm's record one that Helm will work with? A dead run's record is put out of the way; everything else that is wrong is
+an error that says what to do. Hooks do not run in previews.
+"""
+
+from startup import on_demand
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from components.access import ClusterAccess
+from components.release.helm_record import Operation, judge
+from components.release.lease import HEARTBEAT_SECONDS, WATCH_SECONDS
+from components.release.probe import Probe, await_serving
+
+if TYPE_CHECKING:
+    from components.release import cluster_api
+else:
+    cluster_api = on_demand("components.release.cluster_api")  # a third of a second, and a preview never needs it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """Checks one release before an operation, and shows that the run is alive while it lasts."""
+
+    release: str
+    namespace: str
+    chart: str
+    needs: Sequence[Probe]
+    """What has to serve first."""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def lease(self) -> str:
+        """Name of the lease, which stays when the operation is over and tells who owns the release."""
+        return f"aks-bootstrap-{self.release}"
+
+    def begin(self, api: "cluster_api.ClusterApi", holder: str, operation: Operation) -> None:
+        """Check the release, mend what a dead run left of it, and take the lease.
+
+        Args:
+            api: the cluster.
+            holder: what tells this stack from every other.
+            operation: what Pulumi is about to do.
+
+        Raises:
+            NotServingError: an addon that the release needs does not serve.
+            ReleaseConflictError: the release must not be touched.
+        """
+        await_serving(api, self.needs)
+        records = api.records(self.release, self.namespace)
+        # a live run shows only where an operation looks unfinished; elsewhere there is nothing to watch for
+        watch = WATCH_SECONDS if any(record.in_progress for record in records) else 0
+        claim = api.claim_of(self.lease, self.namespace, holder, watch_seconds=watch)
+        verdict = judge(
+            release=self.release,
+            namespace=self.namespace,
+            chart=self.chart,
+            operation=operation,
+            records=records,
+            claim=claim,
+        )
+        if verdict.message:
+            pulumi.log.warn(verdict.message)
+        api.take_lease(self.lease, self.namespace, holder, operation.value)
+        for record in verdict.drop:
+            api.delete_record(record, self.namespace)
+        for record in verdict.fail:
+            api.fail_record(record, self.namespace)
+
+    def keep_alive(self, api: "cluster_api.ClusterApi", *, every_seconds: float = HEARTBEAT_SECONDS) -> None:
+        """Renew the lease until the operation has ended; a renewal that fails is tried again at the next one."""
+        while not self.ended.wait(every_seconds):
+            try:
+                api.renew_lease(self.lease, self.namespace)
+            except Exception as error:
+                pulumi.log.debug(f"lease {self.namespace}/{self.lease} was not renewed: {type(error).__name__}")
+
+    def end(self, api: "cluster_api.ClusterApi") -> None:
+        """Say that the operation is over."""
+        self.ended.set()
+        api.end_lease(self.lease, self.namespace)
+
+
+def release_hooks(name: str, access: ClusterAccess, guard: Guard) -> pulumi.ResourceHookBinding:
+    """Return the hooks that check a release before it is created or updated, and end its lease afterwards."""
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+
+    async def before(hook: pulumi.ResourceHookArgs) -> None:
+        api, provider = await _sign_in(access), await access.provider.id.future()
+        if api is not None:
+            operation = Operation.CREATE if hook.old_outputs is None else Operation.UPDATE
+            # the engine gives every provider an id of its own: another copy of this stack has another one
+            await asyncio.to_thread(guard.begin, api, f"{stack}/{provider}", operation)
+            threading.Thread(target=guard.keep_alive, args=(api,), daemon=True).start()
+
+    async def after(_: pulumi.ResourceHookArgs) -> None:
+        guard.ended.set()
+        if (api := await _sign_in(access)) is not None:
+            await asyncio.to_thread(guard.end, api)
+
+    first, last = pulumi.ResourceHook(f"{name}-before", before), pulumi.ResourceHook(f"{name}-after", after)
+    return pulumi.ResourceHookBinding(
+        before_create=[first], before_update=[first], after_create=[last], after_update=[last]
+    )
+
+
+def serving_hooks(name: str, access: ClusterAccess, needs: Sequence[Probe]) -> pulumi.ResourceHookBinding:
+    """Return hooks that let a resource be created or updated only when the addons that it needs serve."""
+
+    async def wait(_: pulumi.ResourceHookArgs) -> None:
+        if (api := await _sign_in(access)) is not None:
+            await asyncio.to_thread(await_serving, api, needs)
+
+    hook = pulumi.ResourceHook(f"{name}-ground", wait)
+    return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
+
+
+async def _sign_in(access: ClusterAccess) -> "cluster_api.ClusterApi | None":
+    """Return the cluster's API, or None where the cluster is not known yet."""
+    kubeconfig = await access.kubeconfig.future()
+    if kubeconfig is None:
+        return None
+    # signing in may run kubelogin, which takes a while
+    return await asyncio.to_thread(lambda: cluster_api.ClusterApi(kubeconfig, access.context))

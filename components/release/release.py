@@ -1,0 +1,87 @@
+"""The self-healing Helm release: the only caller of ``helm.v3.Release``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.helm.v3 import Release as HelmRelease
+from pulumi_kubernetes.helm.v3 import RepositoryOptsArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.access import ClusterAccess
+from components.release.chart import Chart
+from components.release.guard import Guard, release_hooks
+from components.release.probe import Probe
+from settings.addons import Charts
+from settings.merge import merge
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseArgs:
+    """What is installed, and where."""
+
+    access: ClusterAccess
+    chart: Chart
+    """The pinned chart; the stack file's override of it is applied here."""
+    charts: Charts
+    """What the stack file says of charts: mirror, overrides, time-out."""
+    namespace: str
+    values: Mapping[str, pulumi.Input[Any]]
+    """The addon's own values; those of the stack file's override are merged over them, deeply."""
+    pod_security: str = "restricted"
+    """Pod Security Standard that the namespace enforces. https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
+    needs: Sequence[Probe] = ()
+    """What has to serve before the release is created or updated."""
+
+
+class Release(pulumi.ComponentResource):
+    """A namespace with its Pod Security labels, and a Helm release in it that survives killed runs.
+
+    The release is ready when its workloads are available, as Helm sees it.
+    """
+
+    namespace: pulumi.Output[str]
+    """The namespace's name, known once it is there."""
+    ready: HelmRelease
+    """What waits for this waits for the release to be ready."""
+
+    def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Create the namespace and the release; both carry the chart's name."""
+        super().__init__("aks-bootstrap:release:Release", name, None, opts)
+        chart, seconds = args.chart.resolve(args.charts), args.charts.timeout_seconds
+        namespace = Namespace(
+            name,
+            metadata=ObjectMetaArgs(
+                name=args.namespace,
+                labels={
+                    "pod-security.kubernetes.io/enforce": args.pod_security,
+                    "pod-security.kubernetes.io/warn": "restricted",
+                    "app.kubernetes.io/managed-by": "aks-bootstrap",
+                },
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        guard = Guard(release=chart.name, namespace=args.namespace, chart=chart.name, needs=args.needs)
+        self.ready = HelmRelease(
+            name,
+            name=chart.name,
+            namespace=namespace.metadata.name,
+            chart=chart.reference,
+            version=chart.version,
+            repository_opts=None if chart.oci else RepositoryOptsArgs(repo=chart.repository),
+            values=merge(args.values, chart.override(args.charts).values),
+            timeout=seconds,
+            max_history=5,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # two releases of one name cannot stand side by side
+                delete_before_replace=True,
+                # Helm's own wait comes first; this one only bounds a provider that hangs
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 120}s", update=f"{seconds + 120}s"),
+                hooks=release_hooks(name, args.access, guard),
+            ),
+        )
+        self.namespace = namespace.metadata.apply(lambda metadata: metadata.name or "")
+        self.register_outputs({})

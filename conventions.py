@@ -1,0 +1,33 @@
+"""Names that the program, ``gitops/`` and the command line agree on.
+
+It imports nothing, so that a command that only reads ``gitops/`` need not load the SDKs to know them.
+"""
+
+NAMESPACE = "aks-bootstrap"
+"""Prefix of the program's configuration keys, and the project's name."""
+
+ENVIRONMENT_PATTERN = r"[a-z][a-z0-9]{0,7}"
+"""What an environment may be called: it is part of every Azure name."""
+
+DEFAULT_KUBERNETES_VERSION = "1.35"
+"""Minor version of a cluster whose stack file names none."""
+
+GITOPS_FOLDER = "gitops"
+"""What Argo CD reads of the repository."""
+ENVIRONMENTS_FOLDER = f"{GITOPS_FOLDER}/environments"
+"""One folder for each environment, with its Applications and projects."""
+DEFAULT_REVISION = "main"
+"""What Argo CD follows where the stack file names no revision."""
+
+ARGO_CD_NAMESPACE = "argocd"
+"""Namespace of Argo CD, of every Application and of every project."""
+ROOT_APPLICATION = "root"
+"""Name of the Application that applies all others, and of its project."""
+IN_CLUSTER = "https://kubernetes.default.svc"
+"""How Argo CD names the cluster that it runs in."""
+IMAGE_UPDATER_GROUP = "argocd-image-updater.argoproj.io"
+"""API group of Image Updater's objects."""
+ROOT_KINDS = (("argoproj.io", "Application"), ("argoproj.io", "AppProject"))
+"""What the root Application may create."""
+IMAGE_UPDATER_KINDS = ((IMAGE_UPDATER_GROUP, "ImageUpdater"),)
+"""What it may create besides where Image Updater is installed."""

@@ -1,0 +1,85 @@
+"""What ``production: true`` means: defaults that it changes, and what it refuses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from settings.addons import ArgoCd
+from settings.azure_facts import REGIONS_WITHOUT_ZONES
+from settings.cluster import Cluster
+from settings.foundation import Azure, KeyVault
+from settings.pools import SystemPool
+from settings.report import Problem
+from settings.rules import rule
+from settings.types import Exposure
+
+PRODUCTION_DEFAULTS: Mapping[str, Any] = {
+    "cluster": {
+        "tier": "Standard",
+        "zones": ["1", "2", "3"],
+        "maintenance": {
+            "cluster": {"day": "Sunday", "startTime": "02:00", "durationHours": 6},
+            "nodeOs": {"day": "Saturday", "startTime": "02:00", "durationHours": 6},
+        },
+    },
+    "systemPool": {"vmSize": "Standard_D4ds_v5", "minCount": 3, "maxCount": 6},
+    "keyVault": {"softDeleteRetentionDays": 90},
+    "registry": {"mode": "create", "sku": "Premium"},
+    "observability": {
+        "containerInsights": True,
+        "managedPrometheus": True,
+        "defender": True,
+        "azurePolicy": True,
+        "retentionDays": 90,
+    },
+    "certificates": {"issuer": "letsencrypt"},
+    "ingress": {"replicas": 3},
+    "argocd": {"highAvailability": True},
+}
+"""Defaults that ``production: true`` changes; what the stack file says is merged over them."""
+
+
+@rule
+def safe_cluster(production: bool, cluster: Cluster, system_pool: SystemPool, key_vault: KeyVault) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/best-practices and .../key-vault/general/best-practices."""
+    if not production:
+        return
+    if cluster.api_server.exposure is Exposure.OPEN:
+        yield Problem(
+            ("cluster", "apiServer", "exposure"),
+            "got 'openToTheWorld'; allowed in production: private, vnetIntegrated, authorizedRanges",
+        )
+    if cluster.local_accounts:
+        yield Problem(("cluster", "localAccounts"), "got true; allowed in production: false")
+    if cluster.tier == "Free":
+        yield Problem(("cluster", "tier"), "got 'Free'; allowed in production: Standard, Premium")
+    if system_pool.min_count < 3:
+        yield Problem(("systemPool", "minCount"), f"got {system_pool.min_count}; allowed in production: 3 or more")
+    if not key_vault.purge_protection:
+        yield Problem(("keyVault", "purgeProtection"), "got false; allowed in production: true")
+
+
+@rule
+def several_zones(production: bool, azure: Azure, cluster: Cluster) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/availability-zones-overview."""
+    location = cluster.location or azure.location
+    if production and len(cluster.zones) < 2 and location not in REGIONS_WITHOUT_ZONES:
+        given = ", ".join(cluster.zones) or "none"
+        yield Problem(("cluster", "zones"), f"got {given}; allowed in production: two zones or more")
+
+
+@rule
+def closed_argocd(production: bool, argocd: ArgoCd) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/#disable-admin-user."""
+    if production and argocd.admin_enabled:
+        yield Problem(("argocd", "adminEnabled"), "got true; allowed in production: false, with argocd.signIn instead")
+    if production and argocd.default_role == "role:admin":
+        yield Problem(("argocd", "defaultRole"), "got 'role:admin'; allowed in production: '', role:readonly")
+
+
+@rule
+def maintenance_windows(production: bool, cluster: Cluster) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/planned-maintenance."""
+    windows = {"cluster": cluster.maintenance.cluster, "nodeOs": cluster.maintenance.node_os}
+    for key, window in windows.items():
+        if production and window is None:
+            yield Problem(("cluster", "maintenance", key), "got none; production needs a window")
