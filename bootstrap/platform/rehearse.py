@@ -113,7 +113,13 @@ def rehearse(
     path = critical_path(schedule(evaluate(root, stack)))
     try:
         with _stage(
-            root, stack, settings, planes, charts, Manners(seconds_per_minute=seconds_per_minute), console
+            root,
+            stack,
+            settings=settings,
+            count=2 if rebuild else 1,
+            charts=charts,
+            manners=Manners(seconds_per_minute=seconds_per_minute),
+            console=console,
         ) as on:
             acts = [_act(on, f"pulumi up ({stack}, from nothing)", console, kill_at)]
             if rebuild:
