@@ -338,18 +338,6 @@ def test_an_addons_chart_can_be_overridden_and_its_values_win(program):
     assert inputs["values"]["ingressClass"]["enabled"], "what is not overridden stands"
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
-def test_type_tokens_and_logical_names_keep_their_form(program, stack):
-    p = program(stack)
-    for resource in p.all:
-        if resource.type.startswith("aks-bootstrap:"):
-            _, module, class_ = resource.type.split(":")
-            assert module.islower() and class_[0].isupper()
-            assert __import__(f"components.{module}", fromlist=[class_]).__dict__[class_]
-        assert resource.name == resource.name.lower() and " " not in resource.name
-        assert not resource.name.startswith(f"{stack}-") or stack == "local", "the stack's name is in the URN already"
-
-
 def test_logical_names_are_forever(dev):
     """A renamed resource is a replaced one: change this list only with an alias, or on purpose."""
     assert [r.name for r in dev.all if r.type.startswith("aks-bootstrap:")] == [
