@@ -1,6 +1,6 @@
 """Names that the program, ``gitops/`` and the command line agree on.
 
-It imports nothing, so that a command that only reads ``gitops/`` need not load the SDKs to know them.
+It imports nothing, so that a command that only reads ``gitops/`` need not load the SDKs.
 """
 
 NAMESPACE = "aks-bootstrap"
@@ -17,7 +17,7 @@ GITOPS_FOLDER = "gitops"
 ENVIRONMENTS_FOLDER = f"{GITOPS_FOLDER}/environments"
 """One folder for each environment, with its Applications and projects."""
 DEFAULT_REVISION = "main"
-"""What Argo CD follows where the stack file names no revision."""
+"""Revision that Argo CD tracks where the stack file names none."""
 
 ARGO_CD_NAMESPACE = "argocd"
 """Namespace of Argo CD, of every Application and of every project."""

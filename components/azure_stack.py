@@ -1,6 +1,6 @@
 """The Azure side, one method for each step, in the order in which ``__main__`` takes them.
 
-Every method turns settings into one component's arguments; what a component builds stands in its own file.
+Every method turns settings into one component's arguments; what a component builds is in its own file.
 """
 
 import pulumi

@@ -30,7 +30,7 @@ _SERVERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class CertManagerArgs:
-    """What cert-manager follows."""
+    """Inputs of cert-manager."""
 
     access: ClusterAccess
     charts: Charts
@@ -43,7 +43,7 @@ class CertManagerArgs:
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "CertManagerArgs":
-        """Take what cert-manager follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(
             access=platform.access,
             charts=settings.charts,

@@ -26,12 +26,12 @@ STORE = "vault"
 STORE_SERVICE_ACCOUNT = "vault-reader"
 """Signs in to the vault; the controller itself holds no rights in Azure."""
 LOCAL_SECRETS_NAMESPACE = "local-vault"
-"""Stands in for the vault on a local cluster: its Secrets are what applications ask for."""
+"""In the vault's place on a local cluster: its Secrets are what applications read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalSecretsArgs:
-    """What the operator follows."""
+    """Inputs of the operator."""
 
     access: ClusterAccess
     charts: Charts
@@ -41,7 +41,7 @@ class ExternalSecretsArgs:
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "ExternalSecretsArgs":
-        """Take what the operator follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(access=platform.access, charts=settings.charts, production=settings.production, vault=platform.vault)
 
 
@@ -135,7 +135,7 @@ class ExternalSecrets(Addon):
         }
 
     def _local_vault(self, account: ServiceAccount) -> None:
-        """https://external-secrets.io/latest/provider/kubernetes/: read Secrets of one namespace, and say so."""
+        """https://external-secrets.io/latest/provider/kubernetes/: read Secrets of one namespace."""
         access = self._args.access
         namespace = Namespace(
             access.name(LOCAL_SECRETS_NAMESPACE),

@@ -2,8 +2,8 @@
 
 Its other mode patches the live Application. That needs a right that it does not have here, so an ImageUpdater object
 that asks for it is refused by the API server, whoever wrote it. In Argo CD's namespace it may read, for it needs the
-Applications and the credentials to push with, and say in its own objects what it did. It has a namespace of its own for
-its lease.
+Applications and the credentials to push with, and records what it did in its own objects. It has a namespace
+of its own for its lease.
 https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/
 """
 
@@ -54,7 +54,7 @@ echo "00000000-0000-0000-0000-000000000000:$token"
 
 @dataclass(frozen=True, kw_only=True)
 class ImageUpdaterArgs:
-    """What Image Updater follows."""
+    """Inputs of Image Updater."""
 
     access: ClusterAccess
     charts: Charts
@@ -63,7 +63,7 @@ class ImageUpdaterArgs:
     argocd_namespace: str
     """That namespace's name."""
     registry: RegistrySignIn | None = None
-    """None where registries are public, or are said in ``charts.imageUpdater.values``."""
+    """None where registries are public, or are set in ``charts.imageUpdater.values``."""
 
 
 class ImageUpdater(Addon):

@@ -1,6 +1,6 @@
 """Ingress: Traefik, the address that leads to it, and the certificate for hosts that bring none.
 
-Another controller can stand beside it: it is one more component with its own ingress class and address, and nothing
+Another controller can run beside it: it is one more component with its own ingress class and address, and nothing
 here would change but which of them is the default class.
 """
 
@@ -41,7 +41,7 @@ GATEWAY_API = Probe(
 
 @dataclass(frozen=True, kw_only=True)
 class IngressArgs:
-    """What ingress follows."""
+    """Inputs of the ingress controller."""
 
     access: ClusterAccess
     charts: Charts
@@ -54,7 +54,7 @@ class IngressArgs:
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "IngressArgs":
-        """Take what ingress follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(
             access=platform.access,
             charts=settings.charts,

@@ -13,7 +13,7 @@ from settings.foundation import Azure, Dns, KeyVault, Observability, Registry
 
 @dataclass(frozen=True, kw_only=True)
 class FoundationArgs:
-    """What the foundation follows."""
+    """Inputs of the foundation."""
 
     names: Names
     azure: Azure
@@ -25,7 +25,7 @@ class FoundationArgs:
     production: bool
     """Protects everything, locks what holds data, and keeps ingress addresses when they leave the program."""
     egress_addresses: pulumi.Input[tuple[str, ...]]
-    """The cluster's own way out, let through the vault's firewall where there is one."""
+    """The cluster's egress addresses, which the vault's firewall lets through where there is one."""
 
 
 class Foundation(pulumi.ComponentResource):
@@ -118,7 +118,7 @@ class Foundation(pulumi.ComponentResource):
             properties=keyvault.VaultPropertiesArgs(
                 tenant_id=args.azure.tenant_id,
                 sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName(args.key_vault.sku)),
-                # said out loud: the default changed between API versions
+                # explicit: the default changed between API versions
                 enable_rbac_authorization=True,
                 enable_soft_delete=True,
                 soft_delete_retention_in_days=args.key_vault.soft_delete_retention_days,

@@ -1,4 +1,4 @@
-"""Type tokens and logical names are part of every URN: one that changes is another resource, replaced in every stack."""
+"""Type tokens and logical names are part of every URN: a changed one is another resource, in every stack."""
 
 import re
 from collections.abc import Callable, Iterator
