@@ -10,11 +10,12 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import CERT_MANAGER
-from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.addons.placement import PLACEMENT, replicated
 from components.platform import AzureDns, Platform
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from settings import Settings
+from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Certificates, Charts
 from settings.types import Issuer
 
@@ -103,20 +104,14 @@ class CertManager(Addon):
 
 def values(*, production: bool, keep_crds: bool, gateway_api: bool, workload_identity: bool) -> dict[str, Any]:
     """Return the chart's values."""
-    replicas = 2 if production else 1
-    budget = {"enabled": production, "minAvailable": 1}
-    part = {
-        "replicaCount": replicas,
-        "tolerations": SYSTEM_POOL_TOLERATIONS,
-        "podDisruptionBudget": budget,
-    }
     result: dict[str, Any] = {
         "crds": {"enabled": True, "keep": keep_crds},
         "global": {"leaderElection": {"namespace": NAMESPACE}},
-        **part,
-        "webhook": part,
-        "cainjector": part,
-        "startupapicheck": {"tolerations": SYSTEM_POOL_TOLERATIONS},
+        **replicated("cert-manager", several=production),
+        "resources": WATCHER.resources,
+        "webhook": {**replicated("webhook", several=production), "resources": SMALL.resources},
+        "cainjector": {**replicated("cainjector", several=production), "resources": WATCHER.resources},
+        "startupapicheck": {**PLACEMENT, "resources": SMALL.resources},
     }
     if workload_identity:
         result["podLabels"] = {"azure.workload.identity/use": "true"}

@@ -18,10 +18,11 @@ from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import IMAGE_UPDATER
 from components.addons.kubernetes_role import bound_role
-from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.addons.placement import PLACEMENT
 from components.platform import RegistrySignIn
 from components.release.release import Release, ReleaseArgs
 from conventions import IMAGE_UPDATER_GROUP as GROUP
+from settings.addon_requests import WATCHER
 from settings.addons import Charts
 from settings.merge import merge
 
@@ -124,7 +125,8 @@ def values(registry: RegistrySignIn | None, argocd_namespace: str, *, keep_crds:
             "watch.namespaces": argocd_namespace,
             "git.commit-message-template": _COMMIT_MESSAGE,
         },
-        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        **PLACEMENT,
+        "resources": WATCHER.resources,
     }
     if registry is None:
         return common
