@@ -13,7 +13,7 @@ from kubernetes import client
 from bootstrap.platform.recover import recover
 from rehearsal.azure.cloud import AzureError, Fault, Manners
 from rehearsal.stage import playing
-from tests.e2e.looks import helm_records, root_application, wait_for
+from tests.e2e.looks import helm_records, namespaces, root_application, wait_for
 
 
 def test_what_azure_only_throttles_is_tried_again_and_nobody_notices(stage):
@@ -132,12 +132,7 @@ def test_an_interrupted_run_leaves_what_the_next_one_goes_on_from(stage, client_
     api = client_of(on.planes[0])
     with playing(on.planes, addresses=False):
         run = on.project.begin("up", "--yes", "--skip-preview")
-        wait_for(
-            lambda: (
-                "traefik" in {n.metadata.name for n in client.CoreV1Api(api).list_namespace().items}
-                and helm_records(api, "traefik") == {"1": "pending-install"}
-            )
-        )
+        wait_for(lambda: "traefik" in namespaces(api) and helm_records(api, "traefik") == {"1": "pending-install"})
         os.killpg(run.pid, signal.SIGINT)
         if again:
             time.sleep(7.5)
@@ -164,11 +159,16 @@ def forget(project: Any, urn: str, file: Path) -> None:
     project.pulumi("stack", "import", "--file", str(file))
 
 
+def uids(api: Any) -> set[str]:
+    listed: Any = client.AppsV1Api(api).list_namespaced_deployment("cert-manager")
+    return {deployment.metadata.uid for deployment in listed.items}
+
+
 def test_a_release_that_finished_while_its_acknowledgement_was_lost_is_adopted(stage, client_of, tmp_path):
     on = stage("dev")
     api = client_of(on.planes[0])
     on.project.pulumi("up", "--yes", "--skip-preview")
-    deployments = {d.metadata.uid for d in client.AppsV1Api(api).list_namespaced_deployment("cert-manager").items}
+    deployments = uids(api)
     release = next(r for r in on.project.resources() if r["type"].endswith("v3:Release") and "cert-manager" in r["urn"])
     forget(on.project, release["urn"], tmp_path / "state.json")
 
@@ -176,6 +176,5 @@ def test_a_release_that_finished_while_its_acknowledgement_was_lost_is_adopted(s
 
     assert done.returncode == 0, done.stdout[-3000:]
     assert "finished, and the acknowledgement was lost" in done.stdout
-    after = {d.metadata.uid for d in client.AppsV1Api(api).list_namespaced_deployment("cert-manager").items}
-    assert after == deployments, "no workload was taken down"
+    assert uids(api) == deployments, "no workload was taken down"
     assert set(on.project.changes("--expect-no-changes")) == {"same"}

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -57,7 +58,7 @@ def test_the_commands_that_are_called_are_there_with_their_options(path):
         for line in re.findall(r"\.venv/bin/bootstrap ([^|>\n]*)", step.get("run", "").replace("\\\n", " "))
     ]
     assert called
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     for line in called:
         command = group.commands[line.split()[0]]
         known = {option for parameter in command.params for option in parameter.opts}
