@@ -14,6 +14,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from rehearsal.azure.provider import RefusedError, StandIn, cloud_of_environment
 
+# renovate: datasource=pypi depName=pulumi-azure-native
 VERSION = "3.29.0"
 """Of the SDK that the program uses."""
 
