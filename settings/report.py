@@ -38,9 +38,8 @@ class Section(BaseModel):
     A subclass states the rules that tie its fields together in :meth:`problems`; all of them are reported together.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_default=True, use_attribute_docstrings=True
-    )
+    # no use_attribute_docstrings: it would parse the models' source in every run, which only the schema needs
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_default=True)
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong between this section's fields; paths are relative to the section."""

@@ -1,11 +1,16 @@
 """JSON Schema of stack files, for editors: generated from the models, committed as ``stack.schema.json``."""
 
+import ast
+import inspect
 import json
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from conventions import NAMESPACE
 from settings import Settings
+from settings.report import Section
 
 FILE = "stack.schema.json"
 
@@ -18,6 +23,10 @@ def stack_schema() -> dict[str, Any]:
     """
     models = Settings.model_json_schema(by_alias=True)
     definitions = models.pop("$defs")
+    for model in _sections():
+        described = models if model is Settings else definitions.get(model.__name__)
+        if described is not None:
+            _describe(described["properties"], model)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Stack file of {NAMESPACE}",
@@ -40,6 +49,28 @@ def stack_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": definitions,
     }
+
+
+def _sections() -> Iterator[type[Section]]:
+    """Return every model of a stack file, found through their base class."""
+    todo: list[type[Section]] = [Section]
+    while todo:
+        for model in todo.pop().__subclasses__():
+            todo.append(model)
+            yield model
+
+
+def _describe(properties: dict[str, dict[str, Any]], model: type[Section]) -> None:
+    """Write the docstrings below a model's fields into its properties."""
+    for base in reversed([base for base in model.mro() if issubclass(base, Section)]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        if not isinstance(body, ast.ClassDef):
+            continue
+        for field, below in zip(body.body, body.body[1:], strict=False):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(id=str(name))), ast.Expr(value=ast.Constant(value=str(text))):
+                    key = model.model_fields[name].alias or name
+                    properties[key] = dict(sorted({**properties[key], "description": inspect.cleandoc(text)}.items()))
 
 
 def write_schema(root: Path) -> Path:
