@@ -105,6 +105,8 @@ class Recorder(MockMonitor):
 def _filled(value: Any, name: str) -> Any:  # noqa: ANN401 - any answer
     if isinstance(value, dict):
         return {key: _filled(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, name) for item in value]
     return f"<{value.format(name)}>" if isinstance(value, str) else value
 
 
