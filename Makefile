@@ -1,6 +1,6 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
 STACK ?= $(if $(filter up down recover,$(MAKECMDGOALS)),local,dev)
-# PYTHON=python3.13 makes .venv with that one; unset, uv chooses
+# the interpreter of .venv, such as python3.13; uv chooses where it is not set
 PYTHON ?=
 BIN := .venv/bin
 
@@ -17,14 +17,14 @@ help: ## show the targets
 # uv comes from PATH where it is there, from PyPI into .tools/ where it is not.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 
-# only a wheel: building uv from source would take its build backend from PyPI unchecked
+# wheels only: building uv from source would download a build backend without checking a hash
 .tools/bin/uv: requirements-uv.txt
 	@echo "setting up uv in .tools/ ..."
 	@$(or $(PYTHON),python3) -m venv .tools
 	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-uv.txt
 	@touch $@
 
-# First what is locked, as wheels with their hashes; then this package, built by the backend that came with them.
+# First the locked wheels, each checked against its hash; then this package, built by the backend among them.
 SYNC = UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen $(addprefix --python ,$(PYTHON))
 
 .venv/.synced: pyproject.toml uv.lock $(if $(PYTHON),always) | $(filter .tools/%,$(UV))

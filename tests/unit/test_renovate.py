@@ -1,8 +1,7 @@
 """Renovate reads every version that is pinned in the tree.
 
-The pins are looked for by other rules than Renovate's: by what a version looks like, wherever one can be written. What
-`renovate.json` reads is worked out here from its patterns; where Renovate itself is at hand, its own extraction has to
-come to the same.
+Pins are found independently of Renovate, by what a version looks like in each kind of file. What `renovate.json` covers
+is derived from its patterns; where Renovate is installed, its own extraction has to give the same result.
 """
 
 import ast
@@ -34,12 +33,12 @@ NOT_FOR_RENOVATE = {
     "contentVersion": "the format of an ARM template, which has one version",
     "gitops/charts/web/Chart.yaml": "the chart's own version, which nothing reads",
 }
-"""Versions that are nobody's release to follow, by the name that holds them or the file that they are in."""
+"""Versions that follow no release, by the name they are assigned to or the file they are in."""
 
 
 @dataclass(frozen=True, order=True)
 class Pin:
-    """A version, and where it stands."""
+    """A version and its place."""
 
     file: str
     line: int
@@ -51,7 +50,7 @@ class Pin:
 
 @dataclass(frozen=True, order=True)
 class Dependency:
-    """What Renovate takes for a dependency, without where in the file it stands."""
+    """What Renovate extracts from a file."""
 
     file: str
     name: str
@@ -65,7 +64,7 @@ def files(*suffixes: str) -> dict[str, str]:
 
 @functools.cache
 def every_file() -> dict[str, str]:
-    """Return what is or will be committed, without the tests, whose versions pin nothing."""
+    """Return what is or will be committed, without the tests: versions there are test data."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return {
@@ -76,10 +75,9 @@ def every_file() -> dict[str, str]:
 
 
 def in_python(path: str, text: str) -> Iterator[Pin]:
-    """A text that is a version, given to a name that says so; an image with its tag, wherever it is.
+    """Version literals assigned to a name with "version" in it, and image references anywhere.
 
-    Azure's API versions are dates, and no pins of their own: they are those of the SDK
-    (docs/decisions/0005-api-versions.md).
+    Azure's API versions, which are dates, follow from the SDK's version (docs/decisions/0005-api-versions.md).
     """
     for node in ast.walk(ast.parse(text)):
         for name, value in given(node):
@@ -90,7 +88,7 @@ def in_python(path: str, text: str) -> Iterator[Pin]:
 
 
 def given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """What is given to a name: by an assignment, in a call, in a dictionary, or as a default."""
+    """Names and their values in assignments, keyword arguments, dictionaries and defaults."""
     pairs: Iterable[tuple[str, ast.expr | None]] = ()
     match node:
         case ast.Assign(targets=targets, value=value):
@@ -112,14 +110,14 @@ def text_of(node: ast.AST | None) -> str:
 
 
 def in_lines(path: str, text: str, pattern: str) -> Iterator[Pin]:
-    """What a pattern's last group finds in what is not a comment."""
+    """Matches of a pattern outside comments; the value is its last group."""
     for number, line in enumerate(text.splitlines(), start=1):
         code = re.split(r"(?:^|\s)#", line)[0]
         yield from (Pin(path, number, found[found.lastindex or 0]) for found in re.finditer(pattern, code))
 
 
 def in_workflow(path: str, text: str) -> Iterator[Pin]:
-    """Every commit and every version, but the older Pythons of a matrix, which follow from what is supported."""
+    """Every commit and version, except the older Pythons of a matrix: the supported range determines those."""
     found = list(in_lines(path, text, rf"(?<![\w.])({VERSION})(?![\w.])|@(\S+)"))
     pythons = [pin for pin in found if re.search(rf'^\s+- "{re.escape(pin.value)}"$', text.splitlines()[pin.line - 1])]
     return (pin for pin in found if pin not in pythons[:-1])
@@ -130,7 +128,7 @@ def in_requirements(path: str, text: str) -> Iterator[Pin]:
 
 
 def in_project(path: str, text: str) -> Iterator[Pin]:
-    """Every text that names a package with a version, whichever table it is in."""
+    """Every string that requires a package in a version, in any table."""
     for number, line in enumerate(text.splitlines(), start=1):
         for found in re.finditer(r'"[A-Za-z][\w.-]*(?:\[.*\])?\s*((?:[=<>~!]=|[<>])\s*[\d.]+[^"]*)"', line):
             yield Pin(path, number, found[1])
@@ -144,7 +142,7 @@ def in_yaml(path: str, text: str) -> Iterator[Pin]:
 
 
 def in_values(path: str, text: str) -> Iterator[Pin]:
-    """A digest with its version beside it; every other image of an application is what `bootstrap promote` wrote."""
+    """Digests followed by a version; `bootstrap promote` writes all other images of an application."""
     for number, line in enumerate(text.splitlines(), start=1):
         if found := re.search(rf"({DIGEST})\W*#\s*{VERSION}", line):
             yield Pin(path, number, found[1])
@@ -152,7 +150,7 @@ def in_values(path: str, text: str) -> Iterator[Pin]:
 
 @functools.cache
 def pins() -> dict[str, list[Pin]]:
-    """Every pin of the tree, by the kind of file that it is in."""
+    """Every pin, by kind of file."""
     found: dict[str, list[Pin]] = defaultdict(list)
     for path, text in files(".py").items():
         found["Python"] += in_python(path, text)
@@ -176,12 +174,12 @@ def matches(manager: dict[str, Any], path: str) -> bool:
 
 
 def in_re(pattern: str) -> str:
-    """A pattern of JavaScript or RE2 as Python spells it."""
+    """Convert a JavaScript or RE2 pattern to Python's syntax."""
     return re.sub(r"\(\?<(?![=!])", "(?P<", pattern)
 
 
 def by_patterns(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
-    """What the managers that are patterns of ours read."""
+    """What the custom managers read."""
     for manager in CONFIG["customManagers"]:
         if not matches(manager, path):
             continue
@@ -197,7 +195,7 @@ def by_patterns(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
 
 
 def by_github_actions(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
-    """Actions by their commit and its version, runners, and the versions that setup actions are asked for."""
+    """Actions with commit and version, runners, and the versions passed to setup actions."""
     if not re.fullmatch(r"\.github/(workflows|actions)/.+\.ya?ml", path):
         return
     asked = {"actions/setup-python": ("python-version", "python"), "azure/setup-helm": ("version", "helm")}
@@ -216,7 +214,7 @@ def by_github_actions(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
 
 
 def by_pep621(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
-    """The tables of a project that name packages, and the Python that it requires."""
+    """A project's dependencies, dependency groups and build requirements, and the Python it requires."""
     if path != "pyproject.toml":
         return
     project = tomllib.loads(text)
@@ -255,7 +253,7 @@ READERS = {
 
 @functools.cache
 def read() -> dict[Pin, Dependency]:
-    """What the managers that are on read, all told."""
+    """Everything that the enabled managers read."""
     return {
         pin: dependency
         for path, text in every_file().items()
@@ -266,7 +264,7 @@ def read() -> dict[Pin, Dependency]:
 
 def test_renovate_reads_every_version_that_is_pinned():
     unread = sorted(pin for found in pins().values() for pin in found if pin not in read())
-    assert not unread, "no manager of renovate.json reads " + ", ".join(map(str, unread))
+    assert not unread, "renovate.json covers none of " + ", ".join(map(str, unread))
 
 
 def test_pins_of_every_kind_are_found():
@@ -281,7 +279,7 @@ def test_pins_of_every_kind_are_found():
     assert any(value.startswith("sha256:") for value in found["values"])
 
 
-def test_what_is_left_out_is_there():
+def test_every_exception_still_exists():
     everything = "\n".join(files(".py").values())
     for name in NOT_FOR_RENOVATE:
         assert name in every_file() or re.search(rf"\b{name}\b", everything), name
@@ -299,7 +297,7 @@ def test_what_is_left_out_is_there():
         ('image("ghcr.io/example/app:1.2")', "ghcr.io/example/app:1.2"),
     ],
 )
-def test_a_version_in_the_program_is_found_and_not_read_without_a_comment(line, found):
+def test_a_version_in_the_program_is_found_and_needs_a_comment_to_be_read(line, found):
     assert [pin.value for pin in in_python("components/x.py", line)] == [found]
     assert list(by_patterns("components/x.py", line)) == []
 
@@ -321,11 +319,11 @@ def test_a_version_in_the_program_is_found_and_not_read_without_a_comment(line, 
         (in_requirements, "a==1.2 \\\n    --hash=sha256:00\n", ["1.2"]),
     ],
 )
-def test_a_version_is_found_by_what_it_looks_like(finder, text, found):
+def test_a_version_in_another_file_is_found_by_its_form(finder, text, found):
     assert [pin.value for pin in finder("x", text)] == found
 
 
-def test_a_comment_has_renovate_read_one_version_close_below_it():
+def test_every_comment_for_renovate_applies_to_a_version_below_it():
     for path, text in files(".py", ".yml", ".yaml").items():
         comments = [n for n, line in enumerate(text.splitlines(), start=1) if "# renovate:" in line]
         lines = [pin.line for pin, _ in by_patterns(path, text)]
@@ -342,17 +340,17 @@ def test_a_package_has_one_version_wherever_it_is_pinned():
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 
-def test_a_rule_for_a_package_is_for_one_that_is_read():
+def test_package_rules_name_only_dependencies_that_exist():
     ruled = {name for rule in CONFIG["packageRules"] for name in rule.get("matchDepNames", ())}
     assert ruled <= {dependency.name for dependency in read().values()}
 
 
 @pytest.mark.skipif(not RENOVATE, reason="no renovate on PATH, and AKS_BOOTSTRAP_RENOVATE does not name one")
-def test_renovate_itself_reads_the_same(tmp_path):
+def test_renovate_itself_extracts_the_same(tmp_path):
     binary = Path(RENOVATE or "").absolute()
     environment = {
         **os.environ,
-        "PATH": f"{binary.parent}{os.pathsep}{os.environ['PATH']}",  # the Node that it was installed with
+        "PATH": f"{binary.parent}{os.pathsep}{os.environ['PATH']}",  # the Node.js it was installed with
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "info",
         "RENOVATE_BASE_DIR": str(tmp_path),
