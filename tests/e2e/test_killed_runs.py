@@ -12,9 +12,9 @@ from kubernetes import client
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.recover import recover
 from components.release.kubernetes_types import RELEASE
-from rehearsal.azure.cloud import Manners
+from rehearsal.azure.cloud import Behaviour
 from rehearsal.events import Span
-from tests.e2e.looks import root_application
+from tests.e2e.inspect_cluster import root_application
 
 SEED = 20261124
 POINTS = 40
@@ -35,8 +35,8 @@ def is_release(span: Span) -> bool:
 class Deaths:
     """Kills runs of one stack, and keeps what they died of."""
 
-    def __init__(self, on: Any) -> None:
-        self.on = on
+    def __init__(self, sandbox: Any) -> None:
+        self.sandbox = sandbox
         self.aimed: Counter[str] = Counter()
         """Deaths by the URN at whose beginning they were decided."""
         self.caught: set[str] = set()
@@ -54,7 +54,7 @@ class Deaths:
                 target.append((span, left))
             return left
 
-        spans = self.on.project.killed_up(aim)
+        spans = self.sandbox.project.up_until_killed(aim)
         if spans is None:
             return False
         under_way = [span for span in spans if not span.type.startswith(("aks-bootstrap:", "pulumi:"))]
@@ -62,21 +62,21 @@ class Deaths:
         self.aimed[span.urn] += 1
         self.died |= {(span.operation, span.name if is_release(span) else span.type) for span in under_way}
         self.caught |= {span.urn for span in under_way}
-        settled = recover(self.on.project.pulumi, say=lambda _: None, sleep=lambda _: time.sleep(1))
+        settled = recover(self.sandbox.project.pulumi, report=lambda _: None, sleep=lambda _: time.sleep(1))
         print(  # noqa: T201 - the table of points is part of the result
             f"{self.aimed.total():2} {left:4.2f}s after {span.name} ({span.type.rsplit(':', 1)[-1]}) began; "
             f"under way: {', '.join(sorted(f'{s.operation} {s.name}' for s in under_way)) or 'nothing'}; "
-            f"taken over: {', '.join(settled.taken) or '-'}",
+            f"taken over: {', '.join(settled.imported) or '-'}",
             flush=True,
         )
         return True
 
 
-def test_forty_deaths_and_a_convergence(stage, client_of):
+def test_forty_deaths_and_a_convergence(make_sandbox, client_of):
     """During every Azure resource, each release as it is installed and upgraded, and what stands between them."""
     chance = random.Random(SEED)  # noqa: S311 - reproducible, not secret
-    on = stage("dev", manners=Manners(seconds_per_minute=6.0), audit=True)
-    deaths = Deaths(on)
+    sandbox = make_sandbox("dev", behaviour=Behaviour(seconds_per_minute=6.0), audit=True)
+    deaths = Deaths(sandbox)
 
     def on_the_way(span: Span) -> float | None:
         if is_release(span):
@@ -88,17 +88,17 @@ def test_forty_deaths_and_a_convergence(stage, client_of):
 
     while deaths.one(on_the_way):
         pass
-    for resource in on.project.resources():
+    for resource in sandbox.project.resources():
         type_, urn = resource["type"], resource["urn"]
         if type_.startswith("azure-native:") and ("create", type_) not in deaths.died:
             # it was done while a run that was aimed at something else had some time left: once more
-            on.project.pulumi("destroy", "--yes", "--skip-preview", "--target", urn)
+            sandbox.project.pulumi("destroy", "--yes", "--skip-preview", "--target", urn)
             assert deaths.one(functools.partial(lambda urn, span: 0.0 if span.urn == urn else None, urn)), urn
     for mark in range(2 * POINTS):
         if deaths.aimed.total() >= POINTS and all(("update", name) in deaths.died for name in RELEASES):
             break
         name, (chart, values) = list(RELEASES.items())[mark % len(RELEASES)]
-        on.project.configure({"charts": {chart: {"values": values({"rehearsal": str(mark)})}}})
+        sandbox.project.configure({"charts": {chart: {"values": values({"rehearsal": str(mark)})}}})
         deaths.one(
             functools.partial(
                 lambda name, span: chance.uniform(0, 1.5) if is_release(span) and span.name == name else None, name
@@ -106,22 +106,26 @@ def test_forty_deaths_and_a_convergence(stage, client_of):
         )
 
     assert deaths.aimed.total() >= POINTS
-    program = {found.type for found in evaluate(on.project.folder, "dev").registrations}
+    program = {found.type for found in evaluate(sandbox.project.folder, "dev").registrations}
     assert {t for t in program if t.startswith("azure-native:")} <= {type_ for _, type_ in deaths.died}
     for operation in ("create", "update"):
         assert set(RELEASES) <= {name for done, name in deaths.died if done == operation}, operation
-    check_convergence(on, client_of(on.planes[0]))
+    check_convergence(sandbox, client_of(sandbox.planes[0]))
 
 
-def check_convergence(on: Any, api: Any) -> None:
-    on.project.pulumi("up", "--yes", "--skip-preview")
+def check_convergence(sandbox: Any, api: Any) -> None:
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
 
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
     assert root_application(api) is not None
-    known = {r["id"].lower() for r in on.project.resources() if r["type"].startswith("azure-native:") and r["custom"]}
-    assert {r["id"].lower() for r in on.cloud.resources()} == known, "no duplicate, and nothing that the state lacks"
+    known = {
+        r["id"].lower() for r in sandbox.project.resources() if r["type"].startswith("azure-native:") and r["custom"]
+    }
+    assert {r["id"].lower() for r in sandbox.cloud.resources()} == known, (
+        "no duplicate, and nothing that the state lacks"
+    )
     uninstalled = [
-        r for r in on.planes[0].requests("delete") if r["objectRef"]["resource"] in {"deployments", "services"}
+        r for r in sandbox.planes[0].requests("delete") if r["objectRef"]["resource"] in {"deployments", "services"}
     ]
     assert uninstalled == [], "no running workload was taken down"
     for namespace in ("cert-manager", "traefik", "external-secrets", "argocd"):

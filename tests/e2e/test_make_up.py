@@ -49,7 +49,7 @@ def bootstrap(clone: Path, cluster: Any, tmp_path: Path):
 
 
 def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
-    player = cluster.player()
+    simulator = cluster.simulate()
     tracked = (clone / "Pulumi.local.yaml").read_bytes()
     api = config.new_client_from_config(str(cluster.plane.kubeconfig))
 
@@ -79,4 +79,4 @@ def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
     assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
     again = bootstrap("down")
     assert again.returncode == 0 and "nothing to destroy" in again.stdout
-    player.stop()
+    simulator.stop()
