@@ -1,4 +1,4 @@
-"""dev and prod from nothing to nothing: every step a user takes, in order, on the real engine."""
+"""The life of dev and prod on the real engine, from the first preview to the destroy."""
 
 import itertools
 import json
@@ -10,12 +10,12 @@ from rehearsal.azure.cloud import Behaviour
 from tests.e2e.inspect_cluster import helm_records, root_application
 
 FAST = 0.5
-"""Real seconds that stand for a minute in Azure."""
+"""Real seconds for each minute that Azure typically takes."""
 
 
 @pytest.fixture(params=["dev", "prod"])
 def built(request, make_sandbox):
-    """A stack that has been brought up, and what happened when."""
+    """A deployed stack, and the event log of its deployment."""
     sandbox = make_sandbox(request.param, behaviour=Behaviour(seconds_per_minute=FAST))
     sandbox.project.pulumi("preview")
     up = sandbox.project.run_recorded("up", "--yes", "--skip-preview")
@@ -29,12 +29,12 @@ def releases(log):
 
 
 @pytest.mark.smoke
-def test_a_stack_comes_up_in_order_and_stays_as_it_is_and_goes(built, client_of):
+def test_a_stack_is_deployed_in_order_shows_no_drift_and_is_destroyed(built, client_of):
     sandbox, log = built
     cloud, project = sandbox.cloud, sandbox.project
     api = client_of(sandbox.planes[0])
 
-    # no addon begins before the one before it serves; node pools are built beside them
+    # no addon begins before the previous one serves; node pools are created in parallel
     spans = releases(log)
     for earlier, later in itertools.pairwise(spans):
         assert earlier.ends <= later.begins
@@ -46,7 +46,7 @@ def test_a_stack_comes_up_in_order_and_stays_as_it_is_and_goes(built, client_of)
 
     assert set(project.changes("--expect-no-changes")) == {"same"}
 
-    # what others own moves, and is no drift
+    # changes by the owners of a property are not drift
     for pool in cloud.resources("containerservice:AgentPool"):
         cloud.drift(pool["id"], "count", pool["inputs"]["minCount"] + 1)
     cluster = cloud.resources("containerservice:ManagedCluster")[0]
@@ -55,7 +55,7 @@ def test_a_stack_comes_up_in_order_and_stays_as_it_is_and_goes(built, client_of)
     cloud.drift(cluster["id"], "agentPoolProfiles.0.currentOrchestratorVersion", "1.35.9")
     assert set(project.changes("--refresh", "--expect-no-changes")) == {"same"}
 
-    # what nobody but this program owns is
+    # a change of a property that only this program owns is drift
     cloud.drift(cluster["id"], "disableLocalAccounts", False)
     assert project.changes("--refresh")["update"] >= 1
     cloud.drift(cluster["id"], "disableLocalAccounts", True)
@@ -73,7 +73,7 @@ def test_a_stack_comes_up_in_order_and_stays_as_it_is_and_goes(built, client_of)
         assert cloud.resources() == []
 
 
-def test_no_secret_is_in_the_state_or_in_what_a_run_prints(built):
+def test_neither_the_state_nor_the_output_of_a_run_contains_a_secret(built):
     sandbox, _ = built
     again = sandbox.project.pulumi("up", "--yes", "--diff", "--show-sames", "--show-reads")
     exported = sandbox.project.pulumi("stack", "export").stdout
@@ -85,7 +85,7 @@ def test_no_secret_is_in_the_state_or_in_what_a_run_prints(built):
     assert set(provider["inputs"]["kubeconfig"]) == {"4dabf18193072939515e22adb298388d", "ciphertext"}
 
 
-def test_a_version_and_bounds_change_in_place_and_reach_every_pool(make_sandbox):
+def test_a_new_version_and_new_bounds_are_applied_in_place_to_every_pool(make_sandbox):
     sandbox = make_sandbox("dev")
     sandbox.project.pulumi("up", "--yes", "--skip-preview")
     sandbox.project.configure({"cluster": {"kubernetesVersion": "1.36"}, "systemPool": {"maxCount": 5}})
@@ -101,7 +101,7 @@ def test_a_version_and_bounds_change_in_place_and_reach_every_pool(make_sandbox)
     assert set(sandbox.project.changes("--refresh", "--expect-no-changes")) == {"same"}
 
 
-def test_what_a_running_cluster_cannot_change_is_refused_and_nothing_is_touched(make_sandbox, client_of):
+def test_a_change_that_would_replace_the_running_cluster_is_rejected_and_changes_nothing(make_sandbox, client_of):
     sandbox = make_sandbox("dev")
     sandbox.project.pulumi("up", "--yes", "--skip-preview")
     before = sandbox.cloud.log()

@@ -1,4 +1,4 @@
-"""What goes wrong in Azure, in a chart or in a cluster: a clear message, nothing lost, and the next run goes on."""
+"""Failures of Azure, a chart or a cluster: a clear message, nothing lost, and the next run continues."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from rehearsal.sandbox import simulating
 from tests.e2e.inspect_cluster import helm_records, root_application, wait_for
 
 
-def test_what_azure_only_throttles_is_tried_again_and_nobody_notices(make_sandbox):
+def test_throttled_requests_are_retried_silently(make_sandbox):
     throttled = tuple(
         Fault(type=type_, times=2, code="TooManyRequests", status=429)
         for type_ in ("network:VirtualNetwork", "keyvault:Vault", "containerservice:ManagedCluster")
@@ -27,7 +27,7 @@ def test_what_azure_only_throttles_is_tried_again_and_nobody_notices(make_sandbo
 
 
 @pytest.mark.smoke
-def test_a_role_that_is_still_spreading_is_waited_for(make_sandbox):
+def test_a_request_is_retried_while_a_role_assignment_propagates(make_sandbox):
     fault = Fault(type="containerservice:ManagedCluster", code="LinkedAuthorizationFailed", status=403)
     sandbox = make_sandbox("dev", behaviour=Behaviour(faults=(fault,)))
     done = sandbox.project.pulumi("up", "--yes", "--skip-preview")
@@ -45,7 +45,7 @@ def test_a_role_that_is_still_spreading_is_waited_for(make_sandbox):
         "managedidentity:FederatedIdentityCredential",
     ],
 )
-def test_a_failure_of_azure_is_told_and_the_next_run_goes_on(make_sandbox, type_):
+def test_a_failure_in_azure_is_reported_and_the_next_run_continues(make_sandbox, type_):
     sandbox = make_sandbox("dev", behaviour=Behaviour(faults=(Fault(type=type_, code="QuotaExceeded", status=400),)))
     done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
@@ -54,8 +54,8 @@ def test_a_failure_of_azure_is_told_and_the_next_run_goes_on(make_sandbox, type_
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_role_assignment_without_its_principals_type_would_be_refused(make_sandbox):
-    """The stand-in has ARM's behaviour: without them the tests above would prove nothing."""
+def test_a_role_assignment_without_a_principal_type_is_rejected(make_sandbox):
+    """The tests above prove something only if the stand-in rejects what Azure Resource Manager rejects."""
     sandbox = make_sandbox("dev", simulate=False)
     scope = "/subscriptions/s/resourceGroups/g"
     sandbox.cloud.put(scope, "resources:ResourceGroup", {}, 0)
@@ -65,7 +65,7 @@ def test_a_role_assignment_without_its_principals_type_would_be_refused(make_san
         sandbox.cloud.put(id_, "authorization:RoleAssignment", inputs, 0)
 
 
-def test_a_deleted_vault_is_taken_back_when_the_stack_file_says_so(make_sandbox):
+def test_a_deleted_vault_is_recovered_if_the_stack_file_requests_it(make_sandbox):
     sandbox = make_sandbox("dev")
     sandbox.project.pulumi("up", "--yes", "--skip-preview")
     sandbox.project.pulumi("destroy", "--yes", "--skip-preview")
@@ -76,7 +76,7 @@ def test_a_deleted_vault_is_taken_back_when_the_stack_file_says_so(make_sandbox)
     assert sandbox.cloud.resources("keyvault:Vault")
 
 
-def test_a_mistake_that_azure_would_refuse_is_refused_by_the_preview(make_sandbox):
+def test_a_preview_rejects_an_input_that_azure_would_reject(make_sandbox):
     sandbox = make_sandbox("dev", simulate=False)
     path = sandbox.project.folder / "components" / "azure" / "network.py"
     path.write_text(path.read_text().replace("network.IPAllocationMethod.STATIC", '"Statick"'))
@@ -85,7 +85,7 @@ def test_a_mistake_that_azure_would_refuse_is_refused_by_the_preview(make_sandbo
     assert "publicIPAllocationMethod" in done.stdout and "got 'Statick'; allowed: Static, Dynamic" in done.stdout
 
 
-def test_a_webhook_with_no_backend_is_a_bounded_error_that_names_the_addon(make_sandbox, client_of):
+def test_a_webhook_without_a_backend_times_out_with_an_error_that_names_the_addon(make_sandbox, client_of):
     sandbox = make_sandbox("dev", simulate=False)
     release = sandbox.project.folder / "components" / "release" / "probe.py"
     release.write_text(release.read_text().replace("PROBE_SECONDS = 180.0", "PROBE_SECONDS = 10.0"))
@@ -99,7 +99,7 @@ def test_a_webhook_with_no_backend_is_a_bounded_error_that_names_the_addon(make_
     assert root_application(client_of(sandbox.planes[0])) is not None
 
 
-def test_a_missing_crd_is_a_bounded_error_that_names_the_addon(make_sandbox, client_of):
+def test_a_missing_crd_times_out_with_an_error_that_names_the_addon(make_sandbox, client_of):
     sandbox = make_sandbox("dev")
     release = sandbox.project.folder / "components" / "release" / "probe.py"
     release.write_text(release.read_text().replace("PROBE_SECONDS = 180.0", "PROBE_SECONDS = 10.0"))
@@ -113,7 +113,7 @@ def test_a_missing_crd_is_a_bounded_error_that_names_the_addon(make_sandbox, cli
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_release_that_never_becomes_ready_fails_and_fixed_values_mend_it(make_sandbox, client_of):
+def test_a_release_that_never_becomes_ready_fails_and_the_next_run_upgrades_it(make_sandbox, client_of):
     sandbox = make_sandbox("dev", simulate=False)
     with simulating(sandbox.planes, addresses=False):
         sandbox.project.configure({"charts": {"timeoutSeconds": 60}})
@@ -127,7 +127,7 @@ def test_a_release_that_never_becomes_ready_fails_and_fixed_values_mend_it(make_
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["SIGINT", "SIGINT then SIGTERM"])
-def test_an_interrupted_run_leaves_what_the_next_one_goes_on_from(make_sandbox, client_of, again):
+def test_the_run_after_an_interrupted_one_completes_the_stack(make_sandbox, client_of, again):
     sandbox = make_sandbox("dev", simulate=False)
     api = client_of(sandbox.planes[0])
     with simulating(sandbox.planes, addresses=False):
@@ -152,7 +152,7 @@ def test_an_interrupted_run_leaves_what_the_next_one_goes_on_from(make_sandbox, 
 
 
 def forget(project: Any, urn: str, file: Path) -> None:
-    """Take one resource out of the state, as if the run had died before it was written down."""
+    """Remove one resource from the state, as if the run had died before it was recorded."""
     exported = json.loads(project.pulumi("stack", "export").stdout)
     resources = [r for r in exported["deployment"]["resources"] if r["urn"] != urn]
     for other in resources:
@@ -164,7 +164,7 @@ def forget(project: Any, urn: str, file: Path) -> None:
     project.pulumi("stack", "import", "--file", str(file))
 
 
-def test_a_release_that_finished_while_its_acknowledgement_was_lost_is_adopted(make_sandbox, client_of, tmp_path):
+def test_a_release_that_completed_without_reaching_the_state_is_adopted(make_sandbox, client_of, tmp_path):
     sandbox = make_sandbox("dev")
     api = client_of(sandbox.planes[0])
     sandbox.project.pulumi("up", "--yes", "--skip-preview")

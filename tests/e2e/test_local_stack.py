@@ -1,4 +1,4 @@
-"""The main job on an existing cluster: up, nothing more to do, down; and up again after a death in the middle."""
+"""The local stack on an existing cluster: up, no changes, down; and up again after a killed run."""
 
 import contextlib
 import time
@@ -30,7 +30,7 @@ def simulate(cluster: Any):
 
 
 @pytest.mark.smoke
-def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, simulate):
+def test_after_up_there_are_no_changes_and_down_leaves_nothing(cluster, local, api, simulate):
     simulate()
     local.pulumi("preview")
     local.pulumi("up", "--yes")
@@ -52,8 +52,8 @@ def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, sim
 
 
 @pytest.mark.smoke
-def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, simulate):
-    simulate(addresses=False)  # the load balancer never comes: Traefik's release waits, and its run is killed there
+def test_a_killed_installation_is_repaired_by_the_next_up(cluster, local, api, simulate):
+    simulate(addresses=False)  # without an address Traefik's release waits, and its run is killed there
     run = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
     local.kill(run)
@@ -67,7 +67,7 @@ def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, simulate
     assert set(local.changes("--expect-no-changes")) == {"same"}
 
 
-def test_an_addon_does_not_begin_before_the_one_before_it_serves(cluster, local, api, simulate):
+def test_an_addon_is_not_installed_before_the_previous_one_serves(cluster, local, api, simulate):
     simulate(webhooks=False)
     run = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "cert-manager") == {"1": "deployed"})
@@ -79,7 +79,7 @@ def test_an_addon_does_not_begin_before_the_one_before_it_serves(cluster, local,
 
 
 @pytest.mark.smoke
-def test_somebody_elses_release_is_not_touched(cluster, local, api, simulate, tmp_path):
+def test_a_release_of_another_owner_is_not_changed(cluster, local, api, simulate, tmp_path):
     simulate()
     local.pulumi("up", "--yes", "--skip-preview")
     secret = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
@@ -99,11 +99,11 @@ def test_somebody_elses_release_is_not_touched(cluster, local, api, simulate, tm
     assert [s.metadata.uid for s in after] == [secret.metadata.uid]
 
 
-def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, simulate):
-    simulator = simulate(addresses=False)  # the first run waits for Traefik's address, alive
+def test_a_release_that_a_live_run_is_installing_is_not_changed(cluster, local, api, simulate):
+    simulator = simulate(addresses=False)  # the first run stays alive, waiting for Traefik's address
     first = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
-    local.pulumi("cancel", "--yes")  # somebody takes its lock away
+    local.pulumi("cancel", "--yes")  # removes the lock of the first run
 
     second = local.pulumi("up", "--yes", "--skip-preview", check=False)
 
@@ -114,7 +114,7 @@ def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, 
     local.kill(first)
 
 
-def test_image_updater_reads_applications_and_cannot_change_them(cluster, local, api, simulate):
+def test_image_updater_can_read_applications_and_not_change_them(cluster, local, api, simulate):
     simulate()
     repository = {"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}
     local.configure({"argocd": {"imageUpdaterWriteBack": "git", "repositories": [repository]}})

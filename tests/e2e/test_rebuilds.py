@@ -1,4 +1,4 @@
-"""A rebuild is a number: the new cluster serves, the names move, the old one goes; also when it is gone already."""
+"""Rebuilds: the new cluster serves, DNS records move, the old cluster is deleted, even if it no longer exists."""
 
 import time
 from typing import Any
@@ -32,11 +32,11 @@ def built(make_sandbox):
 
 
 @pytest.mark.smoke
-def test_the_new_cluster_serves_before_names_move_and_they_move_before_the_old_one_goes(built, client_of):
+def test_dns_records_move_after_the_new_cluster_serves_and_before_the_old_one_is_deleted(built, client_of):
     sandbox = built
     old = client_of(sandbox.planes[0])
     kept, address, there = foundation(sandbox), record_addresses(sandbox), namespaces(old)
-    cleared = sandbox.planes[0].requests("delete")  # Helm's own hooks, once they have run
+    cleared = sandbox.planes[0].requests("delete")  # by Helm, which deletes its hooks after they have run
 
     sandbox.project.configure({"cluster": {"generation": 2}})
     run = sandbox.project.run_recorded("up", "--yes", "--skip-preview", "--refresh")
@@ -49,14 +49,14 @@ def test_the_new_cluster_serves_before_names_move_and_they_move_before_the_old_o
     assert record.ends <= gone.begins
     assert clusters(sandbox) == ["aks-platform-dev-g2"]
     assert record_addresses(sandbox).isdisjoint(address)
-    assert foundation(sandbox) == kept, "nothing of the foundation was made again"
+    assert foundation(sandbox) == kept, "no resource of the foundation was recreated"
     assert root_application(client_of(sandbox.planes[1])) is not None
     assert sandbox.planes[0].requests("delete") == cleared, "nothing was deleted inside the old cluster"
     assert namespaces(old) == there
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_rebuild_after_the_cluster_is_gone_is_the_same_up(built, client_of):
+def test_a_rebuild_works_after_the_old_cluster_has_been_deleted(built, client_of):
     sandbox = built
     group = next(r for r in sandbox.cloud.resources("resources:ResourceGroup") if r["id"].endswith("-g1"))
     sandbox.cloud.remove(group["id"])
@@ -72,7 +72,7 @@ def test_a_rebuild_after_the_cluster_is_gone_is_the_same_up(built, client_of):
     sandbox.planes[0].start()
 
 
-def test_a_destroy_ends_though_the_api_server_is_gone(make_sandbox):
+def test_a_destroy_completes_without_an_api_server(make_sandbox):
     sandbox = make_sandbox("dev", behaviour=FAST)
     sandbox.project.pulumi("up", "--yes", "--skip-preview")
     sandbox.planes[0].stop()
@@ -82,7 +82,7 @@ def test_a_destroy_ends_though_the_api_server_is_gone(make_sandbox):
     sandbox.planes[0].start()
 
 
-def test_a_rebuild_in_another_region_leaves_the_foundation_and_takes_addresses_there(built, client_of):
+def test_a_rebuild_in_another_region_keeps_the_foundation_and_uses_addresses_of_that_region(built, client_of):
     sandbox = built
     vaults = [r["serial"] for r in sandbox.cloud.resources("keyvault:Vault")]
     sandbox.project.configure({"cluster": {"generation": 2, "location": "norwayeast"}})
@@ -98,7 +98,7 @@ def test_a_rebuild_in_another_region_leaves_the_foundation_and_takes_addresses_t
     assert root_application(client_of(sandbox.planes[1])) is not None
 
 
-def test_a_failed_rebuild_touches_nothing_of_the_old_side_and_can_be_given_up(built, client_of):
+def test_a_failed_rebuild_leaves_the_old_generation_unchanged_and_can_be_abandoned(built, client_of):
     sandbox = built
     address = record_addresses(sandbox)
     sandbox.cloud.behave(
@@ -119,7 +119,7 @@ def test_a_failed_rebuild_touches_nothing_of_the_old_side_and_can_be_given_up(bu
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_cluster_made_again_under_its_name_behind_our_back_is_noticed(make_sandbox, client_of):
+def test_a_cluster_recreated_outside_pulumi_under_the_same_name_is_detected(make_sandbox, client_of):
     sandbox = make_sandbox("dev", behaviour=FAST)
     sandbox.project.pulumi("up", "--yes", "--skip-preview")
     (cluster,) = sandbox.cloud.resources("containerservice:ManagedCluster")
@@ -131,7 +131,7 @@ def test_a_cluster_made_again_under_its_name_behind_our_back_is_noticed(make_san
     assert namespaces(client_of(sandbox.planes[0])) == {"default", "kube-node-lease", "kube-public", "kube-system"}
 
     summary = sandbox.project.changes()
-    assert set(summary) != {"same"}, "an empty cluster is not what the state says"
+    assert set(summary) != {"same"}, "the state describes a cluster that is not empty"
     assert summary["replace"] > 10
 
 
@@ -147,7 +147,7 @@ def test_a_rotated_certificate_authority_replaces_nothing(make_sandbox):
     }
 
 
-def test_two_ups_at_once_end_with_one_that_did_it_and_one_that_says_so(make_sandbox):
+def test_of_two_concurrent_ups_one_succeeds_and_the_other_reports_the_lock(make_sandbox):
     sandbox = make_sandbox("dev", behaviour=Behaviour(seconds_per_minute=1.0))
     first = sandbox.project.start("up", "--yes", "--skip-preview")
     while not sandbox.cloud.resources():
@@ -159,7 +159,7 @@ def test_two_ups_at_once_end_with_one_that_did_it_and_one_that_says_so(make_sand
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_an_api_server_that_is_away_for_a_while_costs_no_state(make_sandbox, client_of):
+def test_a_temporary_outage_of_the_api_server_loses_no_state(make_sandbox, client_of):
     sandbox = make_sandbox("dev", behaviour=FAST)
     run = sandbox.project.start("up", "--yes", "--skip-preview")
     api = None

@@ -1,4 +1,4 @@
-"""The state is lost and the resources are not: import files, four commands, and a preview with nothing to do."""
+"""The state is lost and the resources are not: import files, four commands, and a preview without changes."""
 
 import shlex
 
@@ -9,7 +9,7 @@ from bootstrap.platform.plan.evaluate import evaluate
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_what_was_built_is_taken_back_into_an_empty_state(make_sandbox, tmp_path, stack):
+def test_all_resources_are_imported_into_an_empty_state(make_sandbox, tmp_path, stack):
     sandbox = make_sandbox(stack)
     sandbox.project.pulumi("up", "--yes", "--skip-preview")
     before = {
@@ -29,5 +29,5 @@ def test_what_was_built_is_taken_back_into_an_empty_state(make_sandbox, tmp_path
     assert {k: v for k, v in after.items() if "azure-native" in k} == {
         k: v for k, v in before.items() if "azure-native" in k
     }
-    assert {r["id"]: r["serial"] for r in sandbox.cloud.resources()} == there, "nothing in Azure was made again"
+    assert {r["id"]: r["serial"] for r in sandbox.cloud.resources()} == there, "no resource in Azure was recreated"
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}

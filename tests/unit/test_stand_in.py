@@ -1,4 +1,4 @@
-"""The stand-in has Azure's behaviour: each is one that a program can trip over."""
+"""The stand-in behaves as Azure does, in every case that a program can trip over."""
 
 import asyncio
 
