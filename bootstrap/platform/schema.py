@@ -18,8 +18,8 @@ FILE = "stack.schema.json"
 def stack_schema() -> dict[str, Any]:
     """Return the schema of a whole ``Pulumi.<stack>.yaml``.
 
-    It says what a model says of one key: type, choices, bounds, description, default. Rules between keys stay the
-    program's, whose messages name the remedy.
+    It contains what the models define for a single key: type, choices, bounds, description, default. Rules across keys
+    are checked only by the program, whose messages name the remedy.
     """
     models = Settings.model_json_schema(by_alias=True)
     definitions = models.pop("$defs")
@@ -36,7 +36,7 @@ def stack_schema() -> dict[str, Any]:
                 "type": "object",
                 "properties": {f"{NAMESPACE}:{key}": schema for key, schema in models["properties"].items()},
                 "required": [f"{NAMESPACE}:{key}" for key in models["required"]],
-                # keys of Pulumi and its providers are theirs to check
+                # keys of Pulumi and of providers are not validated here
                 "patternProperties": {f"^(?!{NAMESPACE}:)": True},
                 "additionalProperties": False,
             },
@@ -74,7 +74,7 @@ def _describe(properties: dict[str, dict[str, Any]], model: type[Section]) -> No
 
 
 def write_schema(root: Path) -> Path:
-    """Write the schema where stack files look for it, and return the path."""
+    """Write the schema to the path that stack files refer to, and return the path."""
     path = root / FILE
     path.write_text(json.dumps(stack_schema(), indent=2) + "\n", encoding="utf-8")
     return path

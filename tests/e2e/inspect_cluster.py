@@ -1,4 +1,4 @@
-"""What tests look at inside a cluster."""
+"""Reads what tests check inside a cluster."""
 
 import time
 from typing import Any
@@ -24,7 +24,7 @@ def root_application(api: Any) -> dict[str, Any] | None:
 
 
 def helm_records(api: Any, namespace: str) -> dict[str, str]:
-    """Return revision to status."""
+    """Return the status of each revision in a namespace."""
     secrets: Any = client.CoreV1Api(api).list_namespaced_secret(namespace, label_selector="owner=helm").items
     return {s.metadata.labels["version"]: s.metadata.labels["status"] for s in secrets}
 
@@ -32,5 +32,5 @@ def helm_records(api: Any, namespace: str) -> dict[str, str]:
 def wait_for(condition: Any, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.2)

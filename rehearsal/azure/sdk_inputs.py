@@ -1,7 +1,7 @@
-"""What azure-native takes: unknown properties and wrong enum values are refused, by the SDK's own types.
+"""Validates a resource's inputs against the SDK's own types: unknown properties and wrong enum values are errors.
 
-The real provider hands an unknown property on and Azure refuses it minutes later, or drops it without a word. Here a
-typo fails at once.
+The real provider passes an unknown property on, and Azure rejects it minutes later or drops it silently. Here a typo
+fails at once.
 """
 
 import enum
@@ -15,18 +15,19 @@ from typing import Any
 
 from pulumi import Output, _types
 
-_OPEN = ("streams",)
-"""Properties whose enum lists only what the SDK's authors knew: every data source may bring streams of its own."""
+_OPEN_ENUMS = ("streams",)
+"""Properties whose enum is not complete: a data source may define streams that the SDK does not list."""
 
 
-class Mistake(typing.NamedTuple):
-    """One input that Azure would not take."""
+class InvalidInput(typing.NamedTuple):
+    """An input that Azure would reject."""
 
     path: str
+    """Dotted, with indexes: ``agentPoolProfiles[0].osSku``."""
     reason: str
 
 
-_IMPORTING = threading.Lock()
+_IMPORT_LOCK = threading.Lock()
 
 
 def inputs_of(token: str) -> type:
@@ -35,8 +36,8 @@ def inputs_of(token: str) -> type:
     Raises:
         LookupError: the SDK has no such type.
     """
-    # a module that another thread is importing lacks its names
-    with _IMPORTING:
+    # while another thread imports a module, some of its names are missing
+    with _IMPORT_LOCK:
         return _inputs_of(token)
 
 
@@ -45,7 +46,7 @@ def _inputs_of(token: str) -> type:
     _, module, name = token.split(":")
     try:
         sdk = importlib.import_module(f"pulumi_azure_native.{module}")
-        # where a nested type has the resource's name, the resource's own inputs have another
+        # if a nested type has the resource's name, the class of the resource's own inputs is ...InitArgs
         leaf = importlib.import_module(getattr(sdk, name).__module__)
         found: type = getattr(leaf, f"{name}InitArgs", None) or getattr(sdk, f"{name}Args")
     except (ImportError, AttributeError):
@@ -53,58 +54,69 @@ def _inputs_of(token: str) -> type:
     return found
 
 
-def mistakes(token: str, inputs: Mapping[str, Any], *, unknown: object = None) -> list[Mistake]:
-    """Return what is wrong with the inputs of a type.
+def invalid_inputs(token: str, inputs: Mapping[str, Any], *, unknown: object = None) -> list[InvalidInput]:
+    """Return the invalid inputs of a resource.
 
     Args:
         token: such as ``azure-native:keyvault:Vault``.
         inputs: plain data.
-        unknown: stands where a value is not known yet; such places are not judged.
+        unknown: placeholder of a value that is not known yet; it is not checked.
+
+    Raises:
+        LookupError: the SDK has no such type.
     """
-    return list(_object(inputs_of(token), inputs, "", unknown))
+    return list(_check_object(inputs_of(token), inputs, "", unknown))
 
 
-def project(token: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of an answer that has a place in a type's inputs: read-only properties drop out."""
-    return _projected(inputs_of(token), answer)
+def input_properties(token: str, response: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a response that are also inputs of the type: read-only ones are left out.
+
+    Args:
+        token: such as ``azure-native:keyvault:Vault``.
+        response: plain data, as Azure returned it.
+
+    Raises:
+        LookupError: the SDK has no such type.
+    """
+    return _known_properties(inputs_of(token), response)
 
 
-def _projected(model: type, answer: Mapping[str, Any]) -> dict[str, Any]:
+def _known_properties(model: type, response: Mapping[str, Any]) -> dict[str, Any]:
     known = _types.input_type_types(model)
     names = set(_types.input_type_py_to_pulumi_names(model).values())
-    return {key: _part(known.get(key, Any), value) for key, value in answer.items() if key in names}
+    return {key: _known_part(known.get(key, Any), value) for key, value in response.items() if key in names}
 
 
-def _part(annotation: Any, value: Any) -> Any:  # noqa: ANN401 - any type
+def _known_part(annotation: object, value: object) -> object:
     options = _alternatives(annotation)
     models = [option for option in options if isinstance(option, type) and _types.is_input_type(option)]
     lists = [option for option in options if typing.get_origin(option) in (list, Sequence)]
     maps = [option for option in options if typing.get_origin(option) in (dict, Mapping)]
     if isinstance(value, dict) and models:
-        return _projected(models[0], value)
+        return _known_properties(models[0], value)
     if isinstance(value, dict) and lists:
-        return list(value)  # Azure gives identities back as a mapping
+        return list(value)  # Azure returns identities as a mapping
     if isinstance(value, dict) and maps:
-        return {key: _part(typing.get_args(maps[0])[1], item) for key, item in value.items()}
+        return {key: _known_part(typing.get_args(maps[0])[1], item) for key, item in value.items()}
     if isinstance(value, list) and lists:
-        return [_part(typing.get_args(lists[0])[0], item) for item in value]
+        return [_known_part(typing.get_args(lists[0])[0], item) for item in value]
     return value
 
 
-def _object(model: type, value: Mapping[str, Any], path: str, unknown: object) -> Iterator[Mistake]:
+def _check_object(model: type, value: Mapping[str, Any], path: str, unknown: object) -> Iterator[InvalidInput]:
     known = _types.input_type_types(model)
     names = set(_types.input_type_py_to_pulumi_names(model).values())
     for key, item in value.items():
         below = f"{path}.{key}" if path else key
         if key not in names:
-            yield Mistake(
+            yield InvalidInput(
                 below, f"{model.__name__.removesuffix('Args')} has no such property: {', '.join(sorted(names))}"
             )
         elif item not in (unknown, None) and key in known:
-            yield from _value(known[key], item, below, unknown)
+            yield from _check_value(known[key], item, below, unknown)
 
 
-def _value(annotation: Any, value: Any, path: str, unknown: object) -> Iterator[Mistake]:  # noqa: ANN401 - any type
+def _check_value(annotation: object, value: object, path: str, unknown: object) -> Iterator[InvalidInput]:
     if value in (unknown, None):
         return
     options = [option for option in _alternatives(annotation) if option not in (type(None), Any)]
@@ -113,24 +125,26 @@ def _value(annotation: Any, value: Any, path: str, unknown: object) -> Iterator[
     lists = [option for option in options if typing.get_origin(option) in (list, Sequence)]
     maps = [option for option in options if typing.get_origin(option) in (dict, Mapping)]
     if isinstance(value, dict) and models:
-        yield from _object(models[0], value, path, unknown)
+        yield from _check_object(models[0], value, path, unknown)
     elif isinstance(value, dict) and maps:
         for key, item in value.items():
-            yield from _value(typing.get_args(maps[0])[1], item, f"{path}.{key}", unknown)
+            yield from _check_value(typing.get_args(maps[0])[1], item, f"{path}.{key}", unknown)
     elif isinstance(value, list) and lists:
         for index, item in enumerate(value):
-            yield from _value(typing.get_args(lists[0])[0], item, f"{path}[{index}]", unknown)
+            yield from _check_value(typing.get_args(lists[0])[0], item, f"{path}[{index}]", unknown)
     elif enums:
         allowed = [member.value for option in enums for member in option]
-        if value not in allowed and not path.rsplit(".", maxsplit=1)[-1].startswith(_OPEN):
-            yield Mistake(path, f"got {value!r}; allowed: {', '.join(map(str, allowed))}")
+        if value not in allowed and not path.rsplit(".", maxsplit=1)[-1].startswith(_OPEN_ENUMS):
+            yield InvalidInput(path, f"got {value!r}; allowed: {', '.join(map(str, allowed))}")
     elif (models or maps or lists) and not any(option is str for option in options):
-        yield Mistake(path, f"got {value!r}; allowed: {'a list' if lists else 'an object'}")
-    elif options and not any(_fits(option, value) for option in options):
-        yield Mistake(path, f"got {value!r}; allowed: {' or '.join(getattr(o, '__name__', str(o)) for o in options)}")
+        yield InvalidInput(path, f"got {value!r}; allowed: {'a list' if lists else 'an object'}")
+    elif options and not any(_matches(option, value) for option in options):
+        yield InvalidInput(
+            path, f"got {value!r}; allowed: {' or '.join(getattr(o, '__name__', str(o)) for o in options)}"
+        )
 
 
-def _fits(option: Any, value: Any) -> bool:  # noqa: ANN401 - any type
+def _matches(option: object, value: object) -> bool:
     if not isinstance(option, type):
         return True
     if option in (int, float):
@@ -138,8 +152,9 @@ def _fits(option: Any, value: Any) -> bool:  # noqa: ANN401 - any type
     return isinstance(value, option)
 
 
-def _alternatives(annotation: Any) -> list[Any]:  # noqa: ANN401 - any type
-    """Return a union's members without what only the SDK's inputs may be: outputs and awaitables."""
+def _alternatives(annotation: object) -> list[Any]:
+    """Return the members of a union, without the SDK's outputs and awaitables, which plain data cannot be."""
+
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return [found for member in typing.get_args(annotation) for found in _alternatives(member)]
     origin = typing.get_origin(annotation)

@@ -1,4 +1,4 @@
-"""Everything that a rehearsal of an Azure stack needs: a cloud, control planes, charts, and the project's copy."""
+"""The sandbox of a rehearsal: a copy of the project, the cloud that it deploys to, control planes and charts."""
 
 import contextlib
 import json
@@ -9,30 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.azure.cloud import Cloud, Manners
+from rehearsal.azure.cloud import Behaviour, Cloud
 from rehearsal.azure.provider import CLOUD_FILE
 from rehearsal.chart_repository import ChartRepository
+from rehearsal.cluster_simulator import ClusterSimulator
 from rehearsal.control_plane import TOKEN, ControlPlane
-from rehearsal.player import Player
 from rehearsal.project import Project
 from settings import Settings
 from settings.addons import ChartOverride, Charts
 from settings.merge import merge
 
 CHARTS = tuple(field.alias or name for name, field in Charts.model_fields.items() if field.annotation is ChartOverride)
-"""Keys of ``charts`` that say where an addon's chart comes from."""
+"""Keys of ``charts`` that override the source of an addon's chart."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A stack's project beside the cloud that it builds in."""
+class Sandbox:
+    """A copy of the project with one stack, and the cloud that it deploys to."""
 
     cloud: Cloud
     project: Project
     planes: tuple[ControlPlane, ...]
+    """The control planes of the cloud's clusters."""
 
     @classmethod
-    def set(
+    def create(
         cls,
         root: Path,
         folder: Path,
@@ -40,23 +41,26 @@ class Stage:
         planes: Sequence[ControlPlane],
         *,
         charts: str,
-        manners: Manners | None = None,
+        behaviour: Behaviour | None = None,
         changes: Mapping[str, Any] | None = None,
-    ) -> "Stage":
+    ) -> "Sandbox":
         """Copy the project into an empty folder and point it at an empty cloud.
 
         Args:
-            root: the user's project, which stays as it is.
-            folder: where everything goes.
+            root: the user's project, which is not changed.
+            folder: folder of the copy, its state and the cloud.
             stack: a stack of target ``azure``.
-            planes: running control planes; each cluster takes the next one.
+            planes: running control planes; each new cluster gets the next one.
             charts: URL of the chart repository.
-            manners: how the cloud behaves.
+            behaviour: how the cloud behaves.
             changes: sections merged into the copy's stack file.
+
+        Raises:
+            RehearsalError: the stack cannot be created.
         """
         folder.mkdir(parents=True, exist_ok=True)
         cloud = Cloud.create(
-            folder / "cloud.json", manners=manners, control_planes=tuple(plane.address for plane in planes)
+            folder / "cloud.json", behaviour=behaviour, control_planes=tuple(plane.address for plane in planes)
         )
         programs = folder / "bin"
         programs.mkdir()
@@ -65,17 +69,20 @@ class Stage:
         environment = {
             CLOUD_FILE: str(folder / "cloud.json"),
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            # no kubeconfig but the one that the cloud hands out
+            # only the kubeconfig that the cloud returns is used
             "KUBECONFIG": str(folder / "no-kubeconfig"),
         }
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})
-        drawn = {"mirror": charts, "timeoutSeconds": 60, **{chart: {"repository": None} for chart in CHARTS}}
-        project.configure(merge({"charts": drawn}, changes or {}))
+        sources = {"mirror": charts, "timeoutSeconds": 60, **{chart: {"repository": None} for chart in CHARTS}}
+        project.configure(merge({"charts": sources}, changes or {}))
         return cls(cloud=cloud, project=project, planes=tuple(planes))
 
 
-def what_exists(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return what a stack uses without creating it: type, ARM id, inputs. The cloud has to hold it beforehand."""
+def existing_resources(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the resources that a stack uses without creating them, each as type, ARM id and inputs.
+
+    The cloud has to contain them before the stack is deployed.
+    """
     azure, dns = settings.azure, settings.dns
     found: list[tuple[str, str, dict[str, Any]]] = []
     if azure is not None and dns.mode == "existing":
@@ -86,21 +93,34 @@ def what_exists(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @contextlib.contextmanager
-def playing(planes: Sequence[ControlPlane], **options: bool) -> Iterator[list[Player]]:
-    """Play on control planes for as long as the context lasts."""
-    players = [Player(plane.kubeconfig, **options) for plane in planes]
-    for player in players:
-        player.start()
+def simulating(planes: Sequence[ControlPlane], **options: bool) -> Iterator[list[ClusterSimulator]]:
+    """Run a :class:`ClusterSimulator` for each control plane while the context is open.
+
+    Args:
+        planes: running control planes.
+        options: ``webhooks`` and ``addresses`` of the simulators.
+    """
+    simulators = [ClusterSimulator(plane.kubeconfig, **options) for plane in planes]
+    for simulator in simulators:
+        simulator.start()
     try:
-        yield players
+        yield simulators
     finally:
-        for player in players:
-            player.stop()
+        for simulator in simulators:
+            simulator.stop()
 
 
 @contextlib.contextmanager
-def serving_charts(folder: Path, archives: Path | None = None) -> Iterator[str]:
-    """Serve the charts for as long as the context lasts; yields the repository's URL."""
+def served_charts(folder: Path, archives: Path | None = None) -> Iterator[str]:
+    """Serve the charts while the context is open; yields the repository's URL.
+
+    Args:
+        folder: where the packaged charts go.
+        archives: a folder with the real charts' archives, served instead of the small ones.
+
+    Raises:
+        RehearsalError: the folder of real charts lacks one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     repository = ChartRepository(folder, archives)
     repository.start()
@@ -119,7 +139,7 @@ from rehearsal.azure.plugin import main
 main()
 """
 
-# the real one asks Entra for a token; https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+# the real kubelogin requests a token from Entra; https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 _CREDENTIAL = {
     "apiVersion": "client.authentication.k8s.io/v1",
     "kind": "ExecCredential",
