@@ -3,12 +3,14 @@
 from startup import on_demand
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.options import ROOT, Format, progress_console, result_console
+from bootstrap.options import ROOT, Format, progress_console, result_console, some_text
+from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
     from bootstrap.platform import adopt as adoption
@@ -41,10 +43,12 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before 
 
 
 @commands.command()
+@ends_tidily
 def plan(
     stack: StackOption = "dev",
     against: Annotated[
-        str | None, typer.Option(metavar="REF", help="Compare with the program at this Git revision.")
+        str | None,
+        typer.Option(metavar="REF", parser=some_text, help="Compare with the program at this Git revision."),
     ] = None,
     output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (pull requests) or json.")] = (
         Format.TEXT
@@ -56,9 +60,9 @@ def plan(
     Exit status: 0 no changes (or no --against), 2 changes, 3 a resource that holds data or serves traffic is replaced
     or removed, 1 an error.
     """
-    pending = against_revision.start(ROOT, against, stack) if against else None
-    now = evaluation.evaluate(ROOT, stack)
-    changes = comparison.compare(pending.result(), now) if pending else []
+    with against_revision.Pending(ROOT, against, stack) if against is not None else nullcontext() as pending:
+        now = evaluation.evaluate(ROOT, stack)
+        changes = comparison.compare(pending.result(), now) if pending else []
     shown = view.view(now, against=against, changes=changes)
     if output is Format.JSON:
         typer.echo(json.dumps(shown.to_json(), indent=2))
