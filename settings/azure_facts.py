@@ -226,7 +226,6 @@ REGIONS = frozenset(
         "eastus",
         "eastus2",
         "eastus2euap",
-        "euap",
         "eastus3",
         "finlandcentral",
         "francecentral",

@@ -197,7 +197,9 @@ class KeyVault(Section):
     def _public_range(self, index: int, cidr: Cidr) -> Iterator[Problem]:
         path = ("allowedIpRanges", index)
         if cidr.prefixlen == 0:
-            yield Problem(path, f"got '{cidr}'; to let everybody reach the vault, leave allowedIpRanges out")
+            yield Problem(
+                path, f"got '{cidr}'; allowed: public ranges; to let everybody reach the vault, leave allowedIpRanges out"
+            )
         elif why := why_not_public(cidr):
             yield Problem(path, f"got '{cidr}', which is {why}; allowed: public ranges, as the vault sees no others")
 

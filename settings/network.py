@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from settings.azure_facts import UNUSABLE_RANGES
-from settings.report import Problem, Section, check, guarded
+from settings.report import Problem, Section, UnreadError, check, guarded
 from settings.types import Cidr, DataPlane, Ipv4, PodAddressing
 
 
@@ -102,13 +102,20 @@ class Network(Section):
     @check
     def services_beside_network(self) -> Iterator[Problem]:
         """https://learn.microsoft.com/azure/aks/concepts-network-cni-overlay#ip-address-planning."""
-        yield from _apart("serviceCidr", self.service_cidr, "vnetCidr", self.vnet_cidr)
+        yield from _apart("serviceCidr", self.service_cidr, *self._network())
 
     @check
     def pods_beside_network(self) -> Iterator[Problem]:
         """https://learn.microsoft.com/azure/aks/concepts-network-cni-overlay#ip-address-planning."""
         if self.pod_addressing is PodAddressing.OVERLAY:
-            yield from _apart("podCidr", self.pod_cidr, "vnetCidr", self.vnet_cidr)
+            yield from _apart("podCidr", self.pod_cidr, *self._network())
+
+    def _network(self) -> tuple[str, IPv4Network]:
+        """Return the network, or where that is not valid, the part of it that nodes are in."""
+        try:
+            return "vnetCidr", self.vnet_cidr
+        except UnreadError:
+            return "nodeSubnetCidr", self.node_subnet_cidr
 
     @check
     def pods_beside_services(self) -> Iterator[Problem]:

@@ -220,8 +220,8 @@ def tags_of_the_zone(tags: Tags, dns: Dns) -> Iterator[Problem]:
         if value is not UNREAD and not re.fullmatch("[A-Za-z_][A-Za-z0-9_.-]*", name):
             yield Problem(
                 ("tags", "extra", name),
-                f"got {show(name)}; allowed: ASCII letters, digits, - _ and dots, first a letter, as the DNS zone has it "
-                "too; or dns.mode: existing",
+                f"got {show(name)}; allowed: ASCII letters, digits, - _ and dots, first a letter, as the DNS zone "
+                "has it too; or dns.mode: existing",
             )
 
 
