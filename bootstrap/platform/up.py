@@ -22,8 +22,7 @@ from rich.console import Console
 from bootstrap.errors import BootstrapError, MissingToolError
 from bootstrap.platform.recover import Recovered, recover
 from bootstrap.stackfile import project_backend, read_stack
-from conventions import NAMESPACE
-from settings import Settings, parse
+from settings import Settings, read
 from settings.report import SettingsError
 from settings.types import Target
 
@@ -179,10 +178,9 @@ def settings_of(root: Path, stack: str) -> Settings:
     Raises:
         BootstrapError: the files cannot be read, or a setting is invalid.
     """
-    prefix = f"{NAMESPACE}:"
-    values = read_stack(root, stack).values
+    config = read_stack(root, stack)
     try:
-        return parse({key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)})
+        return read(config.values, stack=stack, secret=config.secret_keys, spelling=config.spelling, folder=root)
     except SettingsError as error:
         raise UpError(str(error)) from None
 
