@@ -1,14 +1,23 @@
 """Reads a stack's configuration from its files, as the Pulumi CLI would, without the CLI."""
 
+from startup import on_demand
+
 import difflib
 import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bootstrap.errors import StackFileError
 from bootstrap.yamlfile import Document, Flaw, parse, read_text
 from conventions import NAMESPACE
+
+if TYPE_CHECKING:
+    import settings
+    from settings import report, words
+else:  # they load the SDK, which takes time that a good file need not spend here
+    settings = on_demand("settings")
+    report, words = on_demand("settings.report"), on_demand("settings.words")
 
 _TOP_KEYS = ("config", "encryptedkey", "encryptionsalt", "environment", "secretsprovider")
 """Keys of a stack file. https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/"""
@@ -161,24 +170,19 @@ def _wants_a_look(config: StackConfig, stack: str) -> bool:
 
 def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConfig) -> None:
     """Raise the file's mistakes, and those in what could be read of it; return where there is none."""
-    # late, as the settings load the SDK, which takes time that a good file need not spend here
-    from settings import read  # noqa: PLC0415
-    from settings.report import SettingsError, counted, format_path  # noqa: PLC0415
-    from settings.words import redact  # noqa: PLC0415
-
     broken = [_ours(place) for place in [*document.broken, *(flaw.place for flaw in flaws)] if place[:1] == ("config",)]
     told = []
     for flaw in sorted(flaws):
-        where = format_path(_ours(flaw.place)) if flaw.place[:1] == ("config",) and len(flaw.place) > 1 else ""
+        where = report.format_path(_ours(flaw.place)) if flaw.place[:1] == ("config",) and len(flaw.place) > 1 else ""
         where = where or ".".join(str(part) for part in flaw.place)
         told.append(
-            f"{where} (line {flaw.line}): {redact(flaw.message)}"
+            f"{where} (line {flaw.line}): {words.redact(flaw.message)}"
             if where
-            else f"line {flaw.line}: {redact(flaw.message)}"
+            else f"line {flaw.line}: {words.redact(flaw.message)}"
         )
     if isinstance(document.data, dict):
         try:
-            read(
+            settings.read(
                 config.values,
                 stack=path.name.split(".", 1)[1].removesuffix(".yaml"),
                 secret=config.secret_keys,
@@ -186,15 +190,15 @@ def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConf
                 unread=[str(place[0]) for place in broken if len(place) == 1],
                 folder=path.parent,
             )
-        except SettingsError as error:
+        except report.SettingsError as error:
             told += [
-                f"{format_path(problem.path)}: {problem.message}"
+                f"{report.format_path(problem.path)}: {problem.message}"
                 for problem in error.problems
                 if not any(place and problem.path[: len(place)] == place for place in broken)
             ]
     if told:
         lines = "\n".join(f"  {line}" for line in told)
-        raise StackFileError(f"{path} has {counted(told)}; nothing was changed:\n{lines}")
+        raise StackFileError(f"{path} has {report.counted(told)}; nothing was changed:\n{lines}")
 
 
 def _ours(place: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -25,8 +25,8 @@ def warnings_of(charts: Charts) -> Iterator[str]:
             for path in _plain(override.values, f"{field.alias}.values"):
                 yield (
                     f"{NAMESPACE}:charts.{path} looks like a secret; it is in the plan and the state in plain. "
-                    "Put it into the vault, let an ExternalSecret of store 'vault' make a Secret of it, and name that in "
-                    "the values"
+                    "Put it into the vault, let an ExternalSecret of store 'vault' make a Secret of it, and name that "
+                    "in the values"
                 )
 
 
