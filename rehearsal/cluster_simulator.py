@@ -19,7 +19,7 @@ ADDRESS = "203.0.113.10"
 
 MATCHES_NOTHING = {"matchLabels": {"rehearsal.aks-bootstrap.io/call-webhooks": "true"}}
 """Object selector of a disabled webhook. Pointing the webhook at another address instead would not last: a Helm upgrade
-adds the chart's own back beside it."""
+adds the chart's own back."""
 
 _POLL_SECONDS = 0.3
 

@@ -110,7 +110,7 @@ def rehearse(
     settings = settings_of(root, stack)
     if settings.target is Target.LOCAL or settings.cluster is None:
         raise RehearseError(
-            f"stack {stack} has nothing in Azure to rehearse; `make up STACK={stack}` is the real thing"
+            f"stack {stack} has nothing in Azure to rehearse; run `make up STACK={stack}` instead"
         )
     path = critical_path(schedule(evaluate(root, stack)))
     try:

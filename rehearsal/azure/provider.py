@@ -1,4 +1,4 @@
-"""The provider plugin that replaces azure-native: the stand-in's side towards the engine."""
+"""The provider that replaces azure-native: handles the engine's requests with the stand-in's cloud."""
 
 import asyncio
 import copy
