@@ -109,9 +109,7 @@ def rehearse(
         raise MissingToolError(f"a rehearsal runs the real engine and a real API server; missing: {', '.join(missing)}")
     settings = settings_of(root, stack)
     if settings.target is Target.LOCAL or settings.cluster is None:
-        raise RehearseError(
-            f"stack {stack} has nothing in Azure to rehearse; run `make up STACK={stack}` instead"
-        )
+        raise RehearseError(f"stack {stack} has nothing in Azure to rehearse; run `make up STACK={stack}` instead")
     path = critical_path(schedule(evaluate(root, stack)))
     try:
         with _sandbox(

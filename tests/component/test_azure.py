@@ -502,3 +502,21 @@ def test_a_zone_that_the_program_creates_has_name_servers_to_delegate_to(program
     assert program("prod").evaluation.outputs["dnsNameServers"] == ["<zone.nameServers>"]
     existing = program("prod", dns={"mode": "existing", "resourceGroup": "rg-dns"})
     assert "dnsNameServers" not in existing.evaluation.outputs
+
+
+def test_the_registry_is_premium_and_in_every_zone_where_it_must_not_fail(program, prod):
+    assert prod.one("containerregistry:Registry").inputs["sku"] == {"name": "Premium"}
+    assert prod.one("containerregistry:Registry").inputs["zoneRedundancy"] == "Enabled"
+    small = program("dev", registry={"mode": "create"}).one("containerregistry:Registry").inputs
+    assert (small["sku"], small["zoneRedundancy"]) == ({"name": "Standard"}, "Disabled")
+
+
+def test_defender_is_on_in_production_and_off_elsewhere(dev, prod):
+    profile = prod.one("containerservice:ManagedCluster").inputs["securityProfile"]
+    assert profile["defender"]["securityMonitoring"] == {"enabled": True}
+    assert "defender" not in dev.one("containerservice:ManagedCluster").inputs["securityProfile"]
+
+
+def test_subnets_that_azure_lists_in_the_network_are_not_reset(each):
+    for network in each.several("network:VirtualNetwork"):
+        assert network.ignore_changes == ["subnets"] and "subnets" not in network.inputs

@@ -42,7 +42,8 @@ def test_a_stack_is_deployed_in_order_shows_no_drift_and_is_destroyed(built, cli
     assert spans[-1].ends <= root.begins
     pools = [s for s in log.spans() if s.type.endswith("containerservice:AgentPool")]
     assert pools and all(pool.begins < spans[-1].begins and pool.ends > spans[0].begins for pool in pools)
-    assert root_application(api)["spec"]["source"]["path"] == f"gitops/environments/{project.stack}"
+    application = root_application(api)
+    assert application and application["spec"]["source"]["path"] == f"gitops/environments/{project.stack}"
 
     assert set(project.changes("--expect-no-changes")) == {"same"}
 

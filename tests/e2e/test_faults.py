@@ -13,7 +13,7 @@ from kubernetes import client
 from bootstrap.platform.recover import recover
 from rehearsal.azure.cloud import AzureError, Behaviour, Fault
 from rehearsal.sandbox import simulating
-from tests.e2e.inspect_cluster import helm_records, root_application, wait_for
+from tests.e2e.inspect_cluster import helm_records, namespaces, root_application, wait_for
 
 
 def test_throttled_requests_are_retried_silently(make_sandbox):
@@ -132,12 +132,7 @@ def test_the_run_after_an_interrupted_one_completes_the_stack(make_sandbox, clie
     api = client_of(sandbox.planes[0])
     with simulating(sandbox.planes, addresses=False):
         run = sandbox.project.start("up", "--yes", "--skip-preview")
-        wait_for(
-            lambda: (
-                "traefik" in {n.metadata.name for n in client.CoreV1Api(api).list_namespace().items}
-                and helm_records(api, "traefik") == {"1": "pending-install"}
-            )
-        )
+        wait_for(lambda: "traefik" in namespaces(api) and helm_records(api, "traefik") == {"1": "pending-install"})
         os.killpg(run.pid, signal.SIGINT)
         if again:
             time.sleep(7.5)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from tests.e2e.inspect_cluster import helm_records, wait_for
+from tests.e2e.inspect_cluster import helm_records, namespaces, root_application, wait_for
 
 PLACE = ("argoproj.io", "v1alpha1", "argocd")
 
@@ -35,19 +35,18 @@ def test_after_up_there_are_no_changes_and_down_leaves_nothing(cluster, local, a
     local.pulumi("preview")
     local.pulumi("up", "--yes")
 
-    root = client.CustomObjectsApi(api).get_namespaced_custom_object(*PLACE, "applications", "root")
-    assert root["spec"]["source"]["path"] == "gitops/environments/local"
-    facts = client.CoreV1Api(api).read_namespaced_secret("in-cluster", "argocd").metadata.annotations
-    assert facts["aks-bootstrap.io/dns-zone"] == "local.example.com"
+    root = root_application(api)
+    assert root and root["spec"]["source"]["path"] == "gitops/environments/local"
+    secret: Any = client.CoreV1Api(api).read_namespaced_secret("in-cluster", "argocd")
+    assert secret.metadata.annotations["aks-bootstrap.io/dns-zone"] == "local.example.com"
     assert set(local.changes("--expect-no-changes")) == {"same"}
     assert set(local.changes("--refresh", "--expect-no-changes")) == {"same"}
 
     local.pulumi("destroy", "--yes")
 
     assert local.resources() == []
-    namespaces = {found.metadata.name for found in client.CoreV1Api(api).list_namespace().items}
-    assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
-    crds = client.ApiextensionsV1Api(api).list_custom_resource_definition().items
+    assert namespaces(api) == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    crds: Any = client.ApiextensionsV1Api(api).list_custom_resource_definition().items
     assert [crd.metadata.name for crd in crds if "kwok" not in crd.metadata.name] == []
 
 
@@ -82,7 +81,7 @@ def test_an_addon_is_not_installed_before_the_previous_one_serves(cluster, local
 def test_a_release_of_another_owner_is_not_changed(cluster, local, api, simulate, tmp_path):
     simulate()
     local.pulumi("up", "--yes", "--skip-preview")
-    secret = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
+    secret: Any = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
     client.CoordinationV1Api(api).delete_namespaced_lease("aks-bootstrap-traefik", "traefik")
     urn = next(
         r["urn"]
@@ -95,7 +94,7 @@ def test_a_release_of_another_owner_is_not_changed(cluster, local, api, simulate
 
     assert done.returncode != 0
     assert "belongs to somebody outside this program and was not touched" in done.stdout
-    after = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items
+    after: Any = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items
     assert [s.metadata.uid for s in after] == [secret.metadata.uid]
 
 
@@ -129,7 +128,8 @@ def test_image_updater_can_read_applications_and_not_change_them(cluster, local,
                 user="system:serviceaccount:argocd-image-updater:argocd-image-updater", resource_attributes=asked
             )
         )
-        return client.AuthorizationV1Api(api).create_subject_access_review(review).status.allowed
+        answer: Any = client.AuthorizationV1Api(api).create_subject_access_review(review)
+        return answer.status.allowed
 
     assert may("list", "applications") and may("get", "secrets", "")
     assert may("update", "imageupdaters", "argocd-image-updater.argoproj.io")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.delivery.render import render as rendering
+from bootstrap.delivery.render.application import read_application
 
 ROOT = Path(__file__).resolve().parents[2]
 SHA = "4f2a9c17be0d5386a1c7e94f80b2d6351a9ce07d"
@@ -58,7 +59,7 @@ class Project:
     def texts(self):
         """Return what every environment renders, to the byte."""
         return {
-            env: rendering.template(self.root, rendering.read_application(self.root, "hello", env)).render()
+            env: rendering.template(self.root, read_application(self.root, "hello", env)).render()
             for env in ("dev", "prod", "local")
         }
 

@@ -3,13 +3,14 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bootstrap.platform.recover import Recovered, RecoverError, recover
 
 PROVIDER = "urn:pulumi:dev::p::pulumi:providers:azure-native::azure"
-VAULT = {
+VAULT: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::aks-bootstrap:foundation:Foundation$azure-native:keyvault:Vault::vault",
     "type": "azure-native:keyvault:Vault",
     "custom": True,
@@ -17,21 +18,21 @@ VAULT = {
     "provider": f"{PROVIDER}::id",
     "inputs": {"resourceGroupName": "rg", "vaultName": "kv"},
 }
-RELEASE = {
+RELEASE: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::kubernetes:helm.sh/v3:Release::traefik",
     "type": "kubernetes:helm.sh/v3:Release",
     "custom": True,
     "provider": "x::y",
     "inputs": {"name": "traefik", "namespace": "traefik"},
 }
-NAMESPACE = {
+NAMESPACE: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::kubernetes:core/v1:Namespace::traefik",
     "type": "kubernetes:core/v1:Namespace",
     "custom": True,
     "provider": "urn:pulumi:dev::p::pulumi:providers:kubernetes::cluster::id",
     "inputs": {"metadata": {"name": "traefik"}},
 }
-COMPONENT = {
+COMPONENT: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::aks-bootstrap:node_pool:NodePool::pool-apps",
     "type": "aks-bootstrap:node_pool:NodePool",
     "custom": False,
@@ -44,7 +45,9 @@ class Pulumi:
 
     def __init__(self, *pending, there=True, states=("Succeeded",)):
         self.pending, self.there, self.states = list(pending), there, list(states)
-        self.asked, self.imports, self.written = [], [], None
+        self.asked: list[str] = []
+        self.imports: list[dict[str, Any]] = []
+        self.written: dict[str, Any] = {}
 
     def __call__(self, *arguments, check=True):
         self.asked.append(arguments[0] if arguments[0] != "stack" else f"stack {arguments[1]}")
@@ -67,7 +70,7 @@ class Pulumi:
 
 
 def run(pulumi):
-    lines = []
+    lines: list[str] = []
     return recover(pulumi, report=lines.append, sleep=lambda _: None), lines
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pulumi.automation import PulumiCommand
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError, MissingToolError
@@ -85,7 +86,7 @@ def test_a_cli_that_cannot_be_installed_is_one_line(bare, monkeypatch):
     def fail(**_):
         raise OSError("no network")
 
-    monkeypatch.setattr(up.PulumiCommand, "install", fail)
+    monkeypatch.setattr(PulumiCommand, "install", fail)
     with pytest.raises(MissingToolError, match=r"could not be installed .*; install it from https://") as told:
         up.choose_cli(bare, Console(quiet=True))
     assert "\n" not in str(told.value)
@@ -93,7 +94,7 @@ def test_a_cli_that_cannot_be_installed_is_one_line(bare, monkeypatch):
 
 def test_a_cli_installed_before_is_put_on_path(bare, monkeypatch):
     asked = {}
-    monkeypatch.setattr(up.PulumiCommand, "install", lambda **given: asked.update(given))
+    monkeypatch.setattr(PulumiCommand, "install", lambda **given: asked.update(given))
     choice = up.choose_cli(bare, Console(quiet=True))
     assert asked == {"root": f"{bare}/.tools/pulumi"}
     assert choice.environment["PATH"].startswith(f"{bare}/.tools/pulumi/bin:")

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -77,7 +78,7 @@ def test_the_commands_that_are_called_are_there_with_their_options(path):
     called = re.findall(r"\.venv/bin/bootstrap ([^|>\n]*)", script)
     assert made
     assert set(made) <= set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     for line in called:
         command = group.commands[line.split()[0]]
         known = {option for parameter in command.params for option in parameter.opts}
