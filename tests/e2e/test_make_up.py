@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from kubernetes import config
 from ruamel.yaml import YAML
-from tests.e2e.looks import namespaces
+
+from tests.e2e.inspect_cluster import namespaces, root_application
 
 ROOT = Path(__file__).resolve().parents[2]
 

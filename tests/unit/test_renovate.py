@@ -355,7 +355,7 @@ def test_renovate_itself_extracts_the_same(tmp_path):
         "LOG_LEVEL": "info",
         "RENOVATE_BASE_DIR": str(tmp_path),
     }
-    command = [binary, "--platform=local", "--dry-run=extract"]
+    command = [str(binary), "--platform=local", "--dry-run=extract"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     [extracted] = [message["packageFiles"] for message in messages if message["msg"] == "Extracted dependencies"]
