@@ -168,7 +168,7 @@ def answered(resource: Registration, cloud: Cloud) -> dict[str, Any]:
         "id": entry.arm_id(resource.inputs, "s"),
         "type": entry.pulumi_type,
         "inputs": resource.inputs,
-        "moved": {},
+        "drift": {},
         "ready": 0,
         "serial": 1,
     }
@@ -204,4 +204,4 @@ def leaves(filled: Mapping[str, Any]) -> Iterator[Any]:
         if isinstance(value, Mapping):
             yield from leaves(value)
         else:
-            yield value
+            yield from value if isinstance(value, list) else [value]

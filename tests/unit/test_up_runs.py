@@ -333,7 +333,7 @@ def test_a_kind_cluster_that_is_gone_took_along_what_the_stack_made(kind: Machin
     kind.down()
     assert kind.asked == ["stack rm local --yes --force --preserve-config"]
     assert kind.lines("kind-asked") == []
-    assert "the kind cluster 'aks-bootstrap' is gone, and with it all that the stack made" in kind.said
+    assert "the kind cluster 'aks-bootstrap' is gone, and with it everything that the stack created" in kind.said
     assert not (kind.state / "local.cluster").exists()
 
 
@@ -345,7 +345,7 @@ def test_a_kind_cluster_that_was_made_again_starts_anew(kind: Machine) -> None:
     kind.up()
     assert [line.split()[0] for line in kind.lines("kind-asked")] == ["create"]
     assert [line.split(" --")[0] for line in kind.asked] == ["stack rm local", "stack init local", "up"]
-    assert "the old one's state goes" in kind.said
+    assert "its state is discarded" in kind.said
     assert (kind.state / "local.cluster").read_text() == "two"
 
 
