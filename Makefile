@@ -1,7 +1,7 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
 STACK ?= $(if $(filter up down recover,$(MAKECMDGOALS)),local,dev)
-PYTHON ?= python3
-UV_VERSION := 0.13.9
+# the interpreter of .venv, such as python3.13; uv chooses where it is not set
+PYTHON ?=
 BIN := .venv/bin
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -17,15 +17,24 @@ help: ## show the targets
 # uv comes from PATH where it is there, from PyPI into .tools/ where it is not.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 
-.tools/bin/uv:
-	@echo "setting up uv $(UV_VERSION) in .tools/ ..."
-	@$(PYTHON) -m venv .tools
-	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-
-.venv/.synced: pyproject.toml uv.lock | $(filter .tools/%,$(UV))
-	@echo "setting up .venv from uv.lock ..."
-	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen
+# wheels only: building uv from source would download a build backend without checking a hash
+.tools/bin/uv: requirements-uv.txt
+	@echo "setting up uv in .tools/ ..."
+	@$(or $(PYTHON),python3) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-uv.txt
 	@touch $@
+
+# First the locked wheels, each checked against its hash; then this package, built by the backend among them.
+SYNC = UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen $(addprefix --python ,$(PYTHON))
+
+.venv/.synced: pyproject.toml uv.lock $(if $(PYTHON),always) | $(filter .tools/%,$(UV))
+	@echo "setting up .venv from uv.lock ..."
+	@$(SYNC) --no-build --no-install-project --inexact
+	@$(SYNC)
+	@touch $@
+
+.PHONY: always
+always:
 
 .PHONY: setup
 setup: .venv/.synced ## create .venv with the locked dependencies

@@ -9,6 +9,7 @@ NAMESPACE = "aks-bootstrap"
 ENVIRONMENT_PATTERN = r"[a-z][a-z0-9]{0,7}"
 """What an environment may be called: it is part of every Azure name."""
 
+# renovate: datasource=endoflife-date depName=azure-kubernetes-service
 DEFAULT_KUBERNETES_VERSION = "1.35"
 """Minor version of a cluster whose stack file names none."""
 

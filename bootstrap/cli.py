@@ -1,9 +1,11 @@
 """The ``bootstrap`` command: what is around ``pulumi``, and what is around ``gitops/``, under one name."""
 
+import contextlib
 import sys
 
 import typer
 
+from bootstrap import streams
 from bootstrap.delivery.commands import commands as delivery
 from bootstrap.errors import BootstrapError
 from bootstrap.options import ROOT
@@ -12,7 +14,6 @@ from bootstrap.platform.commands import commands as platform
 app = typer.Typer(
     name="bootstrap",
     help="The command line around `pulumi` for this project.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -24,14 +25,39 @@ def main() -> None:
     """Run the command line; an error is one message and an exit status, never a traceback."""
     sys.path.insert(0, str(ROOT))
     try:
+        streams.prepare()
         # by itself Typer ends with 2 after a wrong option, which here says that something changes
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False) or 0
+        streams.flush()
     except typer.TyperException as error:
-        typer.secho(f"error: {error.format_message()} (see `bootstrap --help`)", fg=typer.colors.RED, err=True)
-        status = 1
+        # the words before the comma are those of the library that converts options
+        status = _told(f"{error.format_message().replace('Value error, ', '')} (see `bootstrap --help`)")
     except typer.Abort:
         status = 1
     except BootstrapError as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
-        status = error.exit_code
-    raise SystemExit(status or 0)
+        status = _told(str(error), error.exit_code)
+    except BrokenPipeError:
+        # whoever reads the result has seen enough of it
+        status = 1
+    except OSError as error:
+        status = _told(_place(error))
+    finally:
+        streams.settle()
+    raise SystemExit(status)
+
+
+def _told(message: str, status: int = 1) -> int:
+    with contextlib.suppress(OSError):
+        typer.secho(f"error: {message}", fg=typer.colors.RED, err=True)
+    return status
+
+
+def _place(error: OSError) -> str:
+    """Say what the system refused, and where."""
+    try:
+        # a result that does not fit is noticed in the middle of it, and the system names no file then
+        streams.flush()
+    except (BootstrapError, BrokenPipeError) as written:
+        return str(written)
+    why = error.strerror or str(error)
+    return f"{error.filename}: {why}" if error.filename else why

@@ -7,6 +7,10 @@ class BootstrapError(Exception):
     exit_code = 1
 
 
+class StreamError(BootstrapError):
+    """Standard output does not take the result."""
+
+
 class StackFileError(BootstrapError):
     """A project or stack file is missing or is not what Pulumi takes."""
 

@@ -24,6 +24,26 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def some_text(given: str) -> str:
+    """Take the text of an option that was said; an empty one is most often a variable that is not set.
+
+    Raises:
+        ValueError: there is nothing in it.
+    """
+    if not given.strip():
+        raise ValueError(f"got {given!r}, as from a variable that is not set; allowed: text, or leave the option out")
+    return given
+
+
+def some_path(given: str) -> Path:
+    """Take the path of an option that was said; an empty one would be the folder that the command is run in.
+
+    Raises:
+        ValueError: there is nothing in it.
+    """
+    return Path(some_text(given))
+
+
 def result_console() -> "console.Console":
     """Return where a result is printed for people: as wide as the terminal, and of one width where there is none."""
     return console.Console(width=None if sys.stdout.isatty() else 140)

@@ -1,10 +1,30 @@
 """The project as it stood at another Git revision, in a folder of its own."""
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
 
-from bootstrap.errors import RevisionError
+from bootstrap.errors import MissingToolError, RevisionError
+
+OF_ANOTHER_REPOSITORY = frozenset(
+    {
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_COMMON_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_NAMESPACE",
+        "GIT_PREFIX",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    }
+)
+"""Set where Git itself runs us (a hook, an alias); they would lead to another repository than the one that is named."""
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which Git works on the repository that it is pointed at."""
+    return {name: text for name, text in os.environ.items() if name not in OF_ANOTHER_REPOSITORY}
 
 
 def unpack(root: Path, revision: str) -> "tempfile.TemporaryDirectory[str]":
@@ -12,29 +32,70 @@ def unpack(root: Path, revision: str) -> "tempfile.TemporaryDirectory[str]":
 
     Raises:
         RevisionError: Git does not know the revision, or it does not hold the project.
+        MissingToolError: Git is not there.
     """
-    commit = git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-    if commit is None:
-        raise RevisionError(f"{revision!r} is no revision of the repository in {root}")
-    prefix = (git(root, "rev-parse", "--show-prefix") or "").rstrip("/")
-    archive = subprocess.run(  # noqa: S603 - git with a commit that it gave us
-        ["git", "-C", str(root), "archive", f"{commit}:{prefix}" if prefix else commit],  # noqa: S607
-        check=False,
-        capture_output=True,
-    )
-    if archive.returncode != 0:
-        raise RevisionError(f"{revision} cannot be read: {archive.stderr.decode(errors='replace').strip()}")
+    commit = commit_of(root, revision)
+    top, prefix = git(root, "rev-parse", "--show-toplevel"), git(root, "rev-parse", "--show-prefix").rstrip("/")
     folder = tempfile.TemporaryDirectory(prefix="aks-bootstrap-")
-    subprocess.run(["tar", "-x", "-C", folder.name], input=archive.stdout, check=True)  # noqa: S603, S607
+    try:
+        with tempfile.TemporaryDirectory(prefix="aks-bootstrap-index-") as beside:
+            # an index of our own, from the repository's top: below it Git would look for its files only
+            index = Path(beside) / "index"
+            git(Path(top), "read-tree", f"{commit}:{prefix}", index=index)
+            git(Path(top), "checkout-index", "--all", f"--prefix={folder.name}/", index=index)
+    except RevisionError as error:
+        folder.cleanup()
+        raise RevisionError(f"{revision} cannot be read: {error}") from None
+    except BaseException:
+        folder.cleanup()
+        raise
     return folder
 
 
-def git(root: Path, *arguments: str) -> str | None:
-    """Return what Git answers, without the white space around it; None when it fails."""
-    done = subprocess.run(  # noqa: S603 - arguments are ours, and a revision after --verify
-        ["git", "-C", str(root), *arguments],  # noqa: S607
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.strip() if done.returncode == 0 else None
+def commit_of(root: Path, revision: str) -> str:
+    """Return the commit that a revision names.
+
+    Raises:
+        RevisionError: there is no repository, or it has no such revision.
+        MissingToolError: Git is not there.
+    """
+    # what is wrong with the repository is in Git's own words; of a revision it says nothing that helps
+    git(root, "rev-parse", "--git-dir")
+    found = _run(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if found.returncode != 0:
+        raise RevisionError(f"{revision!r} is no revision of the repository in {root}")
+    return found.stdout.decode().strip()
+
+
+def git(root: Path, *arguments: str, index: Path | None = None) -> str:
+    """Return what Git answers, without the line's end.
+
+    Raises:
+        RevisionError: it fails; the text is Git's own.
+        MissingToolError: it is not there.
+    """
+    return os.fsdecode(git_bytes(root, *arguments, index=index)).strip("\n")
+
+
+def git_bytes(root: Path, *arguments: str, index: Path | None = None, given: str = "") -> bytes:
+    """Return what Git answers to a text; see :func:`git`."""
+    done = _run(root, *arguments, index=index, given=given)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()
+        raise RevisionError(said or f"`git {arguments[0]}` failed with exit status {done.returncode}")
+    return done.stdout
+
+
+def _run(
+    root: Path, *arguments: str, index: Path | None = None, given: str = ""
+) -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            check=False,
+            capture_output=True,
+            input=os.fsencode(given),
+            env={**environment(), **({"GIT_INDEX_FILE": str(index)} if index else {})},
+        )
+    except FileNotFoundError:
+        raise MissingToolError("Git is not on PATH: install it (https://git-scm.com/downloads)") from None

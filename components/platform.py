@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 
@@ -66,5 +67,5 @@ class Platform:
     image_registry: RegistrySignIn | None = None
     facts: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Facts of the infrastructure that charts may need."""
-    outputs: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)
     """What a user needs next."""

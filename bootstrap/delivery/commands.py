@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bootstrap.delivery.gitops import require_folder
 from bootstrap.errors import BootstrapError
-from bootstrap.options import ROOT, Format, result_console
+from bootstrap.options import ROOT, Format, progress_console, result_console, some_path, some_text
+from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
     from bootstrap.delivery import new_app
@@ -36,7 +38,7 @@ else:  # a command loads what it needs, and no more
     validation = on_demand("bootstrap.delivery.validate.validate")
 
 commands = typer.Typer()
-apps = typer.Typer(help="Add applications and environments.", no_args_is_help=True)
+apps = typer.Typer(help="Add applications and environments.")
 commands.add_typer(apps, name="app")
 
 DIRTY = 2
@@ -44,6 +46,7 @@ DIRTY = 2
 
 
 @commands.command()
+@ends_tidily
 def render(
     app_name: Annotated[
         str | None, typer.Argument(metavar="[APP]", help="An application; root for the Applications themselves.")
@@ -54,13 +57,18 @@ def render(
         bool, typer.Option("--all", help="Every application in every environment, and the Applications themselves.")
     ] = False,
     against: Annotated[
-        str | None, typer.Option(metavar="REF", help="Show what differs from this Git revision, object by object.")
+        str | None,
+        typer.Option(metavar="REF", parser=some_text, help="Show what differs from this Git revision, by object."),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Compare with the cluster. Only reads; looks only at what is rendered.")
     ] = False,
-    kubeconfig: Annotated[Path | None, typer.Option(help="For --live; KUBECONFIG when left out.")] = None,
-    context: Annotated[str | None, typer.Option(help="For --live: a context of the kubeconfig.")] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(metavar="PATH", parser=some_path, help="For --live; KUBECONFIG when left out.")
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", parser=some_text, help="For --live: a context of the kubeconfig.")
+    ] = None,
     output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (pull requests) or json.")] = (
         Format.TEXT
     ),
@@ -76,9 +84,10 @@ def render(
         raise BootstrapError("name an application and an environment, or say --all")
     if live and everything:
         raise BootstrapError("--live compares with one cluster, which is one environment's: name both")
+    require_folder(ROOT)
     wanted = None if everything else [(str(app_name), str(environment))]
     rendered = rendering.render_several(ROOT, wanted or rendering.everything(ROOT))
-    changes = comparison.compare(comparison.render_at(ROOT, against, wanted), rendered) if against else []
+    changes = [] if against is None else comparison.compare(comparison.render_at(ROOT, against, wanted), rendered)
     view = rendered_output.View(rendered=rendered, against=against, changes=changes)
     if live:
         with live_cluster.Cluster(kubeconfig, context) as cluster:
@@ -93,6 +102,7 @@ def render(
 
 
 @commands.command()
+@ends_tidily
 def overlay(
     app_names: Annotated[list[str] | None, typer.Argument(metavar="[APP]...", help="All when left out.")] = None,
     *,
@@ -101,7 +111,10 @@ def overlay(
         bool, typer.Option("--fix", help="Mend what leaves every environment's objects as they are, to the byte.")
     ] = False,
     history: Annotated[
-        str, typer.Option(metavar="REF", help="Whose history says what ran; in a pull request: origin/main.")
+        str,
+        typer.Option(
+            metavar="REF", parser=some_text, help="Whose history says what ran; in a pull request: origin/main."
+        ),
     ] = "HEAD",
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
@@ -115,7 +128,7 @@ def overlay(
     """
     if output is Format.MARKDOWN:
         raise BootstrapError("--format: overlay knows text and json")
-    report = overlays.check(ROOT, app_names or None, mend=fix, history=history)
+    report = overlays.check(ROOT, app_names or None, mend=fix, history=history, progress=progress_console(stderr=True))
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
@@ -124,6 +137,7 @@ def overlay(
 
 
 @commands.command()
+@ends_tidily
 def validate(
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
@@ -145,6 +159,7 @@ def validate(
 
 
 @commands.command()
+@ends_tidily
 def promote(
     app_name: Annotated[str, typer.Argument(metavar="APP", help="A folder of gitops/apps.")],
     environment: Annotated[
@@ -155,16 +170,23 @@ def promote(
     ] = None,
     *,
     source: Annotated[
-        str | None, typer.Option("--from", metavar="ENV", help="Take what this environment runs; needs --to.")
+        str | None,
+        typer.Option("--from", metavar="ENV", parser=some_text, help="Take what this environment runs; needs --to."),
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--to", metavar="ENV", help="With --from: where to, by a pull request.")
+        str | None,
+        typer.Option("--to", metavar="ENV", parser=some_text, help="With --from: where to, by a pull request."),
     ] = None,
     pull_request: Annotated[
         bool, typer.Option("--pull-request", help="Open a pull request instead of pushing.")
     ] = False,
     path: Annotated[
-        str | None, typer.Option(help="Where in the file; image.tag unless said, image.digest for a digest.")
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            parser=some_text,
+            help="Where in the file; image.tag unless said, image.digest for a digest.",
+        ),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Ask the registry for the image first.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change; write nothing.")] = False,
@@ -178,18 +200,33 @@ def promote(
         bool, typer.Option("--force-reverted", help="Promote again what a revert took back.")
     ] = False,
     source_repository: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where the image is built from; a trailer.")
+        str | None, typer.Option(metavar="URL", parser=some_text, help="Where the image is built from; a trailer.")
     ] = None,
     source_run: Annotated[
-        str | None, typer.Option(metavar="URL", help="The pipeline's run, a trailer; a later run is never undone.")
+        str | None,
+        typer.Option(
+            metavar="URL", parser=some_text, help="The pipeline's run, a trailer; a later run is never undone."
+        ),
     ] = None,
-    digest: Annotated[str | None, typer.Option(help="The digest that the tag was pushed with; a trailer.")] = None,
-    remote: Annotated[str, typer.Option(help="The remote, by its name in the clone or its URL.")] = "origin",
-    branch: Annotated[str, typer.Option(help="The branch that Argo CD follows.")] = "main",
+    digest: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", parser=some_text, help="The digest that the tag was pushed with; a trailer."),
+    ] = None,
+    remote: Annotated[
+        str, typer.Option(metavar="NAME", parser=some_text, help="The remote, by its name in the clone or its URL.")
+    ] = "origin",
+    branch: Annotated[
+        str, typer.Option(metavar="NAME", parser=some_text, help="The branch that Argo CD follows.")
+    ] = "main",
     attempts: Annotated[int, typer.Option(help="How often it is tried when others push at the same time.")] = 100,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long it is tried then.")] = 180,
     repository: Annotated[
-        Path, typer.Option(help="The project's folder in a clone of the repository; its checkout is not touched.")
+        Path,
+        typer.Option(
+            metavar="PATH",
+            parser=some_path,
+            help="The project's folder in a clone of the repository; its checkout is not touched.",
+        ),
     ] = ROOT,
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
@@ -236,15 +273,18 @@ def promote(
 
 
 @apps.command("new")
+@ends_tidily
 def new(
     name: Annotated[str, typer.Argument(help="Its name; its namespace is app-NAME.")],
     environments: Annotated[
         list[str] | None, typer.Option("--env", help="Once for each environment; dev and prod when left out.")
     ] = None,
-    chart: Annotated[str, typer.Option(help="A folder of gitops/charts.")] = "web",
+    chart: Annotated[str, typer.Option(metavar="NAME", parser=some_text, help="A folder of gitops/charts.")] = "web",
     image: Annotated[
         str | None,
-        typer.Option(metavar="REPOSITORY", help="Its image without tag; example.azurecr.io/NAME if not said."),
+        typer.Option(
+            metavar="REPOSITORY", parser=some_text, help="Its image without tag; example.azurecr.io/NAME if not said."
+        ),
     ] = None,
 ) -> None:
     """Add an application, or one that is there to further environments.
@@ -263,6 +303,7 @@ def new(
 
 
 @apps.command("new-environment")
+@ends_tidily
 def new_environment(
     environment: Annotated[str, typer.Argument(metavar="ENV", help="Its name, as in Pulumi.<name>.yaml.")],
     like: Annotated[str, typer.Option(metavar="ENV", help="The environment whose applications it gets.")] = "dev",

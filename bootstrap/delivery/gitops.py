@@ -8,14 +8,17 @@ import re
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from conventions import GITOPS_FOLDER
+from bootstrap.errors import GitOpsError
+from conventions import ENVIRONMENTS_FOLDER, GITOPS_FOLDER
 
 APPLICATIONS = "apps"
 BASE = "values.yaml"
 
 P = TypeVar("P", bound=PurePath)
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+"""What an application, and an environment, may be called."""
+NAMES = "lower-case letters, digits, and hyphens between them"
 
 
 def apps_folder(root: P) -> P:
@@ -34,9 +37,53 @@ def values_files(root: P, app: str, env: str) -> list[P]:
     return [folder / BASE, folder / f"{env}.yaml"]
 
 
+def require_folder(root: Path) -> None:
+    """Refuse a project without applications: of it every check would say that nothing is wrong.
+
+    Raises:
+        GitOpsError: there is no ``gitops/``, or it has no environment.
+    """
+    if not (root / GITOPS_FOLDER).is_dir():
+        raise GitOpsError(f"there is no folder {GITOPS_FOLDER}/ in {root}")
+    if not all_environments(root):
+        raise GitOpsError(f"there is no environment in {ENVIRONMENTS_FOLDER}/, which has a folder for each")
+
+
+def inside(root: Path, path: Path) -> Path:
+    """Return where a path leads, through links.
+
+    Argo CD refuses what leads out of the repository, and so does this: it would be another file there.
+
+    Raises:
+        GitOpsError: it leads out of the repository, or nowhere; the text is for the end of a sentence about the path.
+    """
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        # RuntimeError is a circle of links, ValueError a character that no path has
+        raise GitOpsError(f"leads nowhere: {str(path)!r}") from None
+    if not resolved.is_relative_to(root.resolve()):
+        raise GitOpsError(f"leads out of the repository: {path}")
+    return resolved
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is a file's; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def all_environments(root: Path) -> list[str]:
+    """Return the environments that have a folder."""
+    folder = root / ENVIRONMENTS_FOLDER
+    return sorted(path.name for path in folder.glob("*") if path.is_dir() and NAME.fullmatch(path.name))
+
+
 def applications(root: Path) -> list[str]:
     """Return the applications that have a folder."""
-    return sorted(path.name for path in apps_folder(root).glob("*") if path.is_dir() and _NAME.fullmatch(path.name))
+    return sorted(path.name for path in apps_folder(root).glob("*") if path.is_dir() and NAME.fullmatch(path.name))
 
 
 def environments(root: Path, app: str) -> list[str]:
@@ -48,4 +95,4 @@ def environments(root: Path, app: str) -> list[str]:
 def environment_of(file: str) -> str | None:
     """Return the environment that a file of an application's folder is of; None for the chart's other files."""
     name = file.removesuffix(".yaml")
-    return name if file not in (name, BASE) and _NAME.fullmatch(name) else None
+    return name if file not in (name, BASE) and NAME.fullmatch(name) else None

@@ -1,14 +1,23 @@
 """Adds an application, or an environment, to ``gitops/``: plain files, that belong to whoever asked from then on."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.delivery.gitops import BASE, app_folder, values_files
-from bootstrap.delivery.manifests import dump
+from bootstrap.delivery.gitops import (
+    BASE,
+    all_environments,
+    app_folder,
+    inside,
+    is_file,
+    require_folder,
+    values_files,
+)
+from bootstrap.delivery.manifests import dump, read_text
 from bootstrap.delivery.overlay.history import NOT_BUILT
-from bootstrap.delivery.render.application import all_environments, environment_folder, read_application
+from bootstrap.delivery.render.application import environment_folder, read_application
 from bootstrap.delivery.render.render import stack_section
 from bootstrap.errors import GitOpsError
 from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, IN_CLUSTER, ROOT_APPLICATION
@@ -16,6 +25,8 @@ from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, IN_CLUSTER, ROOT_APP
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
 """A label of RFC 1123 that leaves room for ``app-`` before and ``-env`` behind it in 63 characters."""
 ENVIRONMENT = re.compile(ENVIRONMENT_PATTERN)
+IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*")
+ZONE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +44,19 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
         GitOpsError: the name cannot be one, it is in one of the environments already, or the chart or an environment
             is not there. Nothing was written.
     """
+    require_folder(root)
     if not NAME.fullmatch(name) or name in {ROOT_APPLICATION, *all_environments(root)}:
         raise GitOpsError(
             f"got {name!r} for an application's name; allowed: up to 42 lower-case letters, digits and hyphens, first "
             f"a letter, and neither {ROOT_APPLICATION} nor an environment's name"
         )
-    if not (root / GITOPS_FOLDER / "charts" / chart / "Chart.yaml").is_file():
-        there = sorted(path.parent.name for path in (root / GITOPS_FOLDER / "charts").glob("*/Chart.yaml"))
+    there = sorted(path.parent.name for path in (root / GITOPS_FOLDER / "charts").glob("*/Chart.yaml") if is_file(path))
+    if chart not in there:
         raise GitOpsError(
             f"there is no chart {chart!r} in {GITOPS_FOLDER}/charts; there are: {', '.join(there) or 'none'}"
         )
+    if not IMAGE.fullmatch(image):
+        raise GitOpsError(f"got {image!r} for an image; allowed: its repository, such as ghcr.io/example/{name}")
     if unknown := [env for env in environments if env not in all_environments(root)]:
         raise GitOpsError(
             f"there is no environment {unknown[0]!r}; there are: {', '.join(all_environments(root)) or 'none'}. "
@@ -54,7 +68,9 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
         files[base] = _base(name, chart, image)
     for environment in dict.fromkeys(environments):
         zone = stack_section(root, environment, "dns").get("zone", "example.com")
-        files[values_files(root, name, environment)[1]] = _environment_values(name, environment, str(zone))
+        if not isinstance(zone, str) or not ZONE.fullmatch(zone):
+            raise GitOpsError(f"Pulumi.{environment}.yaml: dns.zone: got {zone!r}; allowed: a name such as example.com")
+        files[values_files(root, name, environment)[1]] = _environment_values(name, environment, zone)
         files[environment_folder(root, environment) / f"{name}.yaml"] = dump(
             application(
                 name,
@@ -82,6 +98,7 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
     Raises:
         GitOpsError: the name cannot be one or is taken, or there is nothing to copy. Nothing was written.
     """
+    require_folder(root)
     if not ENVIRONMENT.fullmatch(environment):
         raise GitOpsError(f"got {environment!r} for an environment; allowed: up to 8 lower-case letters and digits")
     if environment in all_environments(root):
@@ -91,7 +108,7 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
     files: dict[Path, str] = {}
     source = environment_folder(root, like)
     for path in sorted(source.rglob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, path.relative_to(root))
         if not path.name.startswith("_"):
             app = read_application(root, path.stem, like)
             own = values_files(root, app.name, like)[1]
@@ -100,7 +117,7 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
             if text.count(named) != 1:
                 raise GitOpsError(f"{path.relative_to(root)} does not name {own.relative_to(root)}: copy it by hand")
             text = text.replace(named, f"/{app.name}/{target.name}")
-            files[target] = _renamed(own.read_text(encoding="utf-8"), like, environment)
+            files[target] = _renamed(read_text(own, own.relative_to(root)), like, environment)
         files[environment_folder(root, environment) / path.relative_to(source)] = _renamed(text, like, environment)
     _write(root, files)
     stack = f"Pulumi.{environment}.yaml"
@@ -179,8 +196,43 @@ def _renamed(text: str, like: str, environment: str) -> str:
 
 
 def _write(root: Path, files: Mapping[Path, str]) -> None:
-    if taken := [str(path.relative_to(root)) for path in files if path.exists()]:
+    """Write all files or none: each beside its place first, and only when all are there under its name.
+
+    Raises:
+        GitOpsError: one of them is there already, or cannot be written.
+    """
+    if taken := [str(path.relative_to(root)) for path in files if path.exists() or path.is_symlink()]:
         raise GitOpsError(f"there is {', '.join(taken)} already; nothing was written")
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    made: list[Path] = []
+    done = False
+    try:
+        for path in files:
+            _stays_inside(root, path)
+            made += reversed([folder for folder in path.parents if not folder.exists()])
+            path.parent.mkdir(parents=True, exist_ok=True)
+        written: list[tuple[Path, Path]] = []
+        for path, text in files.items():
+            beside = path.with_name(f".{path.name}.new")
+            made.append(beside)
+            beside.write_text(text, encoding="utf-8")
+            written.append((beside, path))
+        for beside, path in written:
+            made.append(path)
+            beside.replace(path)
+        done = True
+    except OSError as error:
+        where = Path(error.filename or root)
+        shown = where.relative_to(root) if where.is_relative_to(root) else where
+        raise GitOpsError(f"{shown} cannot be written: {error.strerror}; nothing was written") from None
+    finally:
+        # Ctrl-C leaves nothing behind either
+        for path in [] if done else reversed(made):
+            with contextlib.suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _stays_inside(root: Path, path: Path) -> None:
+    try:
+        inside(root, path)
+    except GitOpsError as error:
+        raise GitOpsError(f"{path.relative_to(root)} {error}; nothing was written") from None

@@ -23,6 +23,10 @@ NAMESPACE = "cert-manager"
 SERVICE_ACCOUNT = "cert-manager"
 """The controller's service account, which the chart names after the release."""
 
+_CA = "self-signed-ca"
+"""Secret, certificate and common name of the authority behind the self-signed issuer."""
+_CA_ISSUER = "self-signed-root"
+
 _SERVERS = {
     Issuer.LETSENCRYPT: "https://acme-v02.api.letsencrypt.org/directory",
     Issuer.LETSENCRYPT_STAGING: "https://acme-staging-v02.api.letsencrypt.org/directory",
@@ -90,6 +94,7 @@ class CertManager(Addon):
             opts=pulumi.ResourceOptions(parent=self),
         )
         serving = self.serving(name, args.access)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[release.ready], hooks=serving)
         for issuer, spec in issuers(args.certificates, args.azure_dns).items():
             CustomResource(
                 args.access.name(f"issuer-{issuer}"),
@@ -97,8 +102,16 @@ class CertManager(Addon):
                 kind="ClusterIssuer",
                 metadata=ObjectMetaArgs(name=issuer),
                 spec=spec,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready], hooks=serving),
+                opts=opts,
             )
+        CustomResource(
+            args.access.name(_CA),
+            api_version="cert-manager.io/v1",
+            kind="Certificate",
+            metadata=ObjectMetaArgs(name=_CA, namespace=release.namespace),
+            spec=authority(),
+            opts=opts,
+        )
         self.register_outputs({})
 
 
@@ -124,12 +137,31 @@ def values(*, production: bool, keep_crds: bool, gateway_api: bool, workload_ide
     return result
 
 
+def authority() -> dict[str, Any]:
+    """Return the spec of the certificate that the self-signed issuer signs with.
+
+    A leaf that signed itself has an empty issuer name, which curl and others refuse, and no client could trust the next
+    one. https://cert-manager.io/docs/configuration/selfsigned/#bootstrapping-ca-issuers
+    """
+    return {
+        "isCA": True,
+        "commonName": _CA,
+        "secretName": _CA,
+        "duration": "87600h",
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Never"},
+        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": _CA_ISSUER},
+    }
+
+
 def issuers(certificates: Certificates, azure_dns: AzureDns | None) -> dict[str, dict[str, Any]]:
     """Return the ClusterIssuers' specs by name.
 
     https://cert-manager.io/docs/configuration/acme/dns01/azuredns/
     """
-    found: dict[str, dict[str, Any]] = {Issuer.SELF_SIGNED.value: {"selfSigned": {}}}
+    found: dict[str, dict[str, Any]] = {
+        Issuer.SELF_SIGNED.value: {"ca": {"secretName": _CA}},
+        _CA_ISSUER: {"selfSigned": {}},
+    }
     if azure_dns is None or certificates.email is None:
         return found
     solver = {

@@ -35,6 +35,8 @@ class Foundation(pulumi.ComponentResource):
     dns_zone_name: str
     dns_zone_id: pulumi.Output[str]
     dns_resource_group_name: pulumi.Output[str]
+    dns_name_servers: pulumi.Output[list[str]] | None
+    """What the parent zone has to delegate to; None for a zone that was there before."""
     vault_id: pulumi.Output[str]
     vault_uri: pulumi.Output[str]
     registry_id: pulumi.Output[str] | None
@@ -90,6 +92,7 @@ class Foundation(pulumi.ComponentResource):
         if args.dns.mode == "existing":
             group = args.dns.resource_group
             self.dns_resource_group_name = pulumi.Output.from_input(group or "")
+            self.dns_name_servers = None
             self.dns_zone_id = pulumi.Output.from_input(
                 f"/subscriptions/{args.azure.subscription_id}/resourceGroups/{group}"
                 f"/providers/Microsoft.Network/dnsZones/{args.dns.zone}"
@@ -106,6 +109,7 @@ class Foundation(pulumi.ComponentResource):
         )
         self.dns_resource_group_name = self.resource_group_name
         self.dns_zone_id = zone.id
+        self.dns_name_servers = zone.name_servers.apply(lambda servers: list(servers or []))
 
     def _key_vault(self) -> None:
         args = self._args

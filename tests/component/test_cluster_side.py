@@ -23,7 +23,7 @@ def test_cert_manager_signs_in_with_its_identity_and_solves_by_dns(prod):
     assert values(prod, "cert-manager")["podLabels"] == {"azure.workload.identity/use": "true"}
     assert values(prod, "cert-manager")["crds"] == {"enabled": True, "keep": True}
     issuers = {r.inputs["metadata"]["name"]: r.inputs["spec"] for r in prod.several(":ClusterIssuer")}
-    assert set(issuers) == {"letsencrypt", "letsencrypt-staging", "self-signed"}
+    assert set(issuers) == {"letsencrypt", "letsencrypt-staging", "self-signed", "self-signed-root"}
     acme = issuers["letsencrypt"]["acme"]
     assert acme["server"] == "https://acme-v02.api.letsencrypt.org/directory"
     assert "staging" in issuers["letsencrypt-staging"]["acme"]["server"]
@@ -41,12 +41,13 @@ def test_every_issuer_has_an_account_of_its_own(each):
 
 
 def test_the_default_certificate_gets_another_key_with_every_renewal(each):
-    (certificate,) = each.several(":Certificate")
+    certificate = next(c for c in each.several(":Certificate") if c.name.startswith("default-certificate"))
     assert certificate.inputs["spec"]["privateKey"] == {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
 
 
 def test_local_signs_its_own_certificates_and_keeps_secrets_in_the_cluster(local):
-    assert {r.inputs["metadata"]["name"] for r in local.several(":ClusterIssuer")} == {"self-signed"}
+    names = {r.inputs["metadata"]["name"] for r in local.several(":ClusterIssuer")}
+    assert names == {"self-signed", "self-signed-root"}
     assert "podLabels" not in values(local, "cert-manager")
     store = local.one(":ClusterSecretStore").inputs
     assert store["spec"]["provider"]["kubernetes"]["remoteNamespace"] == "local-vault"
@@ -86,7 +87,7 @@ def test_ingress_redirects_to_https_and_keeps_the_callers_address(prod):
 
 
 def test_hosts_without_a_certificate_get_the_zones_wildcard(prod):
-    certificate = prod.one(":Certificate").inputs
+    certificate = prod.one(":Certificate", "default-certificate-g1").inputs
     assert certificate["spec"]["dnsNames"] == ["example.com", "*.example.com"]
     assert certificate["spec"]["issuerRef"]["name"] == "letsencrypt"
     store = values(prod, "traefik")["tlsStore"]["default"]["defaultCertificate"]
@@ -320,3 +321,22 @@ def test_logical_names_are_forever(dev):
         "record",
     ]
     assert Counter(released) - now == Counter()
+
+
+def test_self_signed_leaves_have_an_authority_that_a_client_can_trust(local):
+    """A leaf that signed itself has an empty issuer name, which curl refuses."""
+    specs = {r.inputs["metadata"]["name"]: r.inputs["spec"] for r in local.several(":ClusterIssuer")}
+    authority = local.one(":Certificate", "self-signed-ca").inputs
+    assert authority["spec"]["isCA"] and authority["spec"]["commonName"]
+    assert specs[authority["spec"]["issuerRef"]["name"]] == {"selfSigned": {}}
+    # cert-manager reads an authority of a ClusterIssuer from its own namespace
+    assert authority["metadata"]["namespace"] == local.release("cert-manager").inputs["namespace"]
+    assert specs["self-signed"] == {"ca": {"secretName": authority["spec"]["secretName"]}}
+
+
+def test_the_store_names_its_tenant_once(prod):
+    """External Secrets refuses a store whose tenant is on its service account too, even the same one."""
+    provider = prod.one(":ClusterSecretStore").inputs["spec"]["provider"]["azurekv"]
+    assert provider["tenantId"]
+    annotations = prod.one("core/v1:ServiceAccount").inputs["metadata"]["annotations"]
+    assert "azure.workload.identity/tenant-id" not in annotations

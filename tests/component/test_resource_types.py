@@ -13,7 +13,7 @@ from pulumi import _types
 
 from bootstrap.platform.plan.registration import Registration
 from components.azure.resource_types import PREFIX, RESOURCE_TYPES, ResourceType, resource_type
-from rehearsal.azure import answers, shapes
+from rehearsal.azure import responses, sdk_inputs
 from rehearsal.azure.cloud import Cloud, ControlPlaneAddress
 from tests.component.conftest import STACKS, Program
 
@@ -83,7 +83,7 @@ def test_what_is_written_past_the_sdk_uses_the_same_api_version(
 
 @by_type
 def test_an_id_is_made_of_inputs_and_ends_with_the_resources_own_name(entry: ResourceType) -> None:
-    assert entry.places and set(entry.places) <= input_names(shapes.inputs_of(token(entry)))
+    assert entry.places and set(entry.places) <= input_names(sdk_inputs.inputs_of(token(entry)))
     assert entry.id.endswith(f"/{{{entry.places[-1]}}}")
 
 
@@ -103,7 +103,7 @@ def reaches(model: Any, path: list[str]) -> bool:
     """Return whether a path of properties leads somewhere in a type of the SDK's inputs."""
     if not path:
         return True
-    for option in shapes._alternatives(model):
+    for option in sdk_inputs._alternatives(model):
         if isinstance(option, type) and _types.is_input_type(option) and path[0] in input_names(option):
             return reaches(_types.input_type_types(option).get(path[0]), path[1:])
     return False
@@ -112,7 +112,7 @@ def reaches(model: Any, path: list[str]) -> bool:
 @by_type
 def test_every_input_that_replaces_a_resource_is_one(entry: ResourceType) -> None:
     for path in entry.replaced_by:
-        assert reaches(shapes.inputs_of(token(entry)), path.split(".")), path
+        assert reaches(sdk_inputs.inputs_of(token(entry)), path.split(".")), path
         assert entry.replaces(path) and entry.replaces(f"{path}.below") and entry.replaces(f"{path}[0]")
         assert not entry.replaces(f"{path}x")
 
@@ -142,8 +142,12 @@ def outputs(cls: type) -> Mapping[str, Any]:
 def missing(kind: Any, filled: Mapping[str, Any]) -> Iterator[str]:
     """Yield every property that is not an output of a type."""
     classes = [
-        option for option in shapes._alternatives(kind) if isinstance(option, type) and not issubclass(option, dict)
-    ] + [option for option in shapes._alternatives(kind) if isinstance(option, type) and _types.is_output_type(option)]
+        option for option in sdk_inputs._alternatives(kind) if isinstance(option, type) and not issubclass(option, dict)
+    ] + [
+        option
+        for option in sdk_inputs._alternatives(kind)
+        if isinstance(option, type) and _types.is_output_type(option)
+    ]
     known = {name: below for cls in classes for name, below in outputs(cls).items()}
     for key, value in filled.items():
         if key not in known:
@@ -164,11 +168,11 @@ def answered(resource: Registration, cloud: Cloud) -> dict[str, Any]:
         "id": entry.arm_id(resource.inputs, "s"),
         "type": entry.pulumi_type,
         "inputs": resource.inputs,
-        "moved": {},
+        "drift": {},
         "ready": 0,
         "serial": 1,
     }
-    return answers.outputs(cloud, found, "s")
+    return responses.outputs(cloud, found, "s")
 
 
 def holes(filled: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[str]:
@@ -200,4 +204,4 @@ def leaves(filled: Mapping[str, Any]) -> Iterator[Any]:
         if isinstance(value, Mapping):
             yield from leaves(value)
         else:
-            yield value
+            yield from value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""The main job on an existing cluster: up, nothing more to do, down; and up again after a death in the middle."""
+"""The local stack on an existing cluster: up, no changes, down; and up again after a killed run."""
 
 import contextlib
 import time
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from tests.e2e.looks import helm_records, namespaces, root_application, wait_for
+from tests.e2e.inspect_cluster import helm_records, namespaces, root_application, wait_for
 
 PLACE = ("argoproj.io", "v1alpha1", "argocd")
 
@@ -18,20 +18,20 @@ def api(cluster: Any) -> Any:
 
 
 @pytest.fixture
-def playing(cluster: Any):
+def simulate(cluster: Any):
     with contextlib.ExitStack() as stack:
 
-        def play(**options):
-            player = cluster.player(**options)
-            stack.callback(player.stop)
-            return player
+        def start(**options):
+            simulator = cluster.simulate(**options)
+            stack.callback(simulator.stop)
+            return simulator
 
-        yield play
+        yield start
 
 
 @pytest.mark.smoke
-def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, playing):
-    playing()
+def test_after_up_there_are_no_changes_and_down_leaves_nothing(cluster, local, api, simulate):
+    simulate()
     local.pulumi("preview")
     local.pulumi("up", "--yes")
 
@@ -51,12 +51,12 @@ def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, pla
 
 
 @pytest.mark.smoke
-def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing):
-    playing(addresses=False)  # the load balancer never comes: Traefik's release waits, and its run is killed there
-    run = local.begin("up", "--yes", "--skip-preview")
+def test_a_killed_installation_is_repaired_by_the_next_up(cluster, local, api, simulate):
+    simulate(addresses=False)  # without an address Traefik's release waits, and its run is killed there
+    run = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
     local.kill(run)
-    playing()
+    simulate()
 
     local.pulumi("cancel", "--yes")
     done = local.pulumi("up", "--yes", "--skip-preview")
@@ -66,20 +66,20 @@ def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing)
     assert set(local.changes("--expect-no-changes")) == {"same"}
 
 
-def test_an_addon_does_not_begin_before_the_one_before_it_serves(cluster, local, api, playing):
-    playing(webhooks=False)
-    run = local.begin("up", "--yes", "--skip-preview")
+def test_an_addon_is_not_installed_before_the_previous_one_serves(cluster, local, api, simulate):
+    simulate(webhooks=False)
+    run = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "cert-manager") == {"1": "deployed"})
     time.sleep(5)
     assert helm_records(api, "traefik") == {}, "cert-manager is installed, and its webhook does not answer"
-    playing()
+    simulate()
     assert run.wait(timeout=120) == 0
     assert helm_records(api, "argocd") == {"1": "deployed"}
 
 
 @pytest.mark.smoke
-def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp_path):
-    playing()
+def test_a_release_of_another_owner_is_not_changed(cluster, local, api, simulate, tmp_path):
+    simulate()
     local.pulumi("up", "--yes", "--skip-preview")
     secret: Any = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
     client.CoordinationV1Api(api).delete_namespaced_lease("aks-bootstrap-traefik", "traefik")
@@ -98,23 +98,23 @@ def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp
     assert [s.metadata.uid for s in after] == [secret.metadata.uid]
 
 
-def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, playing):
-    player = playing(addresses=False)  # the first run waits for Traefik's address, alive
-    first = local.begin("up", "--yes", "--skip-preview")
+def test_a_release_that_a_live_run_is_installing_is_not_changed(cluster, local, api, simulate):
+    simulator = simulate(addresses=False)  # the first run stays alive, waiting for Traefik's address
+    first = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
-    local.pulumi("cancel", "--yes")  # somebody takes its lock away
+    local.pulumi("cancel", "--yes")  # removes the lock of the first run
 
     second = local.pulumi("up", "--yes", "--skip-preview", check=False)
 
     assert second.returncode != 0
     assert "is being worked on by another run of this stack" in second.stdout
     assert helm_records(api, "traefik") == {"1": "pending-install"}
-    player.stop()
+    simulator.stop()
     local.kill(first)
 
 
-def test_image_updater_reads_applications_and_cannot_change_them(cluster, local, api, playing):
-    playing()
+def test_image_updater_can_read_applications_and_not_change_them(cluster, local, api, simulate):
+    simulate()
     repository = {"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}
     local.configure({"argocd": {"imageUpdaterWriteBack": "git", "repositories": [repository]}})
     local.pulumi("up", "--yes")

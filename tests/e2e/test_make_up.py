@@ -1,4 +1,4 @@
-"""`make up` and `make down` as a user runs them: a clone, a kubeconfig, and nothing configured."""
+"""`make up` and `make down` on a fresh clone with a kubeconfig, and no other configuration."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pytest
 from kubernetes import config
 from ruamel.yaml import YAML
 
-from tests.e2e.looks import namespaces, root_application
+from tests.e2e.inspect_cluster import namespaces, root_application
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,8 +50,8 @@ def bootstrap(clone: Path, cluster: Any, tmp_path: Path):
     return run
 
 
-def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
-    player = cluster.player()
+def test_up_prints_its_choices_and_down_undoes_it(bootstrap, clone, cluster):
+    simulator = cluster.simulate()
     tracked = (clone / "Pulumi.local.yaml").read_bytes()
     api = config.new_client_from_config(str(cluster.plane.kubeconfig))
 
@@ -61,7 +61,7 @@ def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
         assert words in done.stdout
     root = root_application(api)
     assert root and root["spec"]["source"]["path"] == "gitops/environments/local"
-    assert (clone / "Pulumi.local.yaml").read_bytes() == tracked, "the stack file is Git's"
+    assert (clone / "Pulumi.local.yaml").read_bytes() == tracked, "the stack file belongs to Git"
     assert (clone / ".pulumi-state" / "passphrase").stat().st_mode & 0o077 == 0
 
     known = clone / ".pulumi-state" / "local.cluster"
@@ -78,4 +78,4 @@ def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
     assert namespaces(api) == {"default", "kube-node-lease", "kube-public", "kube-system"}
     again = bootstrap("down")
     assert again.returncode == 0 and "nothing to destroy" in again.stdout
-    player.stop()
+    simulator.stop()

@@ -1,5 +1,7 @@
 """YAML as Helm and Argo CD read it."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,11 +31,46 @@ def test_what_is_no_yaml_is_told_with_its_line(text, told):
         load_all(text, "x")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: &a [*a]", "an anchor contains itself"),
+        ("a: " + "[" * 3000, "it nests too deeply"),
+        ("a: !!int foo", "invalid literal"),
+        ("a: !!int ''", "a value is not what its tag says"),
+        ("a: !!bool maybe", "a value is not what its tag says"),
+        ("a: .nan", "nan is no number of JSON"),
+        ("a: !!set {b}", "set is no type of JSON"),
+        ("null: a", "None is a key; allowed: text"),
+        ("1: a\n'1': b", "duplicate key '1'"),
+        ("a: " + "9" * 5000, "limit"),
+        ('a: "\\U00110000"', "chr"),
+        (
+            "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + "".join(f"{x}: &{x} [{', '.join([f'*{y}'] * 10)}]\n" for y, x in zip("abcdef", "bcdefg", strict=True)),
+            "its aliases stand for more than 1,000,000 values",
+        ),
+    ],
+)
+def test_what_helm_and_argo_cd_refuse_is_told_too(text, told):
+    """Each but those of size and depth is refused by Helm's fromYaml."""
+    with pytest.raises(GitOpsError, match=r"^x is not YAML: .*" + re.escape(told)):
+        load_all(text, "x")
+
+
+def test_keys_and_numbers_are_what_helm_makes_of_them():
+    """What ``fromYaml | toJson`` prints, of Helm 3.21."""
+    assert load_all("on: yes\n1.5: z\na: 12e4567\nb: 1e400\n---\n1: x", "x") == [
+        {"true": True, "1.5": "z", "a": "12e4567", "b": "1e400"},
+        {"1": "x"},
+    ]
+
+
 def test_a_file_holds_one_mapping_or_nothing(tmp_path):
     path = tmp_path / "v.yaml"
     path.write_text("# nothing\n")
     assert load_mapping(path) == {}
-    for text, told in (("- 1\n", "no mapping"), ("a: 1\n---\nb: 1\n", "2 documents"), ("1: a\n", "text for keys")):
+    for text, told in (("- 1\n", "no mapping"), ("a: 1\n---\nb: 1\n", "2 documents")):
         path.write_text(text)
         with pytest.raises(GitOpsError, match=told):
             load_mapping(path, "v.yaml")

@@ -48,7 +48,9 @@ def test_a_mistake_is_told_by_its_path_with_its_remedy(case: Path):
     with pytest.raises(SettingsError) as refused:
         parse(stack)
 
-    told = {format_path(problem.path): problem.message for problem in refused.value.problems}
+    told: dict[str, str] = {}
+    for problem in refused.value.problems:
+        told[format_path(problem.path)] = told.get(format_path(problem.path), "") + problem.message
     path = f"aks-bootstrap:{mistake['path']}"
     assert path in told, f"told about {told}"
     for words in mistake["says"]:

@@ -333,7 +333,7 @@ def test_a_kind_cluster_that_is_gone_took_along_what_the_stack_made(kind: Machin
     kind.down()
     assert kind.asked == ["stack rm local --yes --force --preserve-config"]
     assert kind.lines("kind-asked") == []
-    assert "the kind cluster 'aks-bootstrap' is gone, and with it all that the stack made" in kind.said
+    assert "the kind cluster 'aks-bootstrap' is gone, and with it everything that the stack created" in kind.said
     assert not (kind.state / "local.cluster").exists()
 
 
@@ -345,14 +345,14 @@ def test_a_kind_cluster_that_was_made_again_starts_anew(kind: Machine) -> None:
     kind.up()
     assert [line.split()[0] for line in kind.lines("kind-asked")] == ["create"]
     assert [line.split(" --")[0] for line in kind.asked] == ["stack rm local", "stack init local", "up"]
-    assert "the old one's state goes" in kind.said
+    assert "its state is discarded" in kind.said
     assert (kind.state / "local.cluster").read_text() == "two"
 
 
 def test_recovering_a_stack_leaves_its_configuration_to_what_reads_it(local: Machine) -> None:
     local.up()
     assert local.asked
-    assert local.recover() == Recovered(taken=(), forgotten=())
+    assert local.recover() == Recovered(imported=(), discarded=())
     assert local.asked == [
         "--non-interactive cancel --yes local",
         "--non-interactive stack export --stack local",
@@ -374,7 +374,7 @@ def test_recovering_takes_over_what_was_being_created(local: Machine) -> None:
     state = {"deployment": {"resources": [], "pending_operations": [{"type": "creating", "resource": resource}]}}
     (local.root / "exported").write_text(json.dumps(state))
     local.script("pulumi", PULUMI.replace("echo '{\"deployment\": {}}'", "/bin/cat @/exported"))
-    assert local.recover() == Recovered(taken=("traefik",), forgotten=())
+    assert local.recover() == Recovered(imported=("traefik",), discarded=())
     config = f"--stack local --config-file {local.state}/Pulumi.local.yaml"
     imported = [line for line in local.asked if line.startswith("--non-interactive import")]
     assert len(imported) == 1 and imported[0].endswith(f"--protect=false {config}")

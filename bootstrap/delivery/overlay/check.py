@@ -8,14 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bootstrap.delivery.gitops import applications
+from bootstrap.delivery.gitops import applications, require_folder
 from bootstrap.delivery.overlay.findings import Finding, common, redundant, unexpected
 from bootstrap.delivery.overlay.fix import Step, fix, write
 from bootstrap.delivery.overlay.history import never_ran
 from bootstrap.delivery.overlay.paths import spell
-from bootstrap.delivery.overlay.rules import read_rules
+from bootstrap.delivery.overlay.rules import Rules, read_rules
 from bootstrap.delivery.overlay.unread import unread
-from bootstrap.delivery.overlay.values import read_values
+from bootstrap.delivery.overlay.values import Values, read_values
+from bootstrap.errors import GitOpsError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,33 +43,65 @@ class Report:
         }
 
 
-def check(root: Path, apps: Sequence[str] | None = None, *, mend: bool = False, history: str = "HEAD") -> Report:
+def check(
+    root: Path,
+    apps: Sequence[str] | None = None,
+    *,
+    mend: bool = False,
+    history: str = "HEAD",
+    progress: Console | None = None,
+) -> Report:
     """Check applications, all of them unless named; with ``mend`` first mend what can be mended.
 
+    Args:
+        root: the project.
+        apps: their names.
+        mend: whether files may be changed.
+        history: the revision whose history says what ran.
+        progress: where to say how far a long search is.
+
     Raises:
-        GitOpsError: files are not what they have to be; nothing was written.
+        GitOpsError: files are not what they have to be; all of them at once, and nothing was written.
         HelmError: a chart does not render; nothing was written.
         RevisionError: what ran before cannot be told.
     """
+    require_folder(root)
     # None is every application; a name that is none is told by read_values
     names = list(applications(root) if apps is None else apps)
     steps: list[Step] = []
     written: list[str] = []
     findings: list[Finding] = []
-    for app in names:
-        rules = read_rules(root, app)
-        values = read_values(root, app)
+    for app, (rules, read) in _read(root, names).items():
+        values = read
+
+        def say(text: str, app: str = app) -> None:
+            if progress is not None:
+                progress.print(f"{app}: {text}")
+
         if mend:
-            mended, tried = fix(values, rules)
+            values, tried = fix(read, rules, say)
             steps += tried
-            written += [layer.shown for layer in write(values, mended)]
-            values = mended
+            written += [layer.shown for layer in write(read, values)]
         findings += redundant(values, rules)
         findings += common(values, rules)
-        findings += unread(values)
+        findings += unread(values, say)
         findings += unexpected(values, rules)
         findings += never_ran(root, values, rules, history)
     return Report(apps=names, findings=findings, steps=steps, written=written)
+
+
+def _read(root: Path, names: Sequence[str]) -> dict[str, tuple[Rules, Values]]:
+    """Read all applications before anything is done to the first."""
+    found: dict[str, tuple[Rules, Values]] = {}
+    mistakes: dict[str, None] = {}
+    for app in names:
+        try:
+            found[app] = read_rules(root, app), read_values(root, app)
+        except GitOpsError as error:
+            mistakes.update(dict.fromkeys(str(error).splitlines()))
+    if mistakes:
+        raise GitOpsError("\n".join(mistakes))
+    return found
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -7,7 +7,8 @@ Nothing in the working tree is touched until all steps are decided.
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bootstrap.delivery.overlay.edit import lines_of, put_in, take_out
 from bootstrap.delivery.overlay.findings import Finding, Rule, common, redundant
 from bootstrap.delivery.overlay.paths import lookup, with_value, without
 from bootstrap.delivery.overlay.rules import Rules
+from bootstrap.delivery.overlay.unread import SECONDS_BETWEEN
 from bootstrap.delivery.overlay.values import Layer, Values
 from bootstrap.errors import GitOpsError, HelmError
 
@@ -29,14 +31,20 @@ class Step:
     why_not: str = ""
 
 
-def fix(values: Values, rules: Rules) -> tuple[Values, list[Step]]:
+def fix(values: Values, rules: Rules, say: Callable[[str], None] = lambda _: None) -> tuple[Values, list[Step]]:
     """Return the values as they should be, and every step; writes nothing.
+
+    Args:
+        values: an application's.
+        rules: what holds for it.
+        say: is called with how far it is, now and then.
 
     Raises:
         HelmError: the chart does not render with the values as they are.
     """
     steps: list[Step] = []
     before = {name: _render(values, name) for name in values.environments}
+    said = time.monotonic()
     while True:
         tried = {(step.finding.rule, step.finding.environments, step.finding.path) for step in steps}
         pending = [
@@ -47,6 +55,9 @@ def fix(values: Values, rules: Rules) -> tuple[Values, list[Step]]:
         ]
         if not pending:
             return values, steps
+        if time.monotonic() - said > SECONDS_BETWEEN:
+            said = time.monotonic()
+            say(f"{len(steps)} values are tried, {len(pending)} are left")
         finding = pending[0]
         try:
             changed = _apply(values, finding)

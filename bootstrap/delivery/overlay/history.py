@@ -1,6 +1,5 @@
 """Which images an environment has run, as Git remembers them."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from bootstrap.delivery.overlay.paths import lookup
 from bootstrap.delivery.overlay.rules import Rules
 from bootstrap.delivery.overlay.values import Values
 from bootstrap.errors import GitOpsError, RevisionError
-from bootstrap.revision import git
+from bootstrap.revision import commit_of, git, git_bytes
 
 IMAGE_PATHS = (("image", "digest"), ("image", "tag"))
 """Where an image is said; the first that stands in the file counts."""
@@ -54,22 +53,19 @@ def _image(data: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
 
 def _history(root: Path, file: Path, revision: str, wanted: str) -> Iterator[str]:
     """Yield the image of every version of a file that names the wanted one anywhere, newest first."""
-    if git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") is None:
-        raise RevisionError(f"{revision!r} is no revision of the repository in {root}: what ran before cannot be told")
+    try:
+        commit = commit_of(root, revision)
+    except RevisionError as error:
+        raise RevisionError(f"{error}: what ran before cannot be told") from None
     if git(root, "rev-parse", "--is-shallow-repository") == "true":
         raise RevisionError(
             "this clone has no history, so what ran before cannot be told: fetch all of it "
             "(`git fetch --unshallow`; fetch-depth: 0 in a workflow)"
         )
     name = file.relative_to(root).as_posix()
-    commits = (git(root, "log", "--format=%H", revision, "--", name) or "").split()
-    prefix = git(root, "rev-parse", "--show-prefix") or ""
-    answer = subprocess.run(  # noqa: S603 - git with commits that it gave us
-        ["git", "-C", str(root), "cat-file", "--batch"],  # noqa: S607
-        input="".join(f"{commit}:{prefix}{name}\n" for commit in commits).encode(),
-        check=True,
-        capture_output=True,
-    ).stdout
+    commits = git(root, "log", "--format=%H", commit, "--", name).split()
+    prefix = git(root, "rev-parse", "--show-prefix")
+    answer = git_bytes(root, "cat-file", "--batch", given="".join(f"{one}:{prefix}{name}\n" for one in commits))
     for text in _blobs(answer):
         if wanted in text:
             try:

@@ -1,11 +1,12 @@
 """``gitops/overlay.yaml``: what environments are meant to differ in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bootstrap.delivery.gitops import all_environments, applications
 from bootstrap.delivery.manifests import load_mapping
 from bootstrap.delivery.overlay.paths import matches
 from bootstrap.errors import GitOpsError
@@ -56,16 +57,50 @@ def read_rules(root: Path, app: str) -> Rules:
     Raises:
         GitOpsError: the file is not what it has to be; all mistakes at once.
     """
-    if not (root / FILE).exists():
+    if not (root / FILE).exists() and not (root / FILE).is_symlink():
         return Rules()
-    try:
-        read = _File.model_validate(load_mapping(root / FILE, FILE))
-    except ValidationError as error:
-        mistakes = [f"{FILE}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise GitOpsError("\n".join(mistakes)) from None
+    read = read_file(root)
     own = read.apps.get(app, _Application())
     return Rules(
         differs=[*read.differs, *own.differs],
         per_environment=[*read.per_environment, *own.per_environment],
         follows=read.follows,
     )
+
+
+def read_file(root: Path) -> "_File":
+    """Read the rules of all applications.
+
+    Raises:
+        GitOpsError: the file is not what it has to be; all mistakes at once.
+    """
+    try:
+        read = _File.model_validate(load_mapping(root / FILE, FILE))
+    except ValidationError as error:
+        mistakes = [f"{FILE}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise GitOpsError("\n".join(mistakes)) from None
+    if unknown := list(_unknown(root, read)):
+        raise GitOpsError("\n".join(f"{FILE}: {mistake}" for mistake in unknown))
+    return read
+
+
+def _unknown(root: Path, read: _File) -> Iterator[str]:
+    """Yield names of what is not there: a rule about it would hold for nothing, and nobody would notice."""
+    for names, there, what in (
+        (
+            ((f"follows.{key}", name) for key, pair in read.follows.items() for name in (key, pair)),
+            all_environments(root),
+            "environment",
+        ),
+        (((f"apps.{name}", name) for name in read.apps), applications(root), "application"),
+    ):
+        for path, name in names:
+            if name not in there:
+                yield f"{path}: there is no {what} {name!r}; there are: {', '.join(there) or 'none'}"
+    for name in read.follows:
+        before, seen = read.follows.get(name), {name}
+        while before is not None and before not in seen:
+            seen.add(before)
+            before = read.follows.get(before)
+        if before == name:
+            yield f"follows.{name}: follows itself, through {read.follows[name]}"

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import BASE, app_folder, applications, environments, values_files
+from bootstrap.delivery.gitops import BASE, app_folder, applications, environments, inside, values_files
 from bootstrap.delivery.manifests import load_all, load_mapping
 from bootstrap.delivery.overlay.paths import merge_values
 from bootstrap.delivery.render.application import application_names, read_application
 from bootstrap.delivery.render.helm import Template
 from bootstrap.delivery.render.render import template
-from bootstrap.errors import GitOpsError
+from bootstrap.errors import GitOpsError, StackFileError
 from conventions import ENVIRONMENTS_FOLDER, GITOPS_FOLDER
 
 
@@ -70,20 +70,22 @@ def read_values(root: Path, app: str) -> Values:
     if app not in applications(root):
         there = ", ".join(applications(root)) or "none"
         raise GitOpsError(f"there is no application {app!r} in {GITOPS_FOLDER}/apps; there are: {there}")
-    names = environments(root, app)
-    base = _layer(root, app_folder(root, app) / BASE)
     templates: dict[str, Template] = {}
     layers: dict[str, Layer] = {}
-    for environment in names:
-        layers[environment] = layer = _layer(root, values_files(root, app, environment)[1])
-        if app not in application_names(root, environment):
-            raise GitOpsError(
-                f"{layer.shown}: no Application reads it; there is no {app} in {ENVIRONMENTS_FOLDER}/{environment}"
-            )
-        templates[environment] = template(root, read_application(root, app, environment))
-        expected = [path.resolve() for path in values_files(root, app, environment)]
-        if list(templates[environment].values) != expected:
-            raise GitOpsError(f"{app} in {environment} reads other files than {BASE} and {environment}.yaml")
+    mistakes: list[str] = []
+    base = Layer(path=app_folder(root, app) / BASE, shown="", text="", data={})
+    try:
+        base = _layer(root, base.path)
+    except GitOpsError as error:
+        mistakes.append(str(error))
+    for environment in environments(root, app):
+        try:
+            layers[environment] = _layer(root, values_files(root, app, environment)[1])
+            templates[environment] = _template(root, app, environment, layers[environment].shown)
+        except (GitOpsError, StackFileError) as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise GitOpsError("\n".join(mistakes))
     charts = {one.chart for one in templates.values()}
     if len(charts) > 1:
         raise GitOpsError(
@@ -99,8 +101,21 @@ def read_values(root: Path, app: str) -> Values:
     )
 
 
+def _template(root: Path, app: str, environment: str, shown: str) -> Template:
+    if app not in application_names(root, environment):
+        raise GitOpsError(f"{shown}: no Application reads it; there is no {app} in {ENVIRONMENTS_FOLDER}/{environment}")
+    made = template(root, read_application(root, app, environment))
+    if list(made.values) != [path.resolve() for path in values_files(root, app, environment)]:
+        raise GitOpsError(f"{app} in {environment} reads other files than {BASE} and {environment}.yaml")
+    return made
+
+
 def _layer(root: Path, path: Path) -> Layer:
     shown = str(path.relative_to(root))
+    try:
+        inside(root, path)
+    except GitOpsError as error:
+        raise GitOpsError(f"{shown} {error}") from None
     data = load_mapping(path, shown)
     # bytes, not text: line ends are part of what stays as it is
     return Layer(path=path, shown=shown, text=path.read_bytes().decode("utf-8"), data=data)

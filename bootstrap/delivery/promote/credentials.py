@@ -42,7 +42,11 @@ def credential_of(host: str) -> Credential | None:
     Raises:
         RegistryError: the configuration cannot be read.
     """
-    path = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+    try:
+        path = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+    except RuntimeError:
+        # nobody has signed in where there is no home: an identity without an entry, no HOME
+        return None
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -84,11 +88,12 @@ def _stored(entry: object, path: Path) -> Credential | None:
 def _ask_helper(helper: object, name: str) -> Credential | None:
     """Ask a credential helper: https://github.com/docker/docker-credential-helpers#development."""
     try:
-        done = subprocess.run(  # noqa: S603 - the program that the user's Docker asks
+        done = subprocess.run(
             [f"docker-credential-{helper}", "get"],
             input=name,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
             timeout=30,
         )

@@ -18,21 +18,10 @@ from typing import NamedTuple, Self
 
 from bootstrap.delivery.promote.answer import Answer, Pushed, read_answer
 from bootstrap.errors import GitError
+from bootstrap.revision import environment
 
 NETWORK_SECONDS = 120
 """How long one fetch or push may take."""
-
-# set where Git itself runs us (a hook, an alias); they would lead to another repository than the one that is named
-_OF_ANOTHER_REPOSITORY = {
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_COMMON_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_NAMESPACE",
-    "GIT_PREFIX",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-}
 
 
 class File(NamedTuple):
@@ -56,7 +45,7 @@ class Repository:
             GitError: the folder is in no clone, or Git is not there.
         """
         self.folder, self.remote = folder, remote
-        self._environment = {key: text for key, text in os.environ.items() if key not in _OF_ANOTHER_REPOSITORY}
+        self._environment = environment()
         # messages are read below
         self._environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         self._refs = f"refs/bootstrap/promote/{os.getpid()}-{secrets.token_hex(4)}"
@@ -212,8 +201,8 @@ class Repository:
         self, *command: str, given: bytes = b"", more: Mapping[str, str] | None = None, seconds: float | None = None
     ) -> "subprocess.CompletedProcess[bytes]":
         try:
-            return subprocess.run(  # noqa: S603 - git; names from outside stand after an option or inside a refspec
-                ["git", "-C", str(self.folder), *command],  # noqa: S607
+            return subprocess.run(
+                ["git", "-C", str(self.folder), *command],
                 input=given,
                 env={**self._environment, **(more or {})},
                 capture_output=True,

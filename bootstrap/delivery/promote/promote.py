@@ -64,7 +64,7 @@ def attempts(limit: int, seconds: float) -> Iterator[int]:
     deadline = time.monotonic() + seconds
     for number in range(1, limit + 1):
         yield number
-        pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**number))  # noqa: S311 - no secret
+        pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(number, 10)))  # noqa: S311 - no secret
         if number == limit or time.monotonic() + pause > deadline:
             return
         time.sleep(pause)

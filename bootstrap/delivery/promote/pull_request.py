@@ -93,7 +93,10 @@ def open_request(root: Path, url: str, edit: Edit, request: Request) -> str | No
         "number,url,isCrossRepository",
     )
     # a fork's branch may have the same name
-    there = [found for found in json.loads(said) if not found["isCrossRepository"]]
+    try:
+        there = [found for found in json.loads(said) if not found["isCrossRepository"]]
+    except (ValueError, TypeError, KeyError):
+        raise GitError(f"`gh pr list` answers something else than pull requests: {said[:60]!r}") from None
     if not there:
         created = _gh(
             root,
@@ -164,13 +167,14 @@ def _github(url: str) -> tuple[str, str] | None:
 
 
 def _gh(root: Path, *command: str, given: str = "") -> str:
-    done = subprocess.run(  # noqa: S603 - the user's own gh
-        ["gh", *command],  # noqa: S607
+    done = subprocess.run(
+        ["gh", *command],
         cwd=root,
         input=given,
         env={**os.environ, "GH_PROMPT_DISABLED": "1", "NO_COLOR": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode != 0:

@@ -1,10 +1,12 @@
 """What is asked for, and what came of it."""
 
+import math
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from bootstrap.delivery.promote.git import redact
+from bootstrap.delivery.promote.scalar import parse_path
 from bootstrap.delivery.promote.version import digest_of, is_digest
 from bootstrap.errors import BootstrapError, RefusedError
 
@@ -60,8 +62,12 @@ class Request:
         for option, text in (("--source-repository", self.source_repository), ("--source-run", self.source_run)):
             if text is not None and not (text.isprintable() and text.strip()):
                 raise BootstrapError(f"{option} has to be one line of text")
-        if self.attempts < 1 or self.seconds <= 0:
-            raise BootstrapError("--attempts and --timeout have to be above zero")
+        if self.attempts < 1:
+            raise BootstrapError(f"--attempts: got {self.attempts}; allowed: 1 or more")
+        if not (self.seconds > 0 and math.isfinite(self.seconds)):
+            raise BootstrapError(f"--timeout: got {self.seconds:g}; allowed: a number of seconds above zero")
+        if self.path is not None:
+            parse_path(self.path)
 
     @property
     def title(self) -> str:

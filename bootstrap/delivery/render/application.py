@@ -1,15 +1,19 @@
 """Reads the Applications of an environment: the files that the root Application applies."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.manifests import load_all, read_text
+from bootstrap.delivery.gitops import NAME, NAMES, all_environments, inside, is_file
+from bootstrap.delivery.manifests import load_all, read_text, section
 from bootstrap.errors import GitOpsError
 from conventions import ENVIRONMENTS_FOLDER
 
 HELM_KEYS = frozenset({"releaseName", "valueFiles"})
 """What an Application may say to Helm. Values stand in files, where ``bootstrap overlay`` sees them."""
+
+_LONGEST_NAME = 63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +31,7 @@ class Manifest:
     @property
     def name(self) -> str:
         """Its name."""
-        metadata = self.document.get("metadata")
-        return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+        return str(section(self.document, "metadata").get("name", ""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,34 +53,61 @@ def environment_folder(root: Path, environment: str) -> Path:
     return root / ENVIRONMENTS_FOLDER / environment
 
 
-def all_environments(root: Path) -> list[str]:
-    """Return the environments that have a folder."""
-    return sorted(path.name for path in environment_folder(root, "").glob("[a-z]*") if path.is_dir())
-
-
 def manifests(root: Path, environment: str) -> list[Manifest]:
     """Return everything that the root Application applies, by file.
 
     Raises:
-        GitOpsError: there is no such environment, or a file is not YAML.
+        GitOpsError: there is no such environment, or files are not YAML; all of them at once.
     """
-    folder = environment_folder(root, environment)
-    if not folder.is_dir():
+    found, mistakes = readable_manifests(root, environment)
+    if mistakes:
+        raise GitOpsError("\n".join(mistakes))
+    return found
+
+
+def readable_manifests(root: Path, environment: str) -> tuple[list[Manifest], list[str]]:
+    """Return what can be read of what the root Application applies, and what is wrong with the rest.
+
+    Raises:
+        GitOpsError: there is no such environment.
+    """
+    if environment not in all_environments(root):
         there = ", ".join(all_environments(root)) or "none"
         raise GitOpsError(f"there is no environment {environment!r} in {ENVIRONMENTS_FOLDER}; there are: {there}")
-    found = []
+    found: list[Manifest] = []
+    mistakes: list[str] = []
     # what Argo CD takes of a folder: https://argo-cd.readthedocs.io/en/stable/user-guide/directory/
+    folder = environment_folder(root, environment)
     for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml", ".json"}):
-        for document in load_all(read_text(file, file.relative_to(root)), file.relative_to(root)):
-            if not isinstance(document, dict):
-                raise GitOpsError(f"{file.relative_to(root)} holds something else than objects")
-            found.append(Manifest(file=file, document=document))
-    return found
+        if file.is_dir():
+            continue
+        try:
+            found += _documents(root, file)
+        except GitOpsError as error:
+            mistakes.append(str(error))
+    return found, mistakes
+
+
+def _documents(root: Path, file: Path) -> list[Manifest]:
+    where = file.relative_to(root)
+    try:
+        inside(root, file)
+    except GitOpsError as error:
+        raise GitOpsError(f"{where} {error}") from None
+    documents = load_all(read_text(file, where), where)
+    if not all(isinstance(document, dict) for document in documents):
+        raise GitOpsError(f"{where} holds something else than objects")
+    return [Manifest(file=file, document=document) for document in documents]
 
 
 def application_names(root: Path, environment: str) -> list[str]:
     """Return the names of an environment's Applications."""
-    return sorted(manifest.name for manifest in manifests(root, environment) if manifest.kind == "Application")
+    return names_of(manifests(root, environment))
+
+
+def names_of(manifests: Iterable[Manifest]) -> list[str]:
+    """Return the names of the Applications among manifests."""
+    return sorted(manifest.name for manifest in manifests if manifest.kind == "Application")
 
 
 def read_application(root: Path, name: str, environment: str) -> Application:
@@ -86,9 +116,12 @@ def read_application(root: Path, name: str, environment: str) -> Application:
     Raises:
         GitOpsError: there is none, or it is none that can be rendered from this repository alone.
     """
-    found = [m for m in manifests(root, environment) if m.kind == "Application" and m.name == name]
+    readable, mistakes = readable_manifests(root, environment)
+    found = [m for m in readable if m.kind == "Application" and m.name == name]
+    if not found and mistakes:
+        raise GitOpsError("\n".join(mistakes))
     if not found:
-        there = ", ".join(application_names(root, environment)) or "none"
+        there = ", ".join(names_of(readable)) or "none"
         raise GitOpsError(f"there is no application {name!r} in {environment}; there are: {there}")
     if len(found) > 1:
         files = " and ".join(str(manifest.file.relative_to(root)) for manifest in found)
@@ -115,17 +148,16 @@ def parse_application(root: Path, environment: str, manifest: Manifest) -> Appli
     if not isinstance(source.get("path"), str):
         raise GitOpsError(f"{where}: spec.source.path has to be a chart's folder in this repository")
     chart = _inside(root, root / source["path"], where, "spec.source.path")
-    if not (chart / "Chart.yaml").is_file():
+    if not is_file(chart / "Chart.yaml"):
         raise GitOpsError(f"{where}: spec.source.path is {source['path']}, where there is no Chart.yaml")
-    namespace = destination.get("namespace")
-    if not isinstance(namespace, str) or not namespace:
-        raise GitOpsError(f"{where}: spec.destination.namespace is missing")
+    namespace = _name(destination.get("namespace"), where, "spec.destination.namespace")
+    release = _name(helm.get("releaseName") or manifest.name, where, "spec.source.helm.releaseName")
     files = helm.get("valueFiles") or []
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
         raise GitOpsError(f"{where}: spec.source.helm.valueFiles has to be a list of paths")
     value_files = [_inside(root, chart / file, where, "spec.source.helm.valueFiles") for file in files]
     for given, file in zip(files, value_files, strict=True):
-        if not file.is_file():
+        if not is_file(file):
             raise GitOpsError(f"{where}: spec.source.helm.valueFiles names {given}, which is not there")
     return Application(
         name=manifest.name,
@@ -133,7 +165,7 @@ def parse_application(root: Path, environment: str, manifest: Manifest) -> Appli
         file=manifest.file,
         chart=chart,
         value_files=value_files,
-        release=str(helm.get("releaseName") or manifest.name),
+        release=release,
         namespace=namespace,
     )
 
@@ -145,9 +177,16 @@ def _mapping(parent: dict[str, Any], key: str, where: Path) -> dict[str, Any]:
     return value
 
 
+def _name(value: object, where: Path, key: str) -> str:
+    if value is None or value == "":
+        raise GitOpsError(f"{where}: {key} is missing")
+    if not isinstance(value, str) or not NAME.fullmatch(value) or len(value) > _LONGEST_NAME:
+        raise GitOpsError(f"{where}: {key}: got {value!r}; allowed: up to {_LONGEST_NAME} {NAMES}")
+    return value
+
+
 def _inside(root: Path, path: Path, where: Path, key: str) -> Path:
-    """Argo CD refuses what leads out of the repository, and so does this: it would be another file there."""
-    resolved = path.resolve()
-    if not resolved.is_relative_to(root.resolve()):
-        raise GitOpsError(f"{where}: {key} leads out of the repository: {path}")
-    return resolved
+    try:
+        return inside(root, path)
+    except GitOpsError as error:
+        raise GitOpsError(f"{where}: {key} {error}") from None

@@ -38,7 +38,8 @@ class Change:
     def object(self) -> Object:
         """The object as it will be, or was."""
         found = self.after or self.before
-        assert found is not None, "a change is of something"  # noqa: S101 - for the type checker
+        if found is None:
+            raise ValueError("a change is of something")
         return found
 
     @property

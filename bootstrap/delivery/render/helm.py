@@ -53,11 +53,13 @@ class Template:
         ]
         try:
             with tempfile.TemporaryDirectory(prefix="aks-bootstrap-helm-") as home:
-                done = subprocess.run(  # noqa: S603 - the user's own Helm, on files of this repository
+                done = subprocess.run(
                     command,
                     check=False,
                     capture_output=True,
-                    text=True,
+                    # whatever the terminal takes
+                    encoding="utf-8",
+                    errors="replace",
                     timeout=_TIMEOUT_SECONDS,
                     env=_environment(home),
                 )

@@ -3,16 +3,26 @@
 Kubernetes' own come from its Python client; those of the addons from ``gitops/cluster/kinds.yaml``.
 """
 
+from startup import on_demand
+
 import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bootstrap.delivery.manifests import load_all, read_text
 from bootstrap.errors import GitOpsError
 from conventions import GITOPS_FOLDER
 
+if TYPE_CHECKING:
+    from kubernetes import client
+else:
+    client = on_demand("kubernetes.client")  # a third of a second that other commands do not need
+
 FILE = Path(GITOPS_FOLDER) / "cluster" / "kinds.yaml"
+
+_KEYS = ("from", "apiVersion", "namespaced", "cluster")
 
 
 class Kinds:
@@ -22,17 +32,17 @@ class Kinds:
         """Read the addons' kinds.
 
         Raises:
-            GitOpsError: the file is not what it has to be.
+            GitOpsError: the file is not what it has to be; all mistakes at once.
         """
         self._namespaced: dict[tuple[str, str], bool] = {}
         path = root / FILE
-        documents = load_all(read_text(path, FILE), FILE) if path.is_file() else []
+        documents = load_all(read_text(path, FILE), FILE) if path.exists() or path.is_symlink() else []
+        if mistakes := list(_mistakes(documents)):
+            raise GitOpsError("\n".join(f"{FILE}: {mistake}" for mistake in mistakes))
         for entry in documents[0] if documents else []:
-            if not isinstance(entry, dict) or set(entry) - {"from", "apiVersion", "namespaced", "cluster"}:
-                raise GitOpsError(f"{FILE}: every entry has apiVersion, from, and lists namespaced and cluster")
             for scope in ("namespaced", "cluster"):
                 for kind in entry.get(scope) or []:
-                    self._namespaced[str(entry.get("apiVersion")), str(kind)] = scope == "namespaced"
+                    self._namespaced[entry["apiVersion"], kind] = scope == "namespaced"
 
     @property
     def api_versions(self) -> list[str]:
@@ -51,11 +61,31 @@ class Kinds:
         return None if method is None else "_namespaced_" in method.__name__
 
 
-@cache
-def create_method(api_version: str, kind: str) -> Any:  # noqa: ANN401 - a function of a generated class
-    """Return the client's function that creates objects of one of Kubernetes' own kinds; None where it has none."""
-    from kubernetes import client  # noqa: PLC0415 - a third of a second that other commands do not need
+def _mistakes(documents: list[object]) -> Iterator[str]:
+    if len(documents) > 1:
+        yield f"got {len(documents)} documents; allowed: one"
+        return
+    listed = documents[0] if documents else []
+    if not isinstance(listed, list):
+        yield f"got a {type(listed).__name__}; allowed: a list, an entry for each apiVersion"
+        return
+    for index, entry in enumerate(listed):
+        if not isinstance(entry, dict):
+            yield f"[{index}]: got {entry!r}; allowed: a mapping with {', '.join(_KEYS)}"
+            continue
+        for key in sorted(set(entry) - set(_KEYS)):
+            yield f"[{index}].{key}: unknown key; allowed: {', '.join(_KEYS)}"
+        if not isinstance(entry.get("apiVersion"), str):
+            yield f"[{index}].apiVersion: got {entry.get('apiVersion')!r}; allowed: text such as cert-manager.io/v1"
+        for scope in ("namespaced", "cluster"):
+            kinds = entry.get(scope) or []
+            if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
+                yield f"[{index}].{scope}: got {kinds!r}; allowed: a list of kinds"
 
+
+@cache
+def create_method(api_version: str, kind: str) -> Callable[..., object] | None:
+    """Return the client's function that creates objects of one of Kubernetes' own kinds; None where it has none."""
     group, _, version = api_version.rpartition("/")
     if group.count(".") and not group.endswith(".k8s.io"):
         return None

@@ -65,7 +65,10 @@ class Cluster:
         named = kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
         if not named:
             raise ClusterError("--live compares with a cluster: set KUBECONFIG, or say --kubeconfig")
-        path = Path(named).expanduser()
+        try:
+            path = Path(named).expanduser()
+        except RuntimeError:
+            raise ClusterError(f"the kubeconfig {named} cannot be used: there is no home for ~; set HOME") from None
         configuration = client.Configuration()
         try:
             config.load_kube_config(str(path), context=context, client_configuration=configuration)  # type: ignore[no-untyped-call] # not typed

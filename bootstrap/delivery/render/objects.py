@@ -54,7 +54,7 @@ class Object:
         given = (self.document["metadata"].get("annotations") or {}).get(WAVE, 0)
         try:
             return int(given)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise GitOpsError(f"{self.label}: {WAVE} is {given!r}; allowed: a number in quotes") from None
 
     def shown(self) -> dict[str, Any]:
@@ -63,6 +63,8 @@ class Object:
             return self.document
         hidden: dict[str, Any] = {
             key: dict.fromkeys(self.document[key] or {}, HIDDEN)
+            if isinstance(self.document[key] or {}, dict)
+            else HIDDEN
             for key in ("data", "stringData")
             if key in self.document
         }
@@ -88,14 +90,14 @@ def parse_objects(text: str, *, source: str, namespace: str, kinds: Kinds) -> li
     return sorted(found, key=lambda item: item.wave)
 
 
-def _items(document: Any) -> list[Any]:  # noqa: ANN401 - YAML data
+def _items(document: object) -> list[Any]:
     """A List is what it lists."""
     if isinstance(document, dict) and document.get("kind") == "List" and isinstance(document.get("items"), list):
         return list(document["items"])
     return [document]
 
 
-def _object(document: Any, *, source: str, namespace: str, kinds: Kinds) -> Object:  # noqa: ANN401 - YAML data
+def _object(document: object, *, source: str, namespace: str, kinds: Kinds) -> Object:
     if not isinstance(document, dict):
         raise GitOpsError(f"{source}: rendered something that is no object: {str(document)[:60]!r}")
     given = document.get("metadata")
@@ -117,7 +119,7 @@ def _object(document: Any, *, source: str, namespace: str, kinds: Kinds) -> Obje
     return Object(document=document)
 
 
-def images(document: Any) -> Iterator[str]:  # noqa: ANN401 - YAML data
+def images(document: object) -> Iterator[str]:
     """Yield the images of every container in an object."""
     if isinstance(document, dict):
         for key, value in document.items():

@@ -9,13 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.render.application import (
-    Application,
-    all_environments,
-    application_names,
-    manifests,
-    read_application,
-)
+from bootstrap.delivery.gitops import all_environments
+from bootstrap.delivery.render.application import Application, application_names, manifests, read_application
 from bootstrap.delivery.render.helm import Template
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, parse_objects

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.delivery.gitops import values_files
+from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.application import Application, Manifest, parse_application
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.render.render import stack_section
 from bootstrap.delivery.validate import image_updater
 from bootstrap.delivery.validate.findings import Finding
-from bootstrap.errors import GitOpsError
+from bootstrap.errors import BootstrapError, GitOpsError
 from conventions import (
     ARGO_CD_NAMESPACE,
     DEFAULT_REVISION,
@@ -35,11 +36,18 @@ ALLOWED = {(f"{group}/v1alpha1", kind) for group, kind in (*ROOT_KINDS, *IMAGE_U
 
 
 def check_manifests(root: Path, environment: str, manifests: Sequence[Manifest]) -> Iterator[Finding]:
-    """Yield what is wrong with the objects that the root Application applies."""
+    """Yield what is wrong with the objects that the root Application applies.
+
+    What is of another type than its kind's schema has it counts as not there.
+    """
     seen: dict[tuple[str, str], Path] = {}
     projects = {manifest.name: manifest.document for manifest in manifests if manifest.kind == "AppProject"}
     applications = {manifest.name for manifest in manifests if manifest.kind == "Application"}
-    source = _source(root, environment)
+    try:
+        source = _source(root, environment)
+    except BootstrapError as error:
+        yield Finding(where=f"Pulumi.{environment}.yaml", path="", message=str(error))
+        return
     if (path := source.get("path", expected := f"{ENVIRONMENTS_FOLDER}/{environment}")) != expected:
         yield Finding(
             where=f"Pulumi.{environment}.yaml", path="gitops.path", message=f"got {path}; allowed: {expected}"
@@ -53,7 +61,7 @@ def check_manifests(root: Path, environment: str, manifests: Sequence[Manifest])
                 message=f"got {manifest.kind!r}; allowed: {', '.join(sorted(kind for _, kind in ALLOWED))}",
             )
             continue
-        if (manifest.document.get("metadata") or {}).get("namespace") != ARGO_CD_NAMESPACE:
+        if section(manifest.document, "metadata").get("namespace") != ARGO_CD_NAMESPACE:
             yield Finding(where=where, path="metadata.namespace", message=f"allowed: {ARGO_CD_NAMESPACE}")
         if (before := seen.setdefault((manifest.kind, manifest.name), manifest.file)) is not manifest.file:
             yield Finding(
@@ -72,18 +80,18 @@ def permitted(objects: Iterable[Object], project: dict[str, Any], where: str) ->
 
     https://argo-cd.readthedocs.io/en/stable/operator-manual/project-specification/
     """
-    spec = project.get("spec") or {}
+    spec = section(project, "spec")
     for item in objects:
         group = item.key[0]
         if item.namespace:
             allowed = spec.get("namespaceResourceWhitelist")
-            denied = _listed(spec.get("namespaceResourceBlacklist") or [], group, item.kind, item.name)
+            denied = _listed(spec.get("namespaceResourceBlacklist"), group, item.kind, item.name)
             if denied or (allowed is not None and not _listed(allowed, group, item.kind, item.name)):
                 yield Finding(where=where, path="", message=f"{item.label}: the project allows no {item.kind}")
             if not _destination(spec, item.namespace):
                 message = f"{item.label}: the project allows no namespace {item.namespace}"
                 yield Finding(where=where, path="metadata.namespace", message=message)
-        elif not _listed(spec.get("clusterResourceWhitelist") or [], group, item.kind, item.name):
+        elif not _listed(spec.get("clusterResourceWhitelist"), group, item.kind, item.name):
             message = f"{item.label}: the project allows no {item.kind}, which is the whole cluster's"
             yield Finding(where=where, path="", message=message)
 
@@ -91,7 +99,7 @@ def permitted(objects: Iterable[Object], project: dict[str, Any], where: str) ->
 def project_of(manifests: Sequence[Manifest], application: str) -> dict[str, Any]:
     """Return the project that an Application names; empty where it is not there, which is told elsewhere."""
     named = next(
-        (m.document.get("spec") or {} for m in manifests if m.kind == "Application" and m.name == application), {}
+        (section(m.document, "spec") for m in manifests if m.kind == "Application" and m.name == application), {}
     ).get("project")
     return next((m.document for m in manifests if m.kind == "AppProject" and m.name == named), {})
 
@@ -102,13 +110,13 @@ def _source(root: Path, environment: str) -> dict[str, Any]:
 
 
 def _project(manifest: Manifest, where: str, source: dict[str, Any]) -> Iterator[Finding]:
-    spec = manifest.document.get("spec") or {}
+    spec = section(manifest.document, "spec")
     if manifest.name in {"default", ROOT_APPLICATION}:
         yield Finding(where=where, path="metadata.name", message=f"{manifest.name!r} is not yours to define")
     if spec.get("sourceRepos") != [source.get("repoUrl")]:
         yield Finding(where=where, path="spec.sourceRepos", message=f"allowed: {source.get('repoUrl')} and no other")
-    for index, destination in enumerate(spec.get("destinations") or [{}]):
-        path = f"spec.destinations[{index}]"
+    for index, given in enumerate(entries(spec.get("destinations")) or [{}]):
+        path, destination = f"spec.destinations[{index}]", section(given)
         if destination.get("server") != IN_CLUSTER:
             yield Finding(where=where, path=f"{path}.server", message=f"allowed: {IN_CLUSTER}")
         if str(destination.get("namespace", "*")).strip() in {"*", "", "**"}:
@@ -127,8 +135,8 @@ def _application(
     stack: dict[str, Any],
 ) -> Iterator[Finding]:
     where = str(manifest.file.relative_to(root))
-    spec = manifest.document.get("spec") or {}
-    source = spec.get("source") or {}
+    metadata, spec = section(manifest.document, "metadata"), section(manifest.document, "spec")
+    source = section(spec, "source")
     project = projects.get(str(spec.get("project")))
 
     def wrong(path: str, message: str) -> Finding:
@@ -138,10 +146,10 @@ def _application(
         yield wrong("metadata.name", f"{ROOT_APPLICATION!r} is the Application that applies this one")
     if manifest.file.name != f"{manifest.name}.yaml":
         yield wrong("metadata.name", f"got {manifest.name!r}; allowed: the file's name")
-    for key in (manifest.document.get("metadata") or {}).get("annotations") or {}:
-        if str(key).startswith(image_updater.ANNOTATIONS):
+    for key in section(metadata, "annotations"):
+        if key.startswith(image_updater.ANNOTATIONS):
             yield wrong("metadata.annotations", f"{key} is not read; an image's source stands in an ImageUpdater")
-    if not FINALIZERS & set((manifest.document.get("metadata") or {}).get("finalizers") or []):
+    if not any(finalizer in FINALIZERS for finalizer in map(str, entries(metadata.get("finalizers")))):
         message = "resources-finalizer.argocd.argoproj.io is missing: what it deployed would stay when the file goes"
         yield wrong("metadata.finalizers", message)
     if project is None:
@@ -151,28 +159,28 @@ def _application(
         if source.get(key) != said:
             message = f"got {source.get(key)!r}; Pulumi.{environment}.yaml says {said}"
             yield wrong(f"spec.source.{key}", message)
-    if (spec.get("destination") or {}).get("server") != IN_CLUSTER:
+    if section(spec, "destination").get("server") != IN_CLUSTER:
         yield wrong("spec.destination.server", f"allowed: {IN_CLUSTER}")
-    yield from _sync_policy(spec.get("syncPolicy") or {}, where)
+    yield from _sync_policy(section(spec, "syncPolicy"), where)
     try:
         application = parse_application(root, environment, manifest)
     except GitOpsError as error:
         yield wrong("", str(error).removeprefix(f"{where}: "))
         return
     yield from _files(root, application, where)
-    if project is not None and not _destination(project.get("spec") or {}, application.namespace):
+    if project is not None and not _destination(section(project, "spec"), application.namespace):
         yield wrong("spec.destination.namespace", f"the project does not allow {application.namespace!r}")
 
 
 def _sync_policy(policy: dict[str, Any], where: str) -> Iterator[Finding]:
-    automated = policy.get("automated") or {}
+    automated = section(policy, "automated")
     for key in ("prune", "selfHeal"):
         if automated.get(key) is not True or automated.get("enabled") is False:
             yield Finding(where=where, path=f"spec.syncPolicy.automated.{key}", message="allowed: true")
     for option in SYNC_OPTIONS:
-        if option not in (policy.get("syncOptions") or []):
+        if option not in entries(policy.get("syncOptions")):
             yield Finding(where=where, path="spec.syncPolicy.syncOptions", message=f"{option} is missing")
-    retry = policy.get("retry") or {}
+    retry = section(policy, "retry")
     if not isinstance(retry.get("limit"), int) or retry["limit"] == 0 or not retry.get("backoff"):
         yield Finding(where=where, path="spec.syncPolicy.retry", message="limit (not 0) and backoff have to be said")
 
@@ -185,15 +193,15 @@ def _files(root: Path, application: Application, where: str) -> Iterator[Finding
 
 
 def _destination(spec: dict[str, Any], namespace: str) -> bool:
-    patterns = [str(entry.get("namespace", "")) for entry in spec.get("destinations") or []]
+    patterns = [str(section(entry).get("namespace", "")) for entry in entries(spec.get("destinations"))]
     denied = any(fnmatchcase(namespace, pattern[1:]) for pattern in patterns if pattern.startswith("!"))
     return not denied and any(fnmatchcase(namespace, pattern) for pattern in patterns if not pattern.startswith("!"))
 
 
-def _listed(entries: Iterable[dict[str, Any]], group: str, kind: str, name: str) -> bool:
+def _listed(listed: object, group: str, kind: str, name: str) -> bool:
     return any(
         fnmatchcase(group, str(entry.get("group", "")))
         and fnmatchcase(kind, str(entry.get("kind", "")))
         and fnmatchcase(name, str(entry.get("name") or "*"))
-        for entry in entries
+        for entry in map(section, entries(listed))
     )

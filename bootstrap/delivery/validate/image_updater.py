@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.application import Manifest
 from bootstrap.delivery.render.render import stack_section
 from bootstrap.delivery.validate.findings import Finding
@@ -41,11 +42,11 @@ def check(
     if not installed(root, environment):
         message = f"got {KIND!r}; allowed with argocd.imageUpdaterWriteBack: git in Pulumi.{environment}.yaml"
         yield Finding(where=where, path="kind", message=message)
-    spec = manifest.document.get("spec") or {}
+    spec = section(manifest.document, "spec")
     production = read_stack(root, environment).values.get(f"{NAMESPACE}:production") == "true"
-    for index, reference in enumerate(spec.get("applicationRefs") or []):
+    for index, reference in enumerate(map(section, entries(spec.get("applicationRefs")))):
         path = f"spec.applicationRefs[{index}]"
-        if (name := reference["namePattern"]) not in applications:
+        if (name := str(reference.get("namePattern"))) not in applications:
             message = f"got {name!r}; allowed: one of {', '.join(sorted(applications)) or 'no application yet'}"
             yield Finding(where=where, path=f"{path}.namePattern", message=message)
         if reference.get("useAnnotations"):
@@ -55,8 +56,8 @@ def check(
             yield Finding(where=where, path=f"{path}.useAnnotations", message=message)
         if not reference.get("images"):
             yield Finding(where=where, path=f"{path}.images", message="is missing")
-        for number, image in enumerate(reference.get("images") or []):
-            helm = ((image.get("manifestTargets") or {}).get("helm")) or {}
+        for number, image in enumerate(entries(reference.get("images"))):
+            helm = section(image, "manifestTargets", "helm")
             if not (helm.get("spec") or (helm.get("name") and helm.get("tag"))):
                 message = (
                     "has to say which values the image is in: name and tag, such as image.repository and image.tag"
@@ -68,12 +69,12 @@ def check(
             yield Finding(where=where, path=f"{path}.writeBackConfig.{key}", message=message)
 
 
-def _effective(common: dict[str, Any] | None, own: dict[str, Any] | None) -> dict[str, Any]:
+def _effective(common: object, own: object) -> dict[str, Any]:
     """Lay an application's section over the common one; each that names no method gets argocd from the API server."""
-    layers = [{"method": "argocd", **layer} for layer in (common, own) if layer is not None]
+    layers = [{"method": "argocd", **section(layer)} for layer in (common, own) if layer is not None]
     config: dict[str, Any] = {"method": "argocd", "gitConfig": {}}
     for layer in layers:
-        config = {**config, **layer, "gitConfig": {**config["gitConfig"], **(layer.get("gitConfig") or {})}}
+        config = {**config, **layer, "gitConfig": {**config["gitConfig"], **section(layer, "gitConfig")}}
     return config
 
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from bootstrap.delivery.gitops import inside
 from bootstrap.delivery.manifests import load_all
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.validate.findings import Finding
@@ -20,9 +20,13 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 def in_files(root: Path) -> Iterator[Finding]:
     """Yield the files of ``gitops/`` that hold a Secret or a private key; templates are read as text."""
-    for file in sorted(path for path in (root / GITOPS_FOLDER).rglob("*") if path.is_file()):
+    for file in sorted((root / GITOPS_FOLDER).rglob("*")):
         where = str(file.relative_to(root))
-        text = file.read_bytes().decode("utf-8", errors="replace")
+        try:
+            text = inside(root, file).read_bytes().decode("utf-8", errors="replace")
+        except (OSError, GitOpsError):
+            # a folder, or what the check of every file by itself has something to say of
+            continue
         if _PRIVATE_KEY.search(text):
             yield Finding(where=where, path="", message="holds a private key")
         if "Secret" not in text:
@@ -45,7 +49,7 @@ def in_objects(objects: list[Object], where: str) -> Iterator[Finding]:
             yield Finding(where=where, path=path, message=f"{item.label}: {_MESSAGE}")
 
 
-def _secrets(value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - YAML data
+def _secrets(value: object, path: str) -> Iterator[str]:
     """Yield where Secrets with something in them stand, however deep."""
     if isinstance(value, dict):
         if value.get("kind") == "Secret" and value.get("apiVersion") == "v1":

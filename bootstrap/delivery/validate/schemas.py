@@ -5,15 +5,24 @@ Those of the addons are in ``gitops/cluster/schemas/<Kind>.<group>.yaml``; they 
 that ``kinds.yaml`` lists and no file describes is checked for its metadata only.
 """
 
+from startup import on_demand
+
 import inspect
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bootstrap.delivery.manifests import load_mapping
 from bootstrap.delivery.render.kinds import Kinds, create_method
-from bootstrap.delivery.validate.structure import Schema
+from bootstrap.delivery.validate.structure import Schema, malformed
+from bootstrap.errors import GitOpsError
 from conventions import GITOPS_FOLDER
+
+if TYPE_CHECKING:
+    from kubernetes import client
+else:
+    client = on_demand("kubernetes.client")  # a third of a second that other commands do not need
 
 SCHEMAS = Path(GITOPS_FOLDER) / "cluster" / "schemas"
 
@@ -66,8 +75,8 @@ _SCALARS: dict[str, Schema] = {
 class Schemas:
     """Finds the schema of a kind."""
 
-    def __init__(self, root: Path, kinds: Kinds) -> None:
-        """Look in a project."""
+    def __init__(self, root: Path, kinds: Kinds | None) -> None:
+        """Look in a project; without its kinds, every kind counts as one that the cluster has."""
         self._root, self._kinds = root, kinds
         self._own: dict[tuple[str, str], Schema] = {}
 
@@ -76,7 +85,7 @@ class Schemas:
         method = create_method(api_version, kind)
         if method is not None:
             return {"$ref": inspect.signature(method).parameters["body"].annotation.__name__}
-        if self._kinds.namespaced(api_version, kind) is None:
+        if self._kinds is not None and self._kinds.namespaced(api_version, kind) is None:
             return None
         key = api_version, kind
         if key not in self._own:
@@ -90,17 +99,33 @@ class Schemas:
             "kind": {"type": "string"},
             "metadata": {"$ref": "V1ObjectMeta"},
         }
-        if not (self._root / file).is_file():
+        try:
+            own = read_schema(self._root, file)
+        except GitOpsError:
+            # there is none, or the check of every file by itself has something to say of it
             return {"type": "object", "properties": envelope, "x-kubernetes-preserve-unknown-fields": True}
-        own = load_mapping(self._root / file, file)
         return {**own, "type": "object", "properties": {**envelope, **(own.get("properties") or {})}}
+
+
+def read_schema(root: Path, file: Path) -> Schema:
+    """Return what a schema's file says.
+
+    Raises:
+        GitOpsError: it is no schema; all mistakes at once.
+    """
+    own = load_mapping(root / file, file)
+    if found := [f"{file}: {mistake.path}: {mistake.text}" for mistake in malformed(own, _is_class)]:
+        raise GitOpsError("\n".join(found))
+    return own
+
+
+def _is_class(name: str) -> bool:
+    return hasattr(getattr(client, name, None), "openapi_types")
 
 
 @cache
 def resolve(name: str) -> Schema:
     """Return the schema of one of the client's classes."""
-    from kubernetes import client  # noqa: PLC0415 - a third of a second that other commands do not need
-
     model = getattr(client, name)
     json_names: dict[str, str] = model.attribute_map
     properties = {json_names[field]: _field(name, field, type_) for field, type_ in model.openapi_types.items()}

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.errors import GitOpsError
-
 Schema = Mapping[str, Any]
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -33,7 +31,55 @@ class Mistake:
     text: str
 
 
-def mistakes(value: Any, schema: Schema, resolve: Callable[[str], Schema], path: str = "") -> Iterator[Mistake]:  # noqa: ANN401 - YAML data
+def malformed(schema: object, known: Callable[[str], bool], path: str = "") -> Iterator[Mistake]:
+    """Yield what makes a schema none.
+
+    Args:
+        schema: what a file says.
+        known: whether a name is of one of Kubernetes' own types.
+        path: where it is in the file.
+    """
+    if not isinstance(schema, dict):
+        yield Mistake(path=path, text=f"got {_spell(schema)}; allowed: a schema, which is a mapping")
+        return
+    for key, value in schema.items():
+        where = _join(path, key)
+        if key in _KEYWORDS and not _KEYWORDS[key][0](value):
+            yield Mistake(path=where, text=f"got {_spell(value)}; allowed: {_KEYWORDS[key][1]}")
+        elif key == "$ref" and not (isinstance(value, str) and known(value)):
+            yield Mistake(path=where, text=f"got {_spell(value)}; allowed: a type of Kubernetes such as V1ObjectMeta")
+        elif key == "properties":
+            for name, inner in value.items():
+                yield from malformed(inner, known, _join(where, name))
+        elif key in {"items", "additionalProperties"}:
+            yield from malformed(value, known, where)
+
+
+def _is_pattern(value: object) -> bool:
+    try:
+        re.compile(value if isinstance(value, str) else "[")
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+_KEYWORDS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "type": (lambda value: isinstance(value, str) and value in _TYPES, ", ".join(_TYPES)),
+    "properties": (lambda value: isinstance(value, dict), "a mapping of fields to schemas"),
+    "required": (_is_texts, "a list of fields"),
+    "enum": (lambda value: isinstance(value, list), "a list of values"),
+    "pattern": (_is_pattern, "a regular expression"),
+    "x-kubernetes-int-or-string": (lambda value: isinstance(value, bool), "true or false"),
+    "x-kubernetes-preserve-unknown-fields": (lambda value: isinstance(value, bool), "true or false"),
+}
+"""What a keyword has to be, as a test and in words."""
+
+
+def mistakes(value: object, schema: Schema, resolve: Callable[[str], Schema], path: str = "") -> Iterator[Mistake]:
     """Yield everything that the API server would refuse."""
     if "$ref" in schema:
         schema = resolve(str(schema["$ref"]))
@@ -74,11 +120,9 @@ def _object(value: dict[Any, Any], schema: Schema, resolve: Callable[[str], Sche
             yield Mistake(path=where, text="unknown field" + (f"; did you mean {near[0]}?" if near else ""))
 
 
-def _is(value: Any, expected: str) -> bool:  # noqa: ANN401 - YAML data
+def _is(value: object, expected: str) -> bool:
     if isinstance(value, bool) and expected != "boolean":
         return False
-    if expected not in _TYPES:
-        raise GitOpsError(f"a schema says type {expected}; allowed: {', '.join(_TYPES)}")
     return isinstance(value, _TYPES[expected])
 
 
@@ -86,6 +130,6 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _spell(value: Any) -> str:  # noqa: ANN401 - YAML data
+def _spell(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

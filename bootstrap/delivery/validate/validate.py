@@ -1,7 +1,7 @@
 """Everything that a pull request to ``gitops/`` has to pass, in one call that needs no cluster and no network."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +10,18 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bootstrap.delivery.gitops import applications, environments
-from bootstrap.delivery.render.application import Manifest, all_environments, application_names, manifests
+from bootstrap.delivery.gitops import all_environments, applications, environments, require_folder
+from bootstrap.delivery.render.application import Manifest, names_of, read_application, readable_manifests
+from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, images
 from bootstrap.delivery.render.render import render
 from bootstrap.delivery.validate import house, plain_secrets
+from bootstrap.delivery.validate.files import check_files
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import Schemas, resolve
 from bootstrap.delivery.validate.structure import mistakes
-from bootstrap.errors import GitOpsError, HelmError
+from bootstrap.errors import GitOpsError, HelmError, StackFileError
 from conventions import GITOPS_FOLDER
 
 
@@ -47,14 +49,20 @@ def validate(root: Path) -> Report:
     """Check every file of ``gitops/`` and every object that it renders.
 
     Raises:
-        GitOpsError: an environment's files cannot be read at all.
+        GitOpsError: there is no ``gitops/``.
         MissingToolError: Helm is not there.
     """
+    require_folder(root)
     names = all_environments(root)
-    kinds = Kinds(root)
+    by_file = list(check_files(root))
+    by_environment = {name: readable_manifests(root, name)[0] for name in names}
+    findings = [*by_file, *plain_secrets.in_files(root), *_unused(root, by_environment)]
+    try:
+        kinds = Kinds(root)
+    except GitOpsError:
+        # told by file already; what an object lives in and may be cannot be told without
+        kinds = None
     schemas = Schemas(root, kinds)
-    findings = [*plain_secrets.in_files(root), *_unused(root)]
-    by_environment = {name: manifests(root, name) for name in names}
     for name, found in by_environment.items():
         well_formed = []
         for manifest in found:
@@ -63,11 +71,12 @@ def validate(root: Path) -> Report:
             # what is said of a field needs the field to be one
             well_formed += [] if mistaken else [manifest]
         findings += house.check_manifests(root, name, well_formed)
-    pairs = [(app, name) for name in names for app in application_names(root, name)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        answers = list(pool.map(lambda pair: _rendered(root, *pair), pairs))
+    pairs = [(app, name) for name, found in by_environment.items() for app in names_of(found)]
+    broken = [root / finding.where for finding in by_file]
     count = 0
-    for (app, name), (objects, problems) in zip(pairs, answers, strict=True):
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        answers = list(pool.map(lambda pair: _rendered(root, broken, *pair), pairs if kinds is not None else []))
+    for (app, name), (objects, problems) in zip(pairs, answers, strict=False):
         count += len(objects)
         findings += problems
         findings += _objects(objects, schemas, f"{app} in {name}")
@@ -89,9 +98,16 @@ def print_report(report: Report, console: Console) -> None:
         )
 
 
-def _rendered(root: Path, app: str, environment: str) -> tuple[list[Object], list[Finding]]:
+def _rendered(root: Path, broken: Sequence[Path], app: str, environment: str) -> tuple[list[Object], list[Finding]]:
+    """Render, unless a file that is read for it is broken: that is told once, and not for each environment."""
     try:
+        application = read_application(root, app, environment)
+        read = [application.chart, *application.value_files]
+        if any(path.is_relative_to(part) for path in broken for part in read):
+            return [], []
         return render(root, app, environment).objects, []
+    except StackFileError:
+        return [], []
     except (GitOpsError, HelmError) as error:
         where = f"{app} in {environment}"
         return [], [Finding(where=where, path="", message=str(error).removeprefix(f"{where}: "))]
@@ -116,7 +132,7 @@ def _objects(objects: Sequence[Object], schemas: Schemas, where: str) -> Iterato
 def _structure(item: Object, schemas: Schemas, where: str) -> Iterator[Finding]:
     schema = schemas.of(item.api_version, item.kind)
     if schema is None:
-        message = f"{item.api_version} {item.kind}: the cluster has no such kind ({GITOPS_FOLDER}/cluster/kinds.yaml)"
+        message = f"{item.api_version} {item.kind}: the cluster has no such kind ({KINDS})"
         yield Finding(where=where, path="kind", message=message)
         return
     for mistake in mistakes(item.document, schema, resolve):
@@ -131,11 +147,11 @@ def _manifest(manifest: Manifest, schemas: Schemas, where: str) -> Iterator[Find
     yield from _structure(Object(document=manifest.document), schemas, where)
 
 
-def _unused(root: Path) -> Iterator[Finding]:
+def _unused(root: Path, by_environment: Mapping[str, Sequence[Manifest]]) -> Iterator[Finding]:
     """Yield values files that no environment's Application could read: most of the time a half-made addition."""
     for app in applications(root):
         for environment in environments(root, app):
-            if environment not in all_environments(root) or app not in application_names(root, environment):
+            if app not in names_of(by_environment.get(environment, [])):
                 where = f"{GITOPS_FOLDER}/apps/{app}/{environment}.yaml"
                 message = f"no Application reads it: there is no {GITOPS_FOLDER}/environments/{environment}/{app}.yaml"
                 yield Finding(where=where, path="", message=message)

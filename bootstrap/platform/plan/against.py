@@ -5,31 +5,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Self
 
 from bootstrap.errors import RevisionError
 from bootstrap.platform.plan.registration import Evaluation
 from bootstrap.revision import unpack
-
-
-def start(root: Path, revision: str, stack: str) -> "Pending":
-    """Begin the evaluation in a process of its own, beside the present one.
-
-    Raises:
-        RevisionError: Git does not know the revision.
-    """
-    folder = unpack(root, revision)
-    tree = Path(folder.name)
-    recorder = Path(__file__).resolve().parents[3]
-    process = subprocess.Popen(  # noqa: S603 - our own module
-        # this revision's recorder runs the other revision's program
-        [sys.executable, "-c", _RUN, str(recorder), str(tree), stack],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tree,
-    )
-    return Pending(process, folder, revision)
-
 
 _RUN = """
 import os
@@ -48,13 +28,40 @@ raise SystemExit(evaluate.main([tree, stack]))
 
 
 class Pending:
-    """An evaluation that is under way."""
+    """An evaluation that is under way, in a process of its own, beside the present one.
 
-    def __init__(
-        self, process: "subprocess.Popen[str]", folder: "tempfile.TemporaryDirectory[str]", revision: str
-    ) -> None:
-        """Keep the process and the folder that it works in."""
-        self._process, self._folder, self._revision = process, folder, revision
+    Raises:
+        RevisionError: Git does not know the revision.
+    """
+
+    def __init__(self, root: Path, revision: str, stack: str) -> None:
+        """Begin it; a stack that the revision does not have yet has nothing to evaluate."""
+        self._revision, self._stack = revision, stack
+        self._process: subprocess.Popen[str] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] = unpack(root, revision)
+        tree = Path(self._folder.name)
+        if (tree / f"Pulumi.{stack}.yaml").exists():
+            self._process = subprocess.Popen(
+                # this revision's recorder runs the other revision's program
+                [sys.executable, "-c", _RUN, str(Path(__file__).resolve().parents[3]), str(tree), stack],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                cwd=tree,
+            )
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, if it is still there, and remove the folder that it works in."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._folder.cleanup()
 
     def result(self) -> Evaluation:
         """Wait for it.
@@ -62,8 +69,9 @@ class Pending:
         Raises:
             RevisionError: that revision's program fails; the text is the program's own.
         """
+        if self._process is None:
+            return Evaluation(stack=self._stack, project="", registrations=[], outputs={})
         out, err = self._process.communicate()
-        self._folder.cleanup()
         if self._process.returncode:
             text = err.strip().splitlines()
             raise RevisionError(f"the program at {self._revision} cannot be evaluated:\n" + "\n".join(text[-20:]))

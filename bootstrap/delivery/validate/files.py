@@ -1,0 +1,118 @@
+"""Looks at every file of ``gitops/`` by itself, before anything is made of several: all that are broken, in one run."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bootstrap.delivery.gitops import (
+    APPLICATIONS,
+    BASE,
+    NAME,
+    NAMES,
+    all_environments,
+    environment_of,
+    inside,
+)
+from bootstrap.delivery.manifests import load_all, load_mapping, read_text
+from bootstrap.delivery.overlay import rules
+from bootstrap.delivery.render.kinds import FILE as KINDS
+from bootstrap.delivery.render.kinds import Kinds
+from bootstrap.delivery.validate.findings import Finding
+from bootstrap.delivery.validate.schemas import SCHEMAS, read_schema
+from bootstrap.errors import GitOpsError
+from conventions import ENVIRONMENTS_FOLDER, GITOPS_FOLDER
+
+_APPS = Path(GITOPS_FOLDER) / APPLICATIONS
+_ENVIRONMENTS = Path(ENVIRONMENTS_FOLDER)
+_CHARTS = Path(GITOPS_FOLDER) / "charts"
+
+
+def check_files(root: Path) -> Iterator[Finding]:
+    """Yield what is wrong with a file or a folder, whatever the others hold."""
+    for path in _everything(root / GITOPS_FOLDER):
+        file = path.relative_to(root)
+        wrong = list(_link(root, path))
+        yield from (Finding(where=str(file), path="", message=message) for message in (*wrong, *_name(root, file)))
+        if wrong or path.is_dir():
+            continue
+        try:
+            _read(root, file)
+        except GitOpsError as error:
+            for line in str(error).splitlines():
+                yield Finding(where=str(file), path="", message=line.removeprefix(str(file)).lstrip(": "))
+        except OSError as error:
+            yield Finding(where=str(file), path="", message=f"cannot be read: {error.strerror}")
+    yield from _alike(root)
+
+
+def _everything(folder: Path) -> Iterator[Path]:
+    """Yield files and folders; a link to a folder is one thing, whatever is in it."""
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (Path(parent) / name for name in sorted([*folders, *files]))
+
+
+def _link(root: Path, path: Path) -> Iterator[str]:
+    if not path.is_symlink():
+        return
+    target = path.readlink()
+    # https://github.com/argoproj/argo-cd/blob/v3.4.0/util/app/path/path.go, CheckOutOfBoundsSymlinks
+    if target.is_absolute():
+        yield f"is a link to {target}; allowed: a path from where the link is to something in this repository"
+        return
+    try:
+        if not inside(root, path).exists():
+            yield f"is a link to {target}, which is not there"
+    except GitOpsError:
+        yield f"is a link to {target}, which leads in a circle or out of the repository"
+
+
+def _name(root: Path, file: Path) -> Iterator[str]:
+    """Yield why nothing reads what looks like an application, an environment or its values."""
+    name, folder = file.name, file.parent
+    if name.startswith("."):
+        return
+    if folder in (_APPS, _ENVIRONMENTS) and (root / file).is_dir() and not NAME.fullmatch(name):
+        what = "an application" if folder == _APPS else "an environment"
+        yield f"is no name of {what}, and nothing reads it; allowed: {NAMES}"
+    if folder.parent == _APPS and name != BASE and environment_of(name) is None:
+        meant = f"{file.stem.lower()}.yaml"
+        if file.suffix.lower() in {".yaml", ".yml"} and (
+            meant == BASE or meant.removesuffix(".yaml") in all_environments(root)
+        ):
+            yield f"is read by nothing; did you mean {meant}?"
+
+
+def _read(root: Path, file: Path) -> None:
+    """Read a file as those do that use it.
+
+    Raises:
+        GitOpsError: it is not what it has to be.
+    """
+    parts, suffix = file.parts, file.suffix
+    if file == KINDS:
+        Kinds(root)
+    elif file == rules.FILE:
+        rules.read_file(root)
+    elif file.parent == SCHEMAS and suffix == ".yaml":
+        read_schema(root, file)
+    elif (file.parent.parent == _APPS and (file.name == BASE or environment_of(file.name))) or (
+        file.parent.parent == _CHARTS and file.name in {"Chart.yaml", BASE, "values.schema.json"}
+    ):
+        load_mapping(root / file, file)
+    elif suffix in {".yaml", ".yml", ".json"} and parts[: len(_CHARTS.parts)] != _CHARTS.parts:
+        documents = load_all(read_text(root / file, file), file)
+        of_environment = file.is_relative_to(_ENVIRONMENTS)
+        if of_environment and not all(isinstance(document, dict) for document in documents):
+            raise GitOpsError(f"{file} holds something else than objects")
+
+
+def _alike(root: Path) -> Iterator[Finding]:
+    """Yield names that are one name on macOS and Windows, where the clone has only one of the files."""
+    seen: dict[str, Path] = {}
+    for path in _everything(root / GITOPS_FOLDER):
+        file = path.relative_to(root)
+        other = seen.setdefault(str(file).casefold(), file)
+        if other != file and other.parent == file.parent:
+            message = f"and {other.name} are one file where upper and lower case are the same (macOS, Windows)"
+            yield Finding(where=str(file), path="", message=message)
