@@ -80,3 +80,7 @@ bench: setup ## the measurements that the README quotes, as one table
 .PHONY: test
 test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH
 	@$(BIN)/pytest
+
+.PHONY: mutate
+mutate: setup ## how many small mistakes the tests would see, hours at most (SEED=..., COMPONENTS=300, ONLY=a/module.py)
+	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed $(SEED)) $(if $(COMPONENTS),--components $(COMPONENTS)) $(if $(ONLY),--only $(ONLY))

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -180,26 +180,33 @@ def fork(mutant: Mutant | None, tests: list[str]) -> int:
 def survivors_of(chosen: list[Mutant], processes: int, say: Callable[[str], None]) -> list[Mutant]:
     """Try mutants, several at a time; return those that all tests passed with."""
     waiting, running, found, done = list(chosen), dict[int, tuple[Mutant, float]](), list[Mutant](), 0
-    while waiting or running:
-        while waiting and len(running) < processes:
-            mutant = waiting.pop()
-            running[fork(mutant, tests_of(mutant.file))] = (mutant, time.monotonic() + _SECONDS)
-        child, status = os.waitpid(-1, os.WNOHANG)
-        if child:
-            mutant, _ = running.pop(child)
-            done += 1
-            if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK:
-                found.append(mutant)
-                say(f"survived ({done} of {len(chosen)} tried): {mutant}")
-            elif done % 25 == 0:
-                say(f"{done} of {len(chosen)} tried, {len(found)} survived")
-        else:
-            time.sleep(0.02)
-        for pid, (_, deadline) in running.items():
-            if time.monotonic() > deadline:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
+    try:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                mutant = waiting.pop()
+                running[fork(mutant, tests_of(mutant.file))] = (mutant, time.monotonic() + _SECONDS)
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child:
+                mutant, _ = running.pop(child)
+                done += 1
+                if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK:
+                    found.append(mutant)
+                    say(f"survived ({done} of {len(chosen)} tried): {mutant}")
+                elif done % 25 == 0:
+                    say(f"{done} of {len(chosen)} tried, {len(found)} survived")
+            else:
+                time.sleep(0.02)
+            _stop(pid for pid, (_, deadline) in running.items() if time.monotonic() > deadline)
+    finally:
+        _stop(running)
     return found
+
+
+def _stop(pids: Iterable[int]) -> None:
+    """End runs with all that they started: each leads a session of its own."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def accepted() -> dict[tuple[str, str, str], str]:
@@ -246,6 +253,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     files = given.only or list(PURE)
     parts = [(file, chosen_of([file], None, given.seed)) for file in files]
     if not given.only and given.components:

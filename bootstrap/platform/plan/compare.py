@@ -86,7 +86,7 @@ def _one(kind: Kind, registration: Registration, properties: tuple[PropertyChang
 
 
 def _properties(before: Registration, after: Registration) -> Iterator[PropertyChange]:
-    for path, old, new in differences(before.inputs, after.inputs, ""):
+    for path, old, new in differences(before.inputs, after.inputs):
         if not any(path == ignored or path.startswith(f"{ignored}.") for ignored in after.ignore_changes):
             yield PropertyChange(path=path, before=old, after=new, replaces=replaces(after.type, path))
     for option in ("protect", "retain_on_delete", "deleted_with", "provider", "ignore_changes", "hooks"):
