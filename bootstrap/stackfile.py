@@ -176,7 +176,7 @@ def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConf
             if where
             else f"line {flaw.line}: {redact(flaw.message)}"
         )
-    if isinstance(document.data, dict):
+    if document.data and config.project == NAMESPACE:
         try:
             read(
                 config.values,

@@ -198,7 +198,8 @@ class KeyVault(Section):
         path = ("allowedIpRanges", index)
         if cidr.prefixlen == 0:
             yield Problem(
-                path, f"got '{cidr}'; allowed: public ranges; to let everybody reach the vault, leave allowedIpRanges out"
+                path,
+                f"got '{cidr}'; allowed: public ranges; to let everybody reach the vault, leave allowedIpRanges out",
             )
         elif why := why_not_public(cidr):
             yield Problem(path, f"got '{cidr}', which is {why}; allowed: public ranges, as the vault sees no others")
