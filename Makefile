@@ -77,6 +77,10 @@ e2e: setup ## every end-to-end test: real engine, real API server (needs them on
 bench: setup ## the measurements that the README quotes, as one table
 	@$(BIN)/python -m bench
 
+.PHONY: fuzz
+fuzz: setup ## 10,000 fresh changes of stack files, and every pair of known mistakes
+	@AKS_BOOTSTRAP_FUZZ=10000 AKS_BOOTSTRAP_PAIRS_EVERY=1 $(BIN)/pytest tests/unit/test_stack_fuzz.py tests/unit/test_stack_mistakes.py
+
 .PHONY: test
 test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH
 	@$(BIN)/pytest
