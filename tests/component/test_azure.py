@@ -508,7 +508,7 @@ def test_the_registry_is_premium_and_in_every_zone_where_it_must_not_fail(progra
     assert prod.one("containerregistry:Registry").inputs["sku"] == {"name": "Premium"}
     assert prod.one("containerregistry:Registry").inputs["zoneRedundancy"] == "Enabled"
     small = program("dev", registry={"mode": "create"}).one("containerregistry:Registry").inputs
-    assert (small["sku"], small["zoneRedundancy"]) == ({"name": "Standard"}, "Disabled")
+    assert (small["sku"], small["zoneRedundancy"]) == ({"name": "Basic"}, "Disabled")
 
 
 def test_defender_is_on_in_production_and_off_elsewhere(dev, prod):

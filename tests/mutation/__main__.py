@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,20 +81,37 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def preload() -> None:
-    """Import what every run needs and no mutant changes, so that each run is a fork that has it."""
-    ours = {path.stem if path.is_file() else path.name for path in ROOT.iterdir()}
+def preload(tests: Sequence[str]) -> None:
+    """Import what tests need and no mutant changes, so that every run is a fork that has it already."""
     gc.disable()
-    for folder in ("settings", "components", "rehearsal", "bootstrap/platform", "tests/unit", "tests/component"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for name in _imports(path):
-                if name.partition(".")[0] not in ours:
-                    with contextlib.suppress(ImportError):
-                        importlib.import_module(name.rpartition(".")[0] or name)
-                        getattr(sys.modules.get(name.rpartition(".")[0]), name.rpartition(".")[2], None)
-    loaded = [name for name in sys.modules if name.partition(".")[0] in ours - {"tests", "__main__"}]
+    todo, seen = [ROOT / "__main__.py", *(ROOT / test for test in tests)], set[Path]()
+    todo += [ROOT / "tests/component/conftest.py"] if any("component" in test for test in tests) else []
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in _imports(path):
+            if ours := _file_of(name):
+                todo.append(ours)
+            elif not _file_of(name.rpartition(".")[0]):
+                _load(name)
+    loaded = [name for name in sys.modules if _file_of(name) and not name.startswith(("tests", "__main__"))]
     assert not loaded, f"{loaded} would not be mutated"
     gc.freeze()
+
+
+def _file_of(name: str) -> Path | None:
+    """Return the file of a module of the project; None where it is none."""
+    place = ROOT.joinpath(*name.split("."))
+    return next((p for p in (place.with_suffix(".py"), place / "__init__.py") if name and p.exists()), None)
+
+
+def _load(name: str) -> None:
+    """Import a module, or what one holds, such as a module that its package imports on demand."""
+    module, _, attribute = name.rpartition(".")
+    with contextlib.suppress(ImportError, AttributeError):
+        getattr(importlib.import_module(module), attribute) if module else importlib.import_module(attribute)
 
 
 class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -128,7 +146,18 @@ def _run(mutant: Mutant | None, tests: list[str]) -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         configuration.set_hypothesis_home_dir(folder)
-        options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=short", f"--basetemp={folder}/pytest"]
+        # the libraries are there already
+        quiet = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        options = [
+            *quiet,
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--no-header",
+            "--tb=short",
+            f"--basetemp={folder}/pytest",
+        ]
         return int(pytest.main([*options, *tests]))
 
 
@@ -141,6 +170,8 @@ def fork(mutant: Mutant | None, tests: list[str]) -> int:
         status = _run(mutant, tests)
     except BaseException:  # whatever ends the tests, the mutant did it
         status = 71
+        if mutant is None:
+            traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(status)
@@ -220,8 +251,8 @@ def main(arguments: Sequence[str]) -> int:
     if not given.only and given.components:
         parts.append((f"components/ (seed {given.seed})", chosen_of(components(), given.components, given.seed)))
     say(f"seed {given.seed}; {sum(len(tried) for _, tried in parts)} mutants")
-    preload()
     tests = sorted({test for _, tried in parts for mutant in tried for test in tests_of(mutant.file)})
+    preload(tests)
     _, status = os.waitpid(fork(None, tests), 0)
     if os.waitstatus_to_exitcode(status) != pytest.ExitCode.OK:
         say("the tests fail without any mutant: nothing was tried")
