@@ -1,5 +1,10 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
 STACK ?= $(if $(filter up down recover,$(MAKECMDGOALS)),local,dev)
+# STACK is text: neither Make nor the shell runs what is in it
+ifneq ($(filter command environment,$(firstword $(origin STACK))),)
+override STACK := $(value STACK)
+endif
+export STACK
 # the interpreter of .venv, such as python3.13; uv chooses where it is not set
 PYTHON ?=
 BIN := .venv/bin
@@ -41,23 +46,23 @@ setup: .venv/.synced ## create .venv with the locked dependencies
 
 .PHONY: plan
 plan: setup ## show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI (STACK=dev|prod|local)
-	@$(BIN)/bootstrap plan --stack $(STACK) $(if $(VALUES),--values)
+	@$(BIN)/bootstrap plan --stack "$$STACK" $(if $(VALUES),--values)
 
 .PHONY: up
 up: setup ## bring a stack up for real (STACK=local unless said; YES=1 does not ask)
-	@$(BIN)/bootstrap up --stack $(STACK) $(if $(YES),--yes)
+	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes)
 
 .PHONY: down
 down: setup ## undo `make up`
-	@$(BIN)/bootstrap down --stack $(STACK) $(if $(YES),--yes)
+	@$(BIN)/bootstrap down --stack "$$STACK" $(if $(YES),--yes)
 
 .PHONY: recover
 recover: setup ## after a run that died: make the stack ready for the next `make up`
-	@$(BIN)/bootstrap recover --stack $(STACK)
+	@$(BIN)/bootstrap recover --stack "$$STACK"
 
 .PHONY: rehearse
 rehearse: setup ## bring your stack up against a stand-in for Azure (STACK=..., REBUILD=1, KILL_AT=n)
-	@$(BIN)/bootstrap rehearse --stack $(STACK) $(if $(REBUILD),--rebuild) $(if $(KILL_AT),--kill-at $(KILL_AT))
+	@$(BIN)/bootstrap rehearse --stack "$$STACK" $(if $(REBUILD),--rebuild) $(if $(KILL_AT),--kill-at $(KILL_AT))
 
 .PHONY: check
 check: setup ## ruff and mypy (strict)
@@ -77,10 +82,15 @@ e2e: setup ## every end-to-end test: real engine, real API server (needs them on
 bench: setup ## the measurements that the README quotes, as one table
 	@$(BIN)/python -m bench
 
+.PHONY: fuzz
+fuzz: setup ## thousands of fresh broken stack files and gitops/ folders, and every pair of known mistakes
+	@AKS_BOOTSTRAP_FUZZ=10000 AKS_BOOTSTRAP_PAIRS_EVERY=1 $(BIN)/pytest tests/unit/test_stack_fuzz.py tests/unit/test_stack_mistakes.py
+	@$(BIN)/pytest tests/gitops/test_fuzz.py --hypothesis-profile=fuzz
+
 .PHONY: test
 test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH
 	@$(BIN)/pytest
 
 .PHONY: mutate
 mutate: setup ## how many small mistakes the tests would see, hours at most (SEED=..., COMPONENTS=300, ONLY=a/module.py)
-	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed $(SEED)) $(if $(COMPONENTS),--components $(COMPONENTS)) $(if $(ONLY),--only $(ONLY))
+	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed $(SEED)) $(if $(COMPONENTS),--components $(COMPONENTS)) $(if $(ONLY),--only '$(ONLY)')

@@ -54,10 +54,5 @@ def _told(message: str, status: int = 1) -> int:
 
 def _place(error: OSError) -> str:
     """Say what the system refused, and where."""
-    try:
-        # a result that does not fit is noticed in the middle of it, and the system names no file then
-        streams.flush()
-    except (BootstrapError, BrokenPipeError) as written:
-        return str(written)
     why = error.strerror or str(error)
     return f"{error.filename}: {why}" if error.filename else why

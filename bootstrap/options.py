@@ -35,13 +35,13 @@ def some_text(given: str) -> str:
     return given
 
 
-def some_path(given: str) -> Path:
-    """Take the path of an option that was said; an empty one would be the folder that the command is run in.
+def some_path(given: str | Path) -> Path:
+    """Take the path of an option, or its default; an empty one would be the folder that the command is run in.
 
     Raises:
         ValueError: there is nothing in it.
     """
-    return Path(some_text(given))
+    return Path(some_text(str(given)))
 
 
 def result_console() -> "console.Console":

@@ -180,7 +180,7 @@ def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConf
             if where
             else f"line {flaw.line}: {words.redact(flaw.message)}"
         )
-    if isinstance(document.data, dict):
+    if document.data and config.project == NAMESPACE:
         try:
             settings.read(
                 config.values,

@@ -128,7 +128,7 @@ class _Reader:
         try:
             if isinstance(node, SequenceNode):
                 return [self._value(item, (*place, index)) for index, item in enumerate(node.value)]
-            return self._mapping(node, place)
+            return self._mapping(node, place) if isinstance(node, MappingNode) else None
         finally:
             self._above.pop()
 
@@ -281,7 +281,10 @@ _MEANINGS = (
         r"mapping values are not allowed",
         "got a second colon, {near}; allowed: a value with a colon and a blank in quotes; or the indentation is wrong",
     ),
-    (r"expected ',' or '[\]}]'", "a bracket is not closed, {near}; allowed: as many ] and } as [ and {"),
+    (
+        r"expected ',' or '[\]}]'|flow (sequence|mapping|node)",
+        "a bracket is not closed, {near}; allowed: as many ] and } as [ and {",
+    ),
     (r"quoted scalar|unexpected end of stream", "a quote or bracket is not closed, {near}; allowed: each in a pair"),
     (
         r"expected <block end>|block sequence|sequence entries|expected the node content|block collection",
@@ -299,9 +302,8 @@ _MEANINGS = (
 
 def _flaw_of(error: Exception, text: str) -> Flaw:
     if isinstance(error, RecursionError):
-        depth = lambda line: line.count("[") + line.count("{")  # noqa: E731
         lines = text.split("\n")
-        deepest = max(range(len(lines)), key=lambda number: depth(lines[number]))
+        deepest = max(range(len(lines)), key=lambda number: sum(lines[number].count(bracket) for bracket in "[{"))
         return Flaw(deepest + 1, (), "got hundreds of brackets in each other; allowed: a stack file has seven levels")
     if isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from components.addons.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
+from components.addons.charts import IMAGE_UPDATER, PINNED
 from rehearsal.errors import RehearsalError
 
-PINNED = (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD, IMAGE_UPDATER)
 """Every chart that the program may install."""
 SOURCES = Path(__file__).resolve().parent / "charts"
 """One folder for each small chart."""

@@ -7,6 +7,7 @@ reader of ``pulumi.Config``.
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -165,22 +166,21 @@ def read(
 
 def _of_environment() -> Mapping[str, Any]:
     """Return what PULUMI_CONFIG holds, which is how the engine hands the configuration over."""
-    try:
+    found: object = None
+    secret: object = None
+    with suppress(ValueError, RecursionError):
         found, secret = get_config_env(), get_config_secret_keys_env()
-    except (ValueError, RecursionError):
-        found, secret = None, []  # type: ignore[assignment]
-    texts = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
-    if not texts or not isinstance(secret, list):
-        raise SettingsError(
-            [
-                Problem(
-                    ("environment variable:PULUMI_CONFIG",),
-                    "PULUMI_CONFIG or PULUMI_CONFIG_SECRET_KEYS is not what Pulumi sets; allowed: a JSON mapping of "
-                    "keys to text, and a list; unset both",
-                )
-            ]
-        )
-    return found
+    if isinstance(found, dict) and isinstance(secret, list) and all(isinstance(text, str) for text in found.values()):
+        return found
+    raise SettingsError(
+        [
+            Problem(
+                ("environment variable:PULUMI_CONFIG",),
+                "PULUMI_CONFIG or PULUMI_CONFIG_SECRET_KEYS is not what Pulumi sets; allowed: a JSON mapping of keys "
+                "to text, and a list; remedy: unset both",
+            )
+        ]
+    )
 
 
 def parse(

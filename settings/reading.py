@@ -4,7 +4,7 @@ Data without a mistake never comes here: pydantic reads it at once.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError
@@ -36,7 +36,7 @@ class Reader:
         for alias, name in names.items():
             field = model.model_fields[name]
             if alias in data:
-                read = self._read(_kind(model, name), data[alias], (*path, alias), lambda n=name: _adapter(model, n))
+                read = self._read(_kind(model, name), data[alias], (*path, alias), partial(_adapter, model, name))
                 if read is not UNREAD:
                     values[name] = read
             elif field.is_required():

@@ -24,9 +24,8 @@ def warnings_of(charts: Charts) -> Iterator[str]:
         if isinstance(override, ChartOverride):
             for path in _plain(override.values, f"{field.alias}.values"):
                 yield (
-                    f"{NAMESPACE}:charts.{path} looks like a secret; it is in the plan and the state in plain. "
-                    "Put it into the vault, let an ExternalSecret of store 'vault' make a Secret of it, and name that "
-                    "in the values"
+                    f"{NAMESPACE}:charts.{path} looks like a secret, and is in the plan and the state in plain; put it "
+                    "into the vault, let an ExternalSecret of store 'vault' make a Secret of it, and name that here"
                 )
 
 

@@ -178,7 +178,7 @@ def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(
         argocd={
             "repositories": [
                 {"name": "apps", "url": "https://github.com/example", "vaultSecret": "github-token"},
-                {"name": "ssh", "url": "https://git.example.com", "kind": "sshKey", "vaultSecret": "deploy-key"},
+                {"name": "ssh", "url": "ssh://git@git.example.com", "kind": "sshKey", "vaultSecret": "deploy-key"},
             ]
         },
     )

@@ -9,9 +9,9 @@ import pytest
 
 from bootstrap.platform.plan.registration import Registration
 from components.addons import charts
+from components.addons.charts import PINNED
 from components.addons.placement import SYSTEM_POOL_TOLERATIONS
 from components.release.chart import Chart
-from rehearsal.chart_repository import PINNED
 from settings.addons import ChartOverride, Charts
 from tests.component.conftest import STACKS, UPDATING, Program
 from tests.component.rehearsed_charts import is_on, parts, section, tolerations

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from rehearsal.chart_repository import PINNED
+from components.addons.charts import PINNED
 from settings.merge import merge
 from tests.component.conftest import UPDATING, Program
 from tests.component.rehearsed_charts import own_values, schema

@@ -5,12 +5,17 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bootstrap.delivery.render import render as rendering
 from bootstrap.delivery.render.application import read_application
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# `make test`: the same examples on every run; `make fuzz`: others each time
+hypothesis.settings.register_profile("fuzz", max_examples=5000, deadline=None)
+
 SHA = "4f2a9c17be0d5386a1c7e94f80b2d6351a9ce07d"
 
 

@@ -3,14 +3,16 @@
 import pytest
 
 from bootstrap.delivery.overlay import fix as mending
+from bootstrap.delivery.overlay import unread as searching
 from bootstrap.delivery.overlay.check import check
 from bootstrap.delivery.overlay.findings import Rule, common, redundant, unexpected
 from bootstrap.delivery.overlay.fix import fix
 from bootstrap.delivery.overlay.history import never_ran
 from bootstrap.delivery.overlay.paths import spell
 from bootstrap.delivery.overlay.rules import read_rules
-from bootstrap.delivery.overlay.unread import unread
+from bootstrap.delivery.overlay.unread import other_than, unread
 from bootstrap.delivery.overlay.values import read_values
+from bootstrap.delivery.render.helm import Template
 from bootstrap.errors import GitOpsError, RevisionError
 from tests.gitops.conftest import ROOT, SHA
 
@@ -185,6 +187,79 @@ def test_what_stands_only_in_a_comment_of_a_template_is_unread(project):
     project.edit("gitops/charts/web/templates/service.yaml", "spec:", "{{- /* .Values.workers */}}\nspec:")
     append(project, "dev", "\nworkers: 3\n")
     assert found(project, Rule.UNREAD) == [("unread", ("dev",), "workers")]
+
+
+CM = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: many}\ndata:\n"
+
+
+@pytest.fixture
+def counted(project, monkeypatch):
+    """How often Helm is asked."""
+    asked = []
+    real = Template.render
+
+    def render(self):
+        asked.append(1)
+        return real(self)
+
+    monkeypatch.setattr(Template, "render", render)
+    loosen(project)
+    return asked
+
+
+def many(project, template, values):
+    project.write("gitops/charts/web/templates/many.yaml", template)
+    append(project, "values", "\nmany:\n" + "".join(f"  {key}: {value}\n" for key, value in values.items()))
+
+
+def test_of_many_values_that_nothing_reads_a_few_renderings_tell(project, counted):
+    kinds = ["text", "7", "true", "false", "[a, b]", "1.5"]
+    values = {f"k{number}": kinds[number % len(kinds)] for number in range(300)}
+    many(project, CM, values)
+    assert [path for _, _, path in found(project, Rule.UNREAD)] == [f"many.{key}" for key in values]
+    assert len(counted) < 120, "two for each value and environment would be 1,800"
+
+
+def test_of_many_values_those_that_nothing_reads_are_found_whatever_the_others_do(project, counted):
+    """Printed, asked for, compared with each other, and one that the chart refuses any other value of."""
+    values = {f"k{number}": "true" if number % 4 == 2 else str(number) for number in range(48)}
+    lines = [
+        f"  k{number}: {{{{ .Values.many.k{number} }}}}"
+        if number % 4 != 2
+        else f"  k{number}: {{{{ ternary 1 2 .Values.many.k{number} }}}}"
+        for number in range(48)
+        if number % 16 != 5
+    ]
+    lines.append('  refused: {{ if gt (int .Values.many.k1) 100 }}{{ fail "too many" }}{{ end }}x')
+    many(project, CM + "\n".join(lines), values)
+    assert [path for _, _, path in found(project, Rule.UNREAD)] == ["many.k5", "many.k21", "many.k37"]
+
+
+def test_two_truth_values_that_are_compared_are_read(project, counted):
+    """Turned over at once they are still alike."""
+    many(project, CM + "  same: {{ if eq .Values.many.a .Values.many.b }}yes{{ end }}x", {"a": "true", "b": "true"})
+    assert found(project, Rule.UNREAD) == []
+
+
+def test_what_is_read_while_one_of_many_switches_is_on_is_read(project, counted):
+    values = {f"s{number}": "false" for number in range(24)} | {"port": "80", "nothing": "81"}
+    lines = [f"  s{number}: {{{{ ternary 1 2 .Values.many.s{number} }}}}" for number in range(24)]
+    lines.append("  port: {{ if and .Values.many.s7 (not .Values.many.s8) }}{{ .Values.many.port }}{{ end }}x")
+    many(project, CM + "\n".join(lines), values)
+    assert [path for _, _, path in found(project, Rule.UNREAD)] == ["many.nothing"]
+
+
+def test_a_number_that_go_prints_with_an_exponent_shows_itself():
+    assert other_than(1, 0) == (7390000, ("7390000", "7.39e+06"))
+    assert other_than(1, 121) == (7390121, ("7390121", "7.390121e+06"))
+
+
+def test_a_long_search_says_how_far_it_is(project, counted, monkeypatch):
+    monkeypatch.setattr(searching, "SECONDS_BETWEEN", -1)
+    many(project, CM, {f"k{number}": "text" for number in range(20)})
+    said: list[str] = []
+    list(unread(read_values(project.root, "hello"), said.append))
+    assert said[0].startswith("20 values of dev are still to be told apart, after ")
 
 
 # --- images that never ran -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES = mistakes()
 WHOLE = [case for case in CASES if case.taken or not case.edits or case.encoding != "utf-8"]
 """What is told of the whole file, or not at all: nothing can stand beside it."""
-EVERY = int(os.environ.get("AKS_BOOTSTRAP_PAIRS_EVERY", "12"))
+EVERY = int(os.environ.get("AKS_BOOTSTRAP_PAIRS_EVERY", "40"))
 """Of so many pairs, one is tried; ``make fuzz`` tries all."""
 
 

@@ -36,6 +36,9 @@ _MARKS = 7_390_000
 SECONDS_BETWEEN = 5.0
 """How often a long search says how far it is."""
 
+_SMALL = 8
+"""How many values a group has that is no longer halved where most groups are read."""
+
 _FEW = 16
 """How many truth values are turned over one at a time."""
 
@@ -160,7 +163,7 @@ class _Trial:
             before = self._render(template, changed)
         except HelmError:
             return None, False
-        return before, bool(others) and self._reads(template, changed, others, before)
+        return before, bool(others) and self._reads(template, changed, others, before, pairs=False)
 
     def _unaffected(
         self, pool: Executor, name: str, data: dict[str, Any], before: str, paths: list[DeepPath]
@@ -175,8 +178,10 @@ class _Trial:
             self._tell(name, sum(map(len, pending)))
             answers = list(pool.map(lambda group: self._reads(template, data, group, before), pending))
             found = [group for group, answer in zip(pending, answers, strict=True) if answer]
+            # where most of what is small is read, there is nothing to be had from halves
+            part = _single if max(map(len, pending)) <= _SMALL and 2 * len(found) > len(pending) else _halves
             read |= {group[0] for group in found if len(group) == 1}
-            pending = [half for group in found if len(group) > 1 for half in _halves(group)]
+            pending = [less for group in found if len(group) > 1 for less in part(group)]
         return [path for path in paths if path not in read]
 
     def _shown(self, template: Template, data: dict[str, Any], paths: list[DeepPath], before: str) -> set[DeepPath]:
@@ -209,10 +214,12 @@ class _Trial:
             return set()
         return {path for path, (_, (mark,)) in marks.items() if mark in text}
 
-    def _reads(self, template: Template, data: dict[str, Any], group: list[DeepPath], before: str) -> bool:
-        """Whether any of a group is read."""
+    def _reads(
+        self, template: Template, data: dict[str, Any], group: list[DeepPath], before: str, *, pairs: bool = True
+    ) -> bool:
+        """Whether any of a group is read; ``pairs`` is whether two truth values are to be told apart."""
         try:
-            return any(self._render(template, trial) != before for trial in _trials(data, group))
+            return any(self._render(template, trial) != before for trial in _trials(data, group, pairs=pairs))
         except HelmError:
             # only a template can have refused it
             return True
@@ -251,7 +258,7 @@ def _turnings(data: dict[str, Any], left: Collection[DeepPath]) -> Iterator[dict
         yield others
 
 
-def _trials(data: dict[str, Any], group: Sequence[DeepPath]) -> Iterator[dict[str, Any]]:
+def _trials(data: dict[str, Any], group: Sequence[DeepPath], *, pairs: bool) -> Iterator[dict[str, Any]]:
     """Yield the data with all of a group changed, then taken out.
 
     Every changed value is like no other one. Of truth values there are only two, and two that are turned over at once
@@ -264,13 +271,17 @@ def _trials(data: dict[str, Any], group: Sequence[DeepPath]) -> Iterator[dict[st
         del _at(result, path[:-1])[path[-1]]
     yield result
     switches = [path for path in group if isinstance(changes[path], bool)]
-    for bit in range((len(switches) - 1).bit_length() if len(switches) > 1 else 0):
+    for bit in range((len(switches) - 1).bit_length() if pairs and switches else 0):
         yield _changed(data, {path: changes[path] for index, path in enumerate(switches) if index >> bit & 1})
 
 
 def _backwards(path: DeepPath) -> list[tuple[int, str]]:
     """Order paths so that a list's last items come first: those before them stay where they are."""
     return [(-step, "") if isinstance(step, int) else (0, step) for step in path]
+
+
+def _single(group: list[T]) -> list[list[T]]:
+    return [[item] for item in group]
 
 
 def _halves(group: list[T]) -> list[list[T]]:

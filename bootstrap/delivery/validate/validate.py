@@ -55,8 +55,12 @@ def validate(root: Path) -> Report:
     require_folder(root)
     names = all_environments(root)
     by_file = list(check_files(root))
-    by_environment = {name: readable_manifests(root, name)[0] for name in names}
-    findings = [*by_file, *plain_secrets.in_files(root), *_unused(root, by_environment)]
+    read = {name: readable_manifests(root, name) for name in names}
+    by_environment = {name: found for name, (found, _) in read.items()}
+    # what reads a file may stand in one that cannot be read
+    whole = {name: found for name, (found, unreadable) in read.items() if not unreadable}
+    unused = _unused(root, whole, names)
+    findings = [*by_file, *plain_secrets.in_files(root), *unused]
     try:
         kinds = Kinds(root)
     except GitOpsError:
@@ -147,11 +151,11 @@ def _manifest(manifest: Manifest, schemas: Schemas, where: str) -> Iterator[Find
     yield from _structure(Object(document=manifest.document), schemas, where)
 
 
-def _unused(root: Path, by_environment: Mapping[str, Sequence[Manifest]]) -> Iterator[Finding]:
+def _unused(root: Path, readable: Mapping[str, Sequence[Manifest]], names: Sequence[str]) -> Iterator[Finding]:
     """Yield values files that no environment's Application could read: most of the time a half-made addition."""
     for app in applications(root):
         for environment in environments(root, app):
-            if app not in names_of(by_environment.get(environment, [])):
+            if environment not in names or (environment in readable and app not in names_of(readable[environment])):
                 where = f"{GITOPS_FOLDER}/apps/{app}/{environment}.yaml"
                 message = f"no Application reads it: there is no {GITOPS_FOLDER}/environments/{environment}/{app}.yaml"
                 yield Finding(where=where, path="", message=message)

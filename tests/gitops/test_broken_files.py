@@ -1,0 +1,300 @@
+"""Every broken file of ``gitops/`` is told in one run, by its name; none of them is a traceback, or hides another."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.delivery.gitops import require_folder
+from bootstrap.delivery.manifests import dump, load_all
+from bootstrap.delivery.new_app import new_application, new_environment
+from bootstrap.delivery.overlay.check import check
+from bootstrap.delivery.render.helm import Template
+from bootstrap.delivery.render.render import everything
+from bootstrap.delivery.validate.files import check_files
+from bootstrap.delivery.validate.validate import validate
+from bootstrap.errors import GitOpsError
+
+APP = "gitops/apps/hello"
+DEV = "gitops/environments/dev"
+KINDS = "gitops/cluster/kinds.yaml"
+SCHEMAS = "gitops/cluster/schemas"
+
+
+def told(project):
+    return {finding.where: finding.message for finding in validate(project.root).findings}
+
+
+def by_file(project):
+    return [(finding.where, finding.message) for finding in check_files(project.root)]
+
+
+def test_the_example_has_none(project):
+    assert by_file(project) == []
+
+
+def test_all_broken_files_are_told_at_once(project):
+    broken = {
+        f"{APP}/values.yaml": ("a: 1\na: 2\n", "duplicate key"),
+        f"{APP}/dev.yaml": ("a: 1\n---\nb: 2\n", "holds 2 documents; allowed: one"),
+        f"{APP}/prod.yaml": ("- a\n", "holds no mapping"),
+        f"{DEV}/_project.yaml": ("a: [\n", "is not YAML: line"),
+        "gitops/environments/prod/hello.yaml": ("- 1\n", "holds something else than objects"),
+        "gitops/overlay.yaml": ("follows: {prod: dve}\n", "there is no environment 'dve'; there are: dev, local, prod"),
+        KINDS: ("- apiVersion: 1\n", "apiVersion: got 1; allowed: text such as"),
+        f"{SCHEMAS}/Middleware.traefik.io.yaml": ("type: objekt\n", "type: got 'objekt'; allowed: object, array"),
+        "gitops/charts/web/Chart.yaml": ("&a [*a]\n", "an anchor contains itself"),
+    }
+    for file, (text, _) in broken.items():
+        project.write(file, text)
+    (project.root / APP / "local.yaml").write_bytes(b"a: \xff\n")
+    found = told(project)
+    for file, (_, message) in broken.items():
+        assert message in found.get(file, ""), (file, found)
+    assert "is not UTF-8" in found[f"{APP}/local.yaml"]
+
+
+def test_a_broken_values_file_is_told_once_and_not_for_each_environment(project):
+    project.write(f"{APP}/values.yaml", "a: [\n")
+    assert list(told(project)) == [f"{APP}/values.yaml"]
+
+
+def test_overlay_tells_the_broken_files_of_every_environment(project):
+    project.write(f"{APP}/values.yaml", "- a\n")
+    project.write(f"{APP}/dev.yaml", "a: [\n")
+    project.write(f"{DEV}/hello.yaml", "a: [\n")
+    with pytest.raises(GitOpsError) as error:
+        check(project.root)
+    assert [line.split()[0].rstrip(":") for line in str(error.value).splitlines()] == [
+        f"{APP}/values.yaml",
+        f"{APP}/dev.yaml",
+    ]
+
+
+# --- every wrong type ------------------------------------------------------------------------------------------------
+
+WRONG: list[Any] = [None, True, 7, 1.5, "text", [], ["text"], [None], [[]], {}, {"a": None}, {"name": 7}]
+
+
+def nodes(data, prefix=()):
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield (*prefix, key)
+        yield from nodes(value, (*prefix, key))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        f"{DEV}/hello.yaml",
+        f"{DEV}/_project.yaml",
+        KINDS,
+        "gitops/overlay.yaml",
+        f"{SCHEMAS}/AppProject.argoproj.io.yaml",
+    ],
+)
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_no_value_of_a_wrong_type_is_a_traceback(project, file, wrong, monkeypatch):
+    """One after the other: each value in the file, however deep."""
+    # what is read before Helm is what this is about
+    monkeypatch.setattr(Template, "render", lambda _: "")
+    [document] = load_all(project.read(file), file)
+    for path in list(nodes(document)):
+        parent = changed = copy.deepcopy(document)
+        for step in path[:-1]:
+            parent = parent[step]
+        parent[path[-1]] = wrong
+        project.write(file, dump(changed))
+        validate(project.root)
+
+
+# --- links -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "target", "message"),
+    [
+        (f"{APP}/dev.yaml", "/etc/hostname", "is a link to /etc/hostname; allowed: a path from where the link is"),
+        (f"{APP}/dev.yaml", "../../../../elsewhere.yaml", "which leads in a circle or out of the repository"),
+        (f"{APP}/dev.yaml", "dev.yaml", "which leads in a circle or out of the repository"),
+        (f"{APP}/dev.yaml", "nowhere.yaml", "which is not there"),
+        (f"{DEV}/more.yaml", "../../../../elsewhere.yaml", "which leads in a circle or out of the repository"),
+        ("gitops/charts/web/templates/x.yaml", "../../../../../elsewhere.yaml", "out of the repository"),
+        ("gitops/apps/linked", "../../..", "which leads in a circle or out of the repository"),
+    ],
+)
+def test_a_link_out_of_the_tree_or_to_nothing_is_told(project, file, target, message):
+    (project.root.parent / "elsewhere.yaml").write_text("a: secret\n")
+    path = project.root / file
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+    found = told(project)
+    assert message in found[file]
+    assert "secret" not in str(found)
+
+
+def test_no_command_reads_through_a_link_out_of_the_tree(project):
+    outside = project.root.parent / "elsewhere.yaml"
+    outside.write_text(project.read(f"{APP}/dev.yaml"))
+    (project.root / APP / "dev.yaml").unlink()
+    (project.root / APP / "dev.yaml").symlink_to("../../../../elsewhere.yaml")
+    for command in (lambda: project.render("hello", "dev"), lambda: check(project.root)):
+        with pytest.raises(GitOpsError, match="leads out of the repository"):
+            command()
+    (project.root / DEV / "more.yaml").symlink_to("../../../../elsewhere.yaml")
+    with pytest.raises(GitOpsError, match=r"dev/more\.yaml leads out of the repository"):
+        project.render("root", "dev")
+
+
+def test_a_link_within_the_tree_is_a_file(project):
+    project.write("gitops/apps/hello/common.txt", project.read(f"{APP}/dev.yaml"))
+    (project.root / APP / "dev.yaml").unlink()
+    (project.root / APP / "dev.yaml").symlink_to("common.txt")
+    assert told(project) == {}
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_names_that_are_one_on_other_file_systems_are_told(project):
+    project.write(f"{APP}/Dev.yaml", "replicas: 3\n")
+    found = by_file(project)
+    assert (f"{APP}/Dev.yaml", "is read by nothing; did you mean dev.yaml?") in found
+    assert (
+        f"{APP}/dev.yaml",
+        "and Dev.yaml are one file where upper and lower case are the same (macOS, Windows)",
+    ) in found
+
+
+@pytest.mark.parametrize("name", ["Values.yaml", "values.yml", "prod.yml", "PROD.YAML"])
+def test_a_values_file_that_nothing_reads_is_told(project, name):
+    project.write(f"{APP}/{name}", "replicas: 3\n")
+    [(where, message)] = [found for found in by_file(project) if "one file" not in found[1]]
+    assert where == f"{APP}/{name}" and "is read by nothing; did you mean" in message
+
+
+@pytest.mark.parametrize(
+    ("folder", "what"),
+    [
+        ("gitops/apps/Hello_1", "application"),
+        ("gitops/apps/-x", "application"),
+        ("gitops/environments/Dev1", "environment"),
+    ],
+)
+def test_a_folder_that_is_no_name_is_told(project, folder, what):
+    project.write(f"{folder}/values.yaml", "a: 1\n")
+    assert told(project)[folder].startswith(
+        f"is no name of an {what}, and nothing reads it; allowed: lower-case letters"
+    )
+
+
+def test_what_is_beside_the_files_that_are_read_may_have_any_name(project):
+    project.write("gitops/apps/README.md", "x")
+    project.write(f"{APP}/Notes.txt", "x")
+    project.write("gitops/apps/.hidden/x.txt", "x")
+    assert by_file(project) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("prod: dev", "prod: dve", "follows.prod: there is no environment 'dve'; there are: dev, local, prod"),
+        ("prod: dev", "prd: dev", "follows.prd: there is no environment 'prd'"),
+        ("prod: dev", "prod: local\n  local: prod", "follows.prod: follows itself, through local"),
+        ("  hello:\n", "  helo:\n", "apps.helo: there is no application 'helo'; there are: hello"),
+    ],
+)
+def test_a_rule_about_what_is_not_there_is_told(project, before, after, message):
+    project.edit("gitops/overlay.yaml", before, after)
+    assert message in str([finding.message for finding in validate(project.root).findings])
+    with pytest.raises(GitOpsError, match=r"gitops/overlay\.yaml: ") as error:
+        check(project.root)
+    assert message in str(error.value)
+
+
+# --- what is not there -----------------------------------------------------------------------------------------------
+
+
+def test_a_project_without_gitops_is_not_clean(tmp_path):
+    commands: list[Callable[[Path], object]] = [
+        validate,
+        check,
+        require_folder,
+        lambda root: new_application(root, "shop", environments=["dev"], chart="web", image="a/b"),
+        lambda root: new_environment(root, "stage", like="dev"),
+    ]
+    for command in commands:
+        with pytest.raises(GitOpsError, match="there is no folder gitops/ in"):
+            command(tmp_path)
+    (tmp_path / "gitops/environments").mkdir(parents=True)
+    for command in commands:
+        with pytest.raises(GitOpsError, match="there is no environment in gitops/environments/"):
+            command(tmp_path)
+
+
+def test_a_revision_without_gitops_has_nothing_to_compare_with(tmp_path):
+    assert everything(tmp_path) == []
+
+
+def test_an_environment_without_a_stack_file_is_told_beside_the_rest(project):
+    (project.root / "Pulumi.dev.yaml").unlink()
+    project.write(f"{APP}/prod.yaml", "a: [\n")
+    assert set(told(project)) == {"Pulumi.dev.yaml", f"{APP}/prod.yaml"}
+
+
+@pytest.mark.parametrize("environment", ["", "../..", "dev/..", "."])
+def test_an_environment_is_no_path(project, environment):
+    with pytest.raises(GitOpsError, match="there is no environment"):
+        project.render("hello", environment)
+
+
+# --- written all or none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fails_at", [1, 3, 5])
+@pytest.mark.parametrize("step", ["write_text", "replace"])
+def test_a_new_application_is_written_as_a_whole_or_not_at_all(project, monkeypatch, step, fails_at):
+    count = 0
+    real = getattr(Path, step)
+
+    def failing(self, *arguments, **options):
+        nonlocal count
+        count += 1
+        if count == fails_at:
+            raise OSError(30, "Read-only file system", str(self))
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, step, failing)
+    with pytest.raises(GitOpsError, match="cannot be written: Read-only file system; nothing was written"):
+        new_application(project.root, "shop", environments=["dev", "prod"], chart="web", image="example/shop")
+    monkeypatch.undo()
+    assert project.git("status", "--porcelain", "--ignored") == ""
+    assert not (project.root / "gitops/apps/shop").exists()
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing(project, monkeypatch):
+    def interrupted(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        new_environment(project.root, "stage", like="dev")
+    monkeypatch.undo()
+    assert project.git("status", "--porcelain", "--ignored") == ""
+
+
+def test_nothing_is_written_through_a_link_out_of_the_tree(project):
+    elsewhere = project.root.parent / "elsewhere"
+    elsewhere.mkdir()
+    (project.root / "gitops/apps/shop").symlink_to(elsewhere)
+    with pytest.raises(GitOpsError, match=r"leads out of the repository: .*; nothing was written"):
+        new_application(project.root, "shop", environments=["dev"], chart="web", image="example/shop")
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("image", ["a b", "a: b", "a\nb", "a # b", "'x", "{a}"])
+def test_an_image_that_is_none_is_refused(project, image):
+    with pytest.raises(GitOpsError, match="for an image; allowed: its repository"):
+        new_application(project.root, "shop", environments=["dev"], chart="web", image=image)
+    assert project.git("status", "--porcelain") == ""
