@@ -93,4 +93,4 @@ test: setup ## unit and component tests, and the end-to-end smoke tests where th
 
 .PHONY: mutate
 mutate: setup ## how many small mistakes the tests would see, hours at most (SEED=..., COMPONENTS=300, ONLY=a/module.py)
-	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed $(SEED)) $(if $(COMPONENTS),--components $(COMPONENTS)) $(if $(ONLY),--only '$(ONLY)')
+	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed "$$SEED") $(if $(COMPONENTS),--components "$$COMPONENTS") $(if $(ONLY),--only "$$ONLY")
