@@ -79,7 +79,8 @@ def test_it_reads_the_environments_registry_with_an_identity_of_its_own(updating
 
 
 def test_a_registry_that_was_there_is_named_by_its_id(program):
-    id_ = "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/Corp"
+    group = "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg"
+    id_ = f"{group}/providers/Microsoft.ContainerRegistry/registries/Corp"
     p = program("dev", argocd=GIT, registry={"mode": "existing", "resourceId": id_})
     assert values(p)["config"]["registries"][0]["prefix"] == "corp.azurecr.io"
     labelled = program(
