@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.delivery.gitops import all_environments
 from bootstrap.delivery.manifests import load_mapping
-from bootstrap.delivery.render.application import all_environments, manifests
+from bootstrap.delivery.render.application import manifests
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.render import render, stack_section
 from bootstrap.delivery.validate import house

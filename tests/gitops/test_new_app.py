@@ -2,10 +2,9 @@
 
 import pytest
 
-from bootstrap.delivery.gitops import applications, environments
+from bootstrap.delivery.gitops import all_environments, applications, environments
 from bootstrap.delivery.new_app import new_application, new_environment
 from bootstrap.delivery.overlay.check import check
-from bootstrap.delivery.render.application import all_environments
 from bootstrap.delivery.validate.validate import validate
 from bootstrap.errors import GitOpsError
 from tests.gitops.conftest import one
