@@ -171,6 +171,7 @@ def _wants_a_look(config: StackConfig, stack: str) -> bool:
 def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConfig) -> None:
     """Raise the file's mistakes, and those in what could be read of it; return where there is none."""
     broken = [_ours(place) for place in [*document.broken, *(flaw.place for flaw in flaws)] if place[:1] == ("config",)]
+    lost = [(_ours(("config", section))[0], key) for section, key in document.lost]
     told = []
     for flaw in sorted(flaws):
         where = report.format_path(_ours(flaw.place)) if flaw.place[:1] == ("config",) and len(flaw.place) > 1 else ""
@@ -195,6 +196,7 @@ def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConf
                 f"{report.format_path(problem.path)}: {problem.message}"
                 for problem in error.problems
                 if not any(place and problem.path[: len(place)] == place for place in broken)
+                and not any(problem.path[0] == section and key in problem.path for section, key in lost)
             ]
     if told:
         lines = "\n".join(f"  {line}" for line in told)

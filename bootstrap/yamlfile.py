@@ -45,6 +45,8 @@ class Document(NamedTuple):
     """Mistakes; what they are in is missing in the data."""
     broken: list[Place]
     """Places whose value could not be read at all."""
+    lost: list[tuple[str, str]] = []
+    """Sections of which a line could not be read, each with the key in that line."""
 
 
 def read_text(path: Path) -> str:
@@ -219,7 +221,7 @@ def _number(text: str) -> int | float | None:
 def _in_parts(text: str, flaw: Flaw) -> Document:
     """Read the sections of ``config`` one by one, and everything else that stands at the top."""
     data: dict[str, Any] = {}
-    whole = Document(data, {}, [flaw], [])
+    whole = Document(data, {}, [flaw], [], [])
     lines = text.split("\n")
     for start, end, head in _sections(lines):
         # empty lines keep the numbers
@@ -232,8 +234,11 @@ def _in_parts(text: str, flaw: Flaw) -> Document:
             # an anchor may stand in another section
             if found.line != flaw.line and "which no anchor" not in found.message:
                 whole.flaws.append(found)
-            whole.broken.append(("config", key) if head else (key,))
-            continue
+            node = _without_line(part, found.line) if head else None
+            if node is None:
+                whole.broken.append(("config", key) if head else (key,))
+                continue
+            whole.lost.append((key, _key_of(lines[found.line - 1].lstrip(" -"))))
         read = _Reader().document(node)
         if isinstance(read.data, dict):
             for name, value in read.data.items():
@@ -245,6 +250,18 @@ def _in_parts(text: str, flaw: Flaw) -> Document:
         whole.flaws.extend(read.flaws)
         whole.broken.extend(read.broken)
     return whole
+
+
+def _without_line(part: str, line: int) -> Node | None:
+    """Read a section without the line that is wrong; None where that does not help, or leaves nothing."""
+    lines = part.split("\n")
+    lines[line - 1] = ""
+    try:
+        node = _compose("\n".join(lines))
+    except (YAMLError, RecursionError, ValueError):
+        return None
+    section = node.value[0][1].value[0][1] if isinstance(node, MappingNode) and node.value[0][1].value else None
+    return node if isinstance(section, MappingNode | SequenceNode) else None
 
 
 def _sections(lines: list[str]) -> Iterator[tuple[int, int, str]]:

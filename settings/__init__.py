@@ -205,7 +205,7 @@ def parse(
     unknown = [key for key in raw if key not in _NAMES]
     found += [Problem((key,), _unknown_key(key)) for key in unknown]
     # a misspelt key is told once, not as a missing one too
-    unread = {*unread, *(meant for key in unknown if (meant := nearest(key, _NAMES)))}
+    unread = {*unread, *(meant for key in unknown if (meant := nearest(key, _NAMES)) and meant not in raw)}
     given = _given(raw)
     values = _with_production_defaults(given)
     try:

@@ -97,7 +97,12 @@ class Pool(Section):
     def ephemeral_disk(self) -> Iterator[Problem]:
         """https://learn.microsoft.com/azure/aks/concepts-storage#ephemeral-os-disk."""
         room = ephemeral_disk_gib(self.vm_size)
-        if self.os_disk_type == "Ephemeral" and room < self.os_disk_gib:
+        if self.os_disk_type == "Ephemeral" and not room:
+            yield Problem(
+                ("osDiskType",),
+                f"got 'Ephemeral'; {self.vm_size} is not known to have room for it; allowed: auto, Managed",
+            )
+        elif self.os_disk_type == "Ephemeral" and room < self.os_disk_gib:
             yield Problem(
                 ("osDiskType",),
                 f"got 'Ephemeral' with {self.os_disk_gib} GiB; {self.vm_size} holds {room} GiB; allowed: auto, Managed",

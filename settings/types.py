@@ -6,7 +6,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from settings.azure_facts import REGIONS, VM_SIZE, why_no_vm_size
 from settings.forms import Form
@@ -293,7 +294,16 @@ def _zone(value: object) -> object:
 
 
 Flag = Annotated[bool, Field(strict=True)]
-Unique = AfterValidator(_unique)
+
+
+class _EachOnce(AfterValidator):
+    """Each entry once, for editors too."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "uniqueItems": True}
+
+
+Unique = _EachOnce(_unique)
 _GUID = Form(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "a GUID such as 6dae42f8-4368-4678-94ff-3960e28e3630",

@@ -21,7 +21,7 @@ def stack_schema() -> dict[str, Any]:
     It contains what the models define for a single key: type, choices, bounds, description, default. Rules across keys
     are checked only by the program, whose messages name the remedy.
     """
-    models = Settings.model_json_schema(by_alias=True)
+    models = _with_closed_mappings(Settings.model_json_schema(by_alias=True))
     definitions = models.pop("$defs")
     for model in _sections():
         described = models if model is Settings else definitions.get(model.__name__)
@@ -36,8 +36,8 @@ def stack_schema() -> dict[str, Any]:
                 "type": "object",
                 "properties": {f"{NAMESPACE}:{key}": schema for key, schema in models["properties"].items()},
                 "required": [f"{NAMESPACE}:{key}" for key in models["required"]],
-                # keys of Pulumi and of providers are not validated here
-                "patternProperties": {f"^(?!{NAMESPACE}:)": True},
+                # keys of Pulumi and of providers are not validated here; one that is nearly ours is a mistake
+                "patternProperties": {f"^(?!{NAMESPACE}:)(?![Aa][Kk][Ss])": True},
                 "additionalProperties": False,
             },
             "encryptionsalt": {"type": "string"},
@@ -71,6 +71,16 @@ def _describe(properties: dict[str, dict[str, Any]], model: type[Section]) -> No
                 case ast.AnnAssign(target=ast.Name(id=str(name))), ast.Expr(value=ast.Constant(value=str(text))):
                     key = model.model_fields[name].alias or name
                     properties[key] = dict(sorted({**properties[key], "description": inspect.cleandoc(text)}.items()))
+
+
+def _with_closed_mappings(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """Refuse keys of another form, which pydantic leaves to whoever reads the schema."""
+    if isinstance(schema, list):
+        return [_with_closed_mappings(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {"additionalProperties": False} if "patternProperties" in schema else {}
+    return {**{key: _with_closed_mappings(value) for key, value in schema.items()}, **closed}
 
 
 def write_schema(root: Path) -> Path:

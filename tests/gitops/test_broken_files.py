@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -75,7 +74,7 @@ def test_overlay_tells_the_broken_files_of_every_environment(project):
 
 # --- every wrong type ------------------------------------------------------------------------------------------------
 
-WRONG: list[Any] = [None, True, 7, 1.5, "text", [], ["text"], [None], [[]], {}, {"a": None}, {"name": 7}]
+WRONG: list[object] = [None, True, 7, 1.5, "text", [], ["text"], [None], [[]], {}, {"a": None}, {"name": 7}]
 
 
 def nodes(data, prefix=()):

@@ -10,7 +10,6 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -42,7 +41,7 @@ COMMANDS = {
     ("app", "new-environment", "stage"): {0, 1},
 }
 
-ODD: st.SearchStrategy[Any] = st.sampled_from(
+ODD: st.SearchStrategy[object] = st.sampled_from(
     [
         None,
         True,
@@ -188,14 +187,13 @@ def sandbox(example, tmp_path_factory):
 def run(*arguments):
     """Run a command as its script does, and return its exit status and what it printed."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    kept = sys.argv, sys.stdout, sys.stderr, list(sys.path)
-    sys.argv, sys.stdout, sys.stderr = ["bootstrap", *arguments], out, err
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    finally:
-        sys.argv, sys.stdout, sys.stderr, sys.path[:] = *kept[:3], *[kept[3]]
-    return ended.value.code, out.buffer.getvalue().decode(), err.buffer.getvalue().decode()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["bootstrap", *arguments])
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        patch.setattr(sys, "path", list(sys.path))
+        cli.main()
+    return ended.value.code, *(stream.buffer.getvalue().decode() for stream in (out, err))
 
 
 def apply(root, mutation):

@@ -10,8 +10,10 @@ from ruamel.yaml import YAML
 from bootstrap.errors import StackFileError
 from bootstrap.platform.schema import FILE, stack_schema
 from bootstrap.stackfile import read_stack
+from bootstrap.yamlfile import parse as parse_yaml
 from settings import Settings, load, parse
 from settings.report import SettingsError
+from tests.stacks.mistakes import base, mistakes
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ["dev", "prod", "local"]
@@ -186,3 +188,20 @@ def test_an_environment_that_is_not_pulumis_is_told(monkeypatch, value):
     monkeypatch.setenv("PULUMI_CONFIG", value)
     with pytest.raises(SettingsError, match=r"PULUMI_CONFIG.*remedy: unset both"):
         load()
+
+
+def test_the_schema_flags_the_mistakes_that_a_schema_can_see():
+    validator = jsonschema.Draft202012Validator(stack_schema())
+    for stack in STACKS:
+        assert validator.is_valid(YAML(typ="safe").load(base(stack)))
+    seen = set()
+    for case in mistakes():
+        document = parse_yaml(case.text)
+        if case.encoding == "utf-8" and not document.flaws and not validator.is_valid(document.data):
+            seen.add(case.name)
+    # of single values: types, forms, choices, bounds, keys
+    for name in ("type-min-bool", "type-label-number", "pool-label-prefix-dots", "cluster-location-upper", "chart-x"):
+        assert name in seen
+    for name in ("key-namespace-typo", "key-namespace-upper", "dns-record-label-64", "email-two-dots", "revision-dots"):
+        assert name in seen
+    assert len(seen) >= 80, sorted({case.name for case in mistakes()} - seen)

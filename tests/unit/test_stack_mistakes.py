@@ -24,6 +24,35 @@ EVERY = int(os.environ.get("AKS_BOOTSTRAP_PAIRS_EVERY", "40"))
 """Of so many pairs, one is tried; ``make fuzz`` tries all."""
 
 
+RESTS_ON_THE_OTHER = (
+    # what the second says is a mistake only beside a value that the first has spoilt or changed
+    ("cluster-tenant-is-subscription", "cluster-subscription-path"),
+    ("cluster-tenant-is-subscription", "type-guid-unquoted"),
+    ("cluster-zones-region-without", "cluster-pool-zones-region-without"),
+    ("dns-zone-", "dns-record-fqdn"),
+    ("key-homoglyph", "dns-record-fqdn"),
+    ("key-blank-in-key", "tag-"),
+    ("net-loopback", "net-pod-in-node-subnet"),
+    ("net-loopback", "net-service-in-node-subnet"),
+    ("net-multicast", "net-pod-in-node-subnet"),
+    ("net-multicast", "net-service-in-node-subnet"),
+    ("net-vnet-all", "net-pod-in-node-subnet"),
+    ("net-vnet-all", "net-service-in-node-subnet"),
+    ("type-max-huge", "pool-min-over-max"),
+    # both are in one line, which cannot be read, or the second needs the section that is nothing but that line
+    ("yaml-bad-indent", "email-"),
+    ("yaml-bare-star", "dns-record-"),
+    ("yaml-bare-star", "yaml-no-blank-after-colon"),
+    ("yaml-tab", "dns-"),
+    ("yaml-tab", "tag-"),
+    ("yaml-unknown-alias", "dns-"),
+    ("yaml-unknown-alias", "tag-"),
+    ("yaml-unclosed-bracket", "cluster-zones-"),
+    ("yaml-unclosed-bracket", "cluster-pool-zones-"),
+)
+"""Pairs of which one mistake is enough to tell, by the beginnings of their names."""
+
+
 def told(folder: Path, stack: str) -> str:
     try:
         config = read_stack(folder, stack)
@@ -74,7 +103,9 @@ def data_of(text: str) -> dict[str, Any] | None:
 
 def apart(one: Mistake, other: Mistake) -> bool:
     places = one.place, other.place
-    return not any(a.startswith(b) for a, b in (places, places[::-1])) and one.base == other.base
+    names = (one.name, other.name), (other.name, one.name)
+    resting = any(a.startswith(x) and b.startswith(y) for x, y in RESTS_ON_THE_OTHER for a, b in names)
+    return not any(a.startswith(b) for a, b in (places, places[::-1])) and one.base == other.base and not resting
 
 
 def test_of_two_mistakes_both_are_told(tmp_path):
@@ -106,7 +137,7 @@ def test_of_two_mistakes_both_are_told(tmp_path):
         if one.place not in message or other.place not in message:
             hidden.append((one.name, other.name, message))
     assert tried > 2000 // EVERY
-    assert not hidden, f"{len(hidden)} of {tried}: {hidden[:20]}"
+    assert not hidden, f"{len(hidden)} of {tried}: {hidden}"
 
 
 @pytest.mark.skipif("AKS_BOOTSTRAP_BAD_STACKS" not in os.environ, reason="AKS_BOOTSTRAP_BAD_STACKS names no folder")

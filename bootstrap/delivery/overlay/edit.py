@@ -116,15 +116,15 @@ def _root(text: str) -> MappingNode | None:
         raise EditError("it holds no mapping")
     if root is not None and root.flow_style:
         raise EditError("it is written in braces")
-    if not text.endswith("\n") and root is not None and _last_scalar(root).style in ("|", ">"):
+    if not text.endswith("\n") and root is not None and _ends_with_block(root):
         raise EditError("the text that it ends with has no line end, and would get one")
     return root
 
 
-def _last_scalar(node: Any) -> Any:  # noqa: ANN401 - nodes of several classes
-    while node.value and isinstance(node.value, list):
-        node = node.value[-1][1] if isinstance(node.value[-1], tuple) else node.value[-1]
-    return node
+def _ends_with_block(node: Node) -> bool:
+    while isinstance(node, MappingNode | SequenceNode) and node.value:
+        node = node.value[-1][1] if isinstance(node, MappingNode) else node.value[-1]
+    return isinstance(node, ScalarNode) and node.style in ("|", ">")
 
 
 def _chain(root: MappingNode | None, path: Sequence[str]) -> list[Pair]:

@@ -133,11 +133,11 @@ def unexpected(values: Values, rules: Rules) -> Iterator[Finding]:
         )
 
 
-def shown(value: Any) -> str:  # noqa: ANN401 - YAML data
+def shown(value: object) -> str:
     """Spell a value on one short line."""
     text = repr(value) if value is MISSING else json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _alike(one: Any, other: Any) -> bool:  # noqa: ANN401 - YAML data
+def _alike(one: object, other: object) -> bool:
     return one is other if MISSING in (one, other) else same(one, other)

@@ -32,7 +32,7 @@ def leaves(data: Mapping[str, Any], prefix: KeyPath = ()) -> Iterator[tuple[KeyP
             yield path, value
 
 
-def lookup(data: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - YAML data
+def lookup(data: object, path: Sequence[str]) -> object:
     """Return what stands at a path, or :data:`MISSING`."""
     for key in path:
         if not isinstance(data, dict) or key not in data:
@@ -77,7 +77,7 @@ def without(data: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def with_value(data: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML data
+def with_value(data: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
     """Return the data with a path set."""
     key, rest = path[0], path[1:]
     if not rest:

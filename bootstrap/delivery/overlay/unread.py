@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bootstrap.delivery.overlay.findings import Finding, Rule, shown
-from bootstrap.delivery.overlay.paths import leaves, merge_values
+from bootstrap.delivery.overlay.paths import MISSING, leaves, merge_values
 from bootstrap.delivery.overlay.values import Layer, Values
 from bootstrap.delivery.render.helm import Template
 from bootstrap.errors import HelmError
@@ -266,10 +266,7 @@ def _trials(data: dict[str, Any], group: Sequence[DeepPath], *, pairs: bool) -> 
     """
     changes = {path: other_than(_at(data, path), number)[0] for number, path in enumerate(group)}
     yield _changed(data, changes)
-    result = copy.deepcopy(data)
-    for path in sorted(group, key=_backwards):
-        del _at(result, path[:-1])[path[-1]]
-    yield result
+    yield _changed(data, dict.fromkeys(sorted(group, key=_backwards), MISSING))
     switches = [path for path in group if isinstance(changes[path], bool)]
     for bit in range((len(switches) - 1).bit_length() if pairs and switches else 0):
         yield _changed(data, {path: changes[path] for index, path in enumerate(switches) if index >> bit & 1})
@@ -293,17 +290,28 @@ def _merge_files(values: Values, environment: str) -> dict[str, Any]:
     return merge_values(values.base.data, values.environments[environment].data, keep_null=True)
 
 
-def _at(data: Any, path: DeepPath) -> Any:  # noqa: ANN401 - what is there is changed, whatever it is
+def _at(data: object, path: DeepPath) -> object:
     for step in path:
-        try:
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
             data = data[step]
-        except (KeyError, IndexError, TypeError):
+        else:
             return None
     return data
+
+
+def _put(data: dict[str, Any], path: DeepPath, value: object) -> None:
+    """Put a value in the place of the one at a path; :data:`MISSING` takes it out."""
+    parent: Any = _at(data, path[:-1])
+    if value is MISSING:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = value
 
 
 def _changed(data: dict[str, Any], changes: Changes) -> dict[str, Any]:
     result = copy.deepcopy(data)
     for path, value in changes.items():
-        _at(result, path[:-1])[path[-1]] = value
+        _put(result, path, value)
     return result

@@ -7,7 +7,7 @@ from typing import Any
 Leaf = tuple[Any, ...]
 
 
-def changed_leaves(before: Any, after: Any, *, enough: int) -> list[Leaf]:  # noqa: ANN401 - YAML data
+def changed_leaves(before: object, after: object, *, enough: int) -> list[Leaf]:
     """Return the paths of the first differences, at most ``enough``.
 
     A change of order, of a key or of a type is a difference too: ``1``, ``1.0``, ``True`` and ``"1"`` are four values.
@@ -16,7 +16,7 @@ def changed_leaves(before: Any, after: Any, *, enough: int) -> list[Leaf]:  # no
     return list(islice(_differences(before, after, (), {}), enough))
 
 
-def _differences(before: Any, after: Any, path: Leaf, seen: dict[tuple[int, int], bool]) -> Iterator[Leaf]:  # noqa: ANN401
+def _differences(before: object, after: object, path: Leaf, seen: dict[tuple[int, int], bool]) -> Iterator[Leaf]:
     if type(before) is not type(after):
         yield path
         return
@@ -48,12 +48,12 @@ def _differences(before: Any, after: Any, path: Leaf, seen: dict[tuple[int, int]
         del seen[pair]
 
 
-def _children(before: Any, after: Any) -> list[tuple[Any, Any, Any]] | None:  # noqa: ANN401
+def _children(before: object, after: object) -> list[tuple[Any, object, object]] | None:
     """Return what both have under each key; None where they do not have the same keys."""
-    if isinstance(before, dict):
+    if isinstance(before, dict) and isinstance(after, dict):
         if [(type(key), key) for key in before] != [(type(key), key) for key in after]:
             return None
         return [(key, before[key], after[key]) for key in before]
-    if len(before) != len(after):
+    if not (isinstance(before, list) and isinstance(after, list)) or len(before) != len(after):
         return None
     return [(index, *pair) for index, pair in enumerate(zip(before, after, strict=True))]

@@ -175,7 +175,7 @@ def _compose(text: str) -> Node:
     return node
 
 
-def _load(text: str) -> Any:  # noqa: ANN401 - YAML data
+def _load(text: str) -> object:
     try:
         return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError) as error:

@@ -1,18 +1,27 @@
 """Compares what is rendered with what the cluster has. It reads, and nothing else."""
 
+from startup import on_demand
+
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bootstrap.delivery.render.compare import identity
 from bootstrap.delivery.render.objects import HIDDEN, Object
 from bootstrap.delivery.render.render import Rendered
 from bootstrap.delivery.render.subset import Difference, differences
 from bootstrap.errors import BootstrapError
+
+if TYPE_CHECKING:
+    from kubernetes import client, config, dynamic
+else:  # a third of a second for --live alone
+    client = on_demand("kubernetes.client")
+    config = on_demand("kubernetes.config")
+    dynamic = on_demand("kubernetes.dynamic")
 
 _TIMEOUT_SECONDS = 20
 
@@ -60,8 +69,6 @@ class Cluster:
         Raises:
             ClusterError: there is none, it cannot be used, or its API server does not answer.
         """
-        from kubernetes import client, config, dynamic  # noqa: PLC0415 - a third of a second for --live alone
-
         named = kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
         if not named:
             raise ClusterError("--live compares with a cluster: set KUBECONFIG, or say --kubeconfig")

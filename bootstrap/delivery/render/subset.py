@@ -1,11 +1,18 @@
 """Whether a live object holds what was rendered, whatever else the cluster has added to it."""
 
+from startup import on_demand
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.delivery.manifests import same
+
+if TYPE_CHECKING:
+    from kubernetes.utils import quantity
+else:
+    quantity = on_demand("kubernetes.utils.quantity")  # loads the whole client
 
 _QUANTITIES = frozenset({"limits", "requests", "capacity", "hard", "sizeLimit", "averageValue", "storage"})
 """Fields whose texts the API server rewrites: 1000m becomes 1."""
@@ -24,7 +31,7 @@ class Difference:
     """None where it is not there at all."""
 
 
-def differences(rendered: Any, live: Any, path: str = "") -> Iterator[Difference]:  # noqa: ANN401 - YAML data
+def differences(rendered: object, live: object, path: str = "") -> Iterator[Difference]:
     """Yield the rendered fields that are missing or different; fields that only the cluster has are no difference."""
     if isinstance(rendered, dict) and isinstance(live, dict):
         for key, value in rendered.items():
@@ -35,7 +42,7 @@ def differences(rendered: Any, live: Any, path: str = "") -> Iterator[Difference
         yield Difference(path=path, rendered=rendered, live=live)
 
 
-def _field(rendered: Any, live: Any, path: str) -> Iterator[Difference]:  # noqa: ANN401 - YAML data
+def _field(rendered: object, live: object, path: str) -> Iterator[Difference]:
     # the API server drops null, and empty lists and mappings that say nothing
     if live is None and rendered in (None, [], {}):
         return
@@ -68,13 +75,11 @@ def _key(*lists: list[Any]) -> str | None:
     return None
 
 
-def _same_quantity(rendered: Any, live: Any, path: str) -> bool:  # noqa: ANN401 - YAML data
+def _same_quantity(rendered: object, live: object, path: str) -> bool:
     if not _QUANTITIES & set(path.split(".")) or rendered is None or live is None:
         return False
-    from kubernetes.utils.quantity import parse_quantity  # noqa: PLC0415 - loads the whole client
-
     try:
-        one, other = (Decimal(parse_quantity(str(value))) for value in (rendered, live))  # type: ignore[no-untyped-call] # not typed
+        one, other = (Decimal(quantity.parse_quantity(str(value))) for value in (rendered, live))  # type: ignore[no-untyped-call] # not typed
     except ValueError:
         return False
     return one == other
