@@ -4,6 +4,7 @@ ruamel finds the file's nodes; what they are read as stands here, so that a mist
 spelling, and nothing that JSON cannot hold gets past.
 """
 
+import difflib
 import math
 import re
 from collections.abc import Iterator
@@ -242,8 +243,8 @@ def _in_parts(text: str, flaw: Flaw) -> Document:
         read = _Reader().document(node)
         if isinstance(read.data, dict):
             for name, value in read.data.items():
-                if name == "config" and isinstance(value, dict):
-                    data.setdefault("config", {}).update(value)
+                if head and isinstance(value, dict):
+                    data.setdefault(name, {}).update(value)
                 else:
                     data.setdefault(name, value)
         whole.spelling.update(read.spelling)
@@ -269,7 +270,9 @@ def _sections(lines: list[str]) -> Iterator[tuple[int, int, str]]:
     top = [index for index, line in enumerate(lines) if re.match(r"[^\s#\-]", line)]
     for index, start in enumerate(top):
         end = top[index + 1] if index + 1 < len(top) else len(lines)
-        if not re.match(r"config\s*:\s*(#.*)?$", lines[start]):
+        alone = re.match(r"(\w+)\s*:\s*(#.*)?$", lines[start])
+        # a misspelt config is told where its keys are known
+        if not alone or not difflib.get_close_matches(alone[1].lower(), ["config"], cutoff=0.8):
             yield start, end, ""
             continue
         indented = {
@@ -280,7 +283,7 @@ def _sections(lines: list[str]) -> Iterator[tuple[int, int, str]]:
         width = min(indented.values(), default=0)
         heads = [number for number, blanks in indented.items() if blanks == width and lines[number][width] not in "-]}"]
         for place, head in enumerate(heads):
-            yield head, heads[place + 1] if place + 1 < len(heads) else end, "config:"
+            yield head, heads[place + 1] if place + 1 < len(heads) else end, f"{alone[1]}:"
 
 
 def _key_of(line: str) -> str:
