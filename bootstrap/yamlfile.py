@@ -99,6 +99,9 @@ def parse(text: str) -> Document:
 
 def _compose(text: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = (
+        False  # https://yaml.org/spec/1.2.2/#3222-anchors-and-aliases: the last one counts
+    )
     node: Node | None = yaml.compose(text)
     return node
 
@@ -261,7 +264,8 @@ def _without_line(part: str, line: int) -> Node | None:
         node = _compose("\n".join(lines))
     except (YAMLError, RecursionError, ValueError):
         return None
-    section = node.value[0][1].value[0][1] if isinstance(node, MappingNode) and node.value[0][1].value else None
+    config = node.value[0][1] if isinstance(node, MappingNode) and node.value else None
+    section = config.value[0][1] if isinstance(config, MappingNode) and config.value else None
     return node if isinstance(section, MappingNode | SequenceNode) else None
 
 
@@ -293,6 +297,10 @@ def _key_of(line: str) -> str:
 
 # what ruamel says, and what it means in a stack file
 _MEANINGS = (
+    (
+        r"maximum depth",
+        "got brackets in each other, {near}, deeper than the seven levels of a stack file; allowed: fewer",
+    ),
     (r"undefined alias", "got an alias, {near}, which no anchor defines; allowed: text that begins with * in quotes"),
     (r"scanning an alias", "got * without quotes, {near}; allowed: '*' in quotes, as YAML takes it for an alias"),
     (r"scanning an anchor", "got & without quotes, {near}; allowed: '&' in quotes, as YAML takes it for an anchor"),
