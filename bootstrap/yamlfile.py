@@ -4,6 +4,7 @@ ruamel finds the file's nodes; what they are read as stands here, so that a mist
 spelling, and nothing that JSON cannot hold gets past.
 """
 
+import difflib
 import math
 import re
 from collections.abc import Iterator
@@ -98,6 +99,9 @@ def parse(text: str) -> Document:
 
 def _compose(text: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = (
+        False  # https://yaml.org/spec/1.2.2/#3222-anchors-and-aliases: the last one counts
+    )
     node: Node | None = yaml.compose(text)
     return node
 
@@ -242,8 +246,8 @@ def _in_parts(text: str, flaw: Flaw) -> Document:
         read = _Reader().document(node)
         if isinstance(read.data, dict):
             for name, value in read.data.items():
-                if name == "config" and isinstance(value, dict):
-                    data.setdefault("config", {}).update(value)
+                if head and isinstance(value, dict):
+                    data.setdefault(name, {}).update(value)
                 else:
                     data.setdefault(name, value)
         whole.spelling.update(read.spelling)
@@ -260,7 +264,8 @@ def _without_line(part: str, line: int) -> Node | None:
         node = _compose("\n".join(lines))
     except (YAMLError, RecursionError, ValueError):
         return None
-    section = node.value[0][1].value[0][1] if isinstance(node, MappingNode) and node.value[0][1].value else None
+    config = node.value[0][1] if isinstance(node, MappingNode) and node.value else None
+    section = config.value[0][1] if isinstance(config, MappingNode) and config.value else None
     return node if isinstance(section, MappingNode | SequenceNode) else None
 
 
@@ -269,7 +274,9 @@ def _sections(lines: list[str]) -> Iterator[tuple[int, int, str]]:
     top = [index for index, line in enumerate(lines) if re.match(r"[^\s#\-]", line)]
     for index, start in enumerate(top):
         end = top[index + 1] if index + 1 < len(top) else len(lines)
-        if not re.match(r"config\s*:\s*(#.*)?$", lines[start]):
+        alone = re.match(r"(\w+)\s*:\s*(#.*)?$", lines[start])
+        # a misspelt config is told where its keys are known
+        if not alone or not difflib.get_close_matches(alone[1].lower(), ["config"], cutoff=0.8):
             yield start, end, ""
             continue
         indented = {
@@ -280,7 +287,7 @@ def _sections(lines: list[str]) -> Iterator[tuple[int, int, str]]:
         width = min(indented.values(), default=0)
         heads = [number for number, blanks in indented.items() if blanks == width and lines[number][width] not in "-]}"]
         for place, head in enumerate(heads):
-            yield head, heads[place + 1] if place + 1 < len(heads) else end, "config:"
+            yield head, heads[place + 1] if place + 1 < len(heads) else end, f"{alone[1]}:"
 
 
 def _key_of(line: str) -> str:
@@ -290,6 +297,10 @@ def _key_of(line: str) -> str:
 
 # what ruamel says, and what it means in a stack file
 _MEANINGS = (
+    (
+        r"maximum depth",
+        "got brackets in each other, {near}, deeper than the seven levels of a stack file; allowed: fewer",
+    ),
     (r"undefined alias", "got an alias, {near}, which no anchor defines; allowed: text that begins with * in quotes"),
     (r"scanning an alias", "got * without quotes, {near}; allowed: '*' in quotes, as YAML takes it for an alias"),
     (r"scanning an anchor", "got & without quotes, {near}; allowed: '&' in quotes, as YAML takes it for an anchor"),

@@ -80,9 +80,9 @@ def test_it_reads_the_environments_registry_with_an_identity_of_its_own(updating
 
 def test_a_registry_that_was_there_is_named_by_its_id(program):
     group = "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg"
-    id_ = f"{group}/providers/Microsoft.ContainerRegistry/registries/Corp"
+    id_ = f"{group}/providers/Microsoft.ContainerRegistry/registries/CorpImages"
     p = program("dev", argocd=GIT, registry={"mode": "existing", "resourceId": id_})
-    assert values(p)["config"]["registries"][0]["prefix"] == "corp.azurecr.io"
+    assert values(p)["config"]["registries"][0]["prefix"] == "corpimages.azurecr.io"
     labelled = program(
         "dev",
         argocd=GIT,
@@ -124,7 +124,7 @@ def sign_in(tmp_path, answers):
         "AZURE_AUTHORITY_HOST": "https://login.example/",
         "AZURE_TENANT_ID": "tenant",
         "AZURE_CLIENT_ID": "client",
-        "REGISTRY_HOST": "corp.azurecr.io",
+        "REGISTRY_HOST": "corpimages.azurecr.io",
     }
     done = subprocess.run(["sh", str(script)], env=given, capture_output=True, text=True, check=False)
     return done, (tmp_path / "asked").read_text()

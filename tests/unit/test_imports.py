@@ -25,8 +25,10 @@ ROOMS: dict[str, set[str]] = {
     "components": BOTTOM | {"settings", "components.*"},
     "rehearsal": BOTTOM | {"settings", "components.*"},
     # what both products share is a module of bootstrap/ itself
-    "bootstrap.platform": BOTTOM | {"settings", "components.*", "rehearsal", "bootstrap"},
-    "bootstrap.delivery": BOTTOM | {"bootstrap"},
+    "bootstrap.platform": BOTTOM | {"settings", "components.*", "rehearsal", "bootstrap", "bootstrap.stackfile"},
+    "bootstrap.delivery": BOTTOM | {"bootstrap", "bootstrap.stackfile"},
+    # a wrong stack file is told with what is wrong in its settings; a right one does not load them
+    "bootstrap.stackfile": BOTTOM | {"settings", "bootstrap"},
     "bootstrap.cli": {"bootstrap", "bootstrap.platform", "bootstrap.delivery"},
     "bootstrap": BOTTOM | {"settings"},
     "bench": BOTTOM | {"settings", "components.*", "rehearsal", "bootstrap.*"},

@@ -32,6 +32,7 @@ RESTS_ON_THE_OTHER = (
     ("dns-zone-", "dns-record-fqdn"),
     ("key-homoglyph", "dns-record-fqdn"),
     ("key-blank-in-key", "tag-"),
+    ("yaml-no-blank-after-colon", "tag-"),
     ("net-loopback", "net-pod-in-node-subnet"),
     ("net-loopback", "net-service-in-node-subnet"),
     ("net-multicast", "net-pod-in-node-subnet"),
