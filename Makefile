@@ -1,12 +1,12 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
 STACK ?= $(if $(filter up down recover,$(MAKECMDGOALS)),local,dev)
-# what was said is text: neither Make nor the shell runs what is in it
+# STACK is text: neither Make nor the shell runs what is in it
 ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)
 endif
 export STACK
-PYTHON ?= python3
-UV_VERSION := 0.13.9
+# the interpreter of .venv, such as python3.13; uv chooses where it is not set
+PYTHON ?=
 BIN := .venv/bin
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -22,15 +22,24 @@ help: ## show the targets
 # uv comes from PATH where it is there, from PyPI into .tools/ where it is not.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 
-.tools/bin/uv:
-	@echo "setting up uv $(UV_VERSION) in .tools/ ..."
-	@$(PYTHON) -m venv .tools
-	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-
-.venv/.synced: pyproject.toml uv.lock | $(filter .tools/%,$(UV))
-	@echo "setting up .venv from uv.lock ..."
-	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen
+# wheels only: building uv from source would download a build backend without checking a hash
+.tools/bin/uv: requirements-uv.txt
+	@echo "setting up uv in .tools/ ..."
+	@$(or $(PYTHON),python3) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-uv.txt
 	@touch $@
+
+# First the locked wheels, each checked against its hash; then this package, built by the backend among them.
+SYNC = UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen $(addprefix --python ,$(PYTHON))
+
+.venv/.synced: pyproject.toml uv.lock $(if $(PYTHON),always) | $(filter .tools/%,$(UV))
+	@echo "setting up .venv from uv.lock ..."
+	@$(SYNC) --no-build --no-install-project --inexact
+	@$(SYNC)
+	@touch $@
+
+.PHONY: always
+always:
 
 .PHONY: setup
 setup: .venv/.synced ## create .venv with the locked dependencies
@@ -73,10 +82,15 @@ e2e: setup ## every end-to-end test: real engine, real API server (needs them on
 bench: setup ## the measurements that the README quotes, as one table
 	@$(BIN)/python -m bench
 
+.PHONY: fuzz
+fuzz: setup ## thousands of fresh broken stack files and gitops/ folders, and every pair of known mistakes
+	@AKS_BOOTSTRAP_FUZZ=10000 AKS_BOOTSTRAP_PAIRS_EVERY=1 $(BIN)/pytest tests/unit/test_stack_fuzz.py tests/unit/test_stack_mistakes.py
+	@$(BIN)/pytest tests/gitops/test_fuzz.py --hypothesis-profile=fuzz
+
 .PHONY: test
 test: setup ## unit and component tests, and the end-to-end smoke tests where the Pulumi CLI is on PATH
 	@$(BIN)/pytest
 
-.PHONY: fuzz
-fuzz: setup ## thousands of broken gitops/ folders that no run had before (needs Helm)
-	@$(BIN)/pytest tests/gitops/test_fuzz.py --hypothesis-profile=fuzz
+.PHONY: mutate
+mutate: setup ## how many small mistakes the tests would see, hours at most (SEED=..., COMPONENTS=300, ONLY=a/module.py)
+	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed "$$SEED") $(if $(COMPONENTS),--components "$$COMPONENTS") $(if $(ONLY),--only "$$ONLY")

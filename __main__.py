@@ -1,6 +1,6 @@
-"""The bootstrap, from top to bottom: what stands here is the order in which an environment comes up."""
+"""The bootstrap, from top to bottom: this is the order in which an environment comes up."""
 
-import startup  # noqa: F401 - first: the garbage collector rests before the SDKs are imported
+import startup  # noqa: F401 - first: it turns the garbage collector off before the SDKs are imported
 
 import pulumi
 

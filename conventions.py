@@ -1,6 +1,6 @@
 """Names that the program, ``gitops/`` and the command line agree on.
 
-It imports nothing, so that a command that only reads ``gitops/`` need not load the SDKs to know them.
+It imports nothing, so that a command that only reads ``gitops/`` need not load the SDKs.
 """
 
 NAMESPACE = "aks-bootstrap"
@@ -9,6 +9,7 @@ NAMESPACE = "aks-bootstrap"
 ENVIRONMENT_PATTERN = r"[a-z][a-z0-9]{0,7}"
 """What an environment may be called: it is part of every Azure name."""
 
+# renovate: datasource=endoflife-date depName=azure-kubernetes-service
 DEFAULT_KUBERNETES_VERSION = "1.35"
 """Minor version of a cluster whose stack file names none."""
 
@@ -17,7 +18,7 @@ GITOPS_FOLDER = "gitops"
 ENVIRONMENTS_FOLDER = f"{GITOPS_FOLDER}/environments"
 """One folder for each environment, with its Applications and projects."""
 DEFAULT_REVISION = "main"
-"""What Argo CD follows where the stack file names no revision."""
+"""Revision that Argo CD tracks where the stack file names none."""
 
 ARGO_CD_NAMESPACE = "argocd"
 """Namespace of Argo CD, of every Application and of every project."""

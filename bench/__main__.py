@@ -1,4 +1,4 @@
-"""One table of measurements, each a ratio or beside a peer, taken in one run on one machine."""
+"""One table of measurements, each next to a baseline, taken in one run on one machine."""
 
 import json
 import subprocess
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,16 +18,17 @@ from bench import promotions
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.graph import schedule
 from bootstrap.platform.plan.registration import Evaluation
-from rehearsal.azure.cloud import Manners
+from bootstrap.stackfile import read_stack
+from rehearsal.azure.cloud import Behaviour
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.events import Span
 from rehearsal.project import Project, missing_programs
-from rehearsal.stage import Stage, playing, serving_charts
+from rehearsal.sandbox import Sandbox, served_charts, simulating
 from rehearsal.timeline import makespan, shown
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_PER_MINUTE = 4.0
-"""Slow enough that Azure's times, not this machine's, make the makespan."""
+"""Slow enough that the makespan is determined by Azure's times, not by this machine's."""
 
 MINIMAL = """\
 import pulumi_azure_native as azure
@@ -42,30 +42,31 @@ network.PublicIPAddress("address", public_ip_address_name="pip", resource_group_
 managedidentity.UserAssignedIdentity("identity", resource_name_="id", resource_group_name=group.name,
                                      location="swedencentral", opts=opts)
 """
-"""The peer of a preview: three resources of azure-native, the least that a program of this kind can be."""
+"""The baseline of a preview: three resources of azure-native, about the smallest program of this kind."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One row of the table."""
 
     what: str
     measured: str
     beside: str
+    """The baseline."""
     ratio: str
 
 
 def main() -> int:
-    """Measure, and print the table as Markdown with ``--markdown``."""
+    """Measure, and print the table; as Markdown with ``--markdown``."""
     console = Console()
     if missing := [*missing_programs(), *missing_binaries()]:
         console.print(f"the measurements run the real engine and a real API server; missing: {', '.join(missing)}")
         return 1
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="aks-bootstrap-bench-") as name, stage_hand(Path(name)) as hand:
+    with tempfile.TemporaryDirectory(prefix="aks-bootstrap-bench-") as name, bench_setup(Path(name)) as setup:
         for measure in (previews, makespans, growth, memory, fifty_promotions):
             with console.status(measure.__doc__ or ""):
-                rows += measure(hand)
+                rows += measure(setup)
     if "--markdown" in sys.argv:
         console.print("| what | measured | beside | ratio |\n|---|---|---|---|", markup=False)
         for row in rows:
@@ -79,41 +80,48 @@ def main() -> int:
 
 
 @dataclass(frozen=True)
-class Hand:
-    """Sets stages on running control planes."""
+class Setup:
+    """Creates sandboxes that share running control planes and a chart repository."""
 
     folder: Path
     planes: Sequence[ControlPlane]
     charts: str
+    """URL of the chart repository."""
 
-    def stage(self, name: str, stack: str, **changes: Any) -> Stage:  # noqa: ANN401 - sections of a stack file
-        """Set a stage on the control planes that are there."""
-        manners = Manners(seconds_per_minute=SECONDS_PER_MINUTE)
-        return Stage.set(
-            ROOT, self.folder / name, stack, self.planes, charts=self.charts, manners=manners, changes=changes
+    def sandbox(self, name: str, stack: str, **changes: object) -> Sandbox:
+        """Create a sandbox.
+
+        Args:
+            name: folder of the sandbox.
+            stack: the stack.
+            changes: sections merged into its stack file.
+        """
+        behaviour = Behaviour(seconds_per_minute=SECONDS_PER_MINUTE)
+        return Sandbox.create(
+            ROOT, self.folder / name, stack, self.planes, charts=self.charts, behaviour=behaviour, changes=changes
         )
 
 
 @contextmanager
-def stage_hand(folder: Path) -> Iterator[Hand]:
-    """Start two control planes and the charts' repository."""
+def bench_setup(folder: Path) -> Iterator[Setup]:
+    """Start two control planes and a chart repository."""
     planes = [ControlPlane(name=f"bench-{number}", folder=folder / f"kwok-{number}") for number in range(2)]
     try:
         for plane in planes:
             plane.start()
-        with serving_charts(folder / "charts") as charts, playing(planes):
-            yield Hand(folder, planes, charts)
+        with served_charts(folder / "charts") as charts, simulating(planes):
+            yield Setup(folder, planes, charts)
     finally:
         for plane in planes:
             plane.stop()
 
 
-def previews(hand: Hand) -> list[Row]:
-    """Measure a preview of prod beside a minimal program's."""
-    on = hand.stage("preview", "prod")
-    minimal = minimal_project(hand, "minimal")
-    # in turns, so that both meet the same machine
-    rounds = [[best(partial(one.pulumi, "preview"), tries=1) for one in (on.project, minimal)] for _ in range(5)]
+def previews(setup: Setup) -> list[Row]:
+    """Measure a preview of prod against that of a minimal program."""
+    sandbox = setup.sandbox("preview", "prod")
+    minimal = minimal_project(setup, "minimal")
+    # in turns, so that the machine's load affects both alike
+    rounds = [[best(partial(one.pulumi, "preview"), tries=1) for one in (sandbox.project, minimal)] for _ in range(5)]
     ours, peer = (min(seconds) for seconds in zip(*rounds, strict=True))
     return [
         Row(
@@ -122,20 +130,20 @@ def previews(hand: Hand) -> list[Row]:
     ]
 
 
-def minimal_project(hand: Hand, name: str) -> Project:
-    """Return the peer's project, beside a cloud of its own."""
-    on = hand.stage(name, "dev")
-    (on.project.folder / "__main__.py").write_text(MINIMAL, encoding="utf-8")
-    return on.project
+def minimal_project(setup: Setup, name: str) -> Project:
+    """Return a project of the minimal program, in a sandbox of its own."""
+    sandbox = setup.sandbox(name, "dev")
+    (sandbox.project.folder / "__main__.py").write_text(MINIMAL, encoding="utf-8")
+    return sandbox.project
 
 
-def makespans(hand: Hand) -> list[Row]:
-    """Measure an up and a rebuild beside what their own steps imply."""
-    on = hand.stage("makespan", "prod")
-    first = on.project.watched("up", "--yes", "--skip-preview")
+def makespans(setup: Setup) -> list[Row]:
+    """Measure an up and a rebuild against the critical path of their own steps."""
+    sandbox = setup.sandbox("makespan", "prod")
+    first = sandbox.project.run_recorded("up", "--yes", "--skip-preview")
     check(first.done)
-    on.project.configure({"cluster": {"generation": 2}})
-    second = on.project.watched("up", "--yes", "--skip-preview")
+    sandbox.project.configure({"cluster": {"generation": 2}})
+    second = sandbox.project.run_recorded("up", "--yes", "--skip-preview")
     check(second.done)
     rows = []
     for title, run, generation in (("up", first, 1), ("rebuild", second, 2)):
@@ -166,15 +174,20 @@ def makespans(hand: Hand) -> list[Row]:
 
 
 def _with_generation(generation: int) -> dict[str, str]:
-    from bootstrap.stackfile import read_stack  # noqa: PLC0415
 
     key = "aks-bootstrap:cluster"
     return {key: json.dumps({**json.loads(read_stack(ROOT, "prod").values[key]), "generation": generation})}
 
 
 def critical_seconds(program: Evaluation, spans: Sequence[Span], until: str | None = None) -> float:
-    """Return the longest way through the program's graph, every step as long as it was measured."""
-    # a plan's URNs name only the parent's type, the engine's every ancestor's
+    """Return the length of the critical path, in seconds, with the measured duration of every step.
+
+    Args:
+        program: the plan, for the dependencies.
+        spans: the measured operations.
+        until: logical name of the resource at which the path ends; the last one when None.
+    """
+    # matched by type and name: a plan's URNs contain only the parent's type, the engine's those of all ancestors
     took = {
         (span.type, span.name): (span.ends or span.begins) - span.begins
         for span in spans
@@ -185,15 +198,15 @@ def critical_seconds(program: Evaluation, spans: Sequence[Span], until: str | No
     return max(ends, default=0.0)
 
 
-def growth(hand: Hand) -> list[Row]:
-    """Measure plan and preview with more and more node pools."""
+def growth(setup: Setup) -> list[Row]:
+    """Measure plan and preview with an increasing number of node pools."""
     rows: list[Row] = []
     first: dict[str, float] = {}
     for count in (1, 8, 64):
         pools = [{"name": f"pool{n}", "vmSize": "Standard_D4ds_v5", "minCount": 1, "maxCount": 2} for n in range(count)]
-        on = hand.stage(f"pools-{count}", "dev", nodePools=pools)
-        plan = best(partial(run_plan, on.project.folder))
-        preview = best(partial(on.project.pulumi, "preview"), tries=1)
+        sandbox = setup.sandbox(f"pools-{count}", "dev", nodePools=pools)
+        plan = best(partial(run_plan, sandbox.project.folder))
+        preview = best(partial(sandbox.project.pulumi, "preview"), tries=1)
         first = first or {"plan": plan, "preview": preview}
         for what, seconds in (("plan", plan), ("preview", preview)):
             rows.append(
@@ -209,7 +222,7 @@ def growth(hand: Hand) -> list[Row]:
 
 def run_plan(folder: Path) -> None:
     """Evaluate a project's program in a process of its own."""
-    subprocess.run(  # noqa: S603 - our own code
+    subprocess.run(
         [sys.executable, "-m", "bootstrap.platform.plan.evaluate", str(folder), "dev"],
         check=True,
         cwd=ROOT,
@@ -228,44 +241,44 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
-def memory(hand: Hand) -> list[Row]:
-    """Measure the memory of the program."""
+def memory(setup: Setup) -> list[Row]:
+    """Measure the peak memory of the program."""
 
     def peak(folder: Path, stack: str) -> float:
         code = _PEAK.format(root=str(ROOT), folder=str(folder), stack=stack)
         command = [sys.executable, "-c", code]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own code
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
         return int(done.stdout) / 1024
 
-    ours, peer = peak(ROOT, "prod"), peak(minimal_project(hand, "memory").folder, "dev")
+    ours, peer = peak(ROOT, "prod"), peak(minimal_project(setup, "memory").folder, "dev")
     beside = f"3 resources of azure-native: {peer:.0f} MiB"
     return [Row("memory of the program, prod", f"{ours:.0f} MiB", beside, times(ours, peer))]
 
 
-def fifty_promotions(hand: Hand) -> list[Row]:
-    """Measure fifty promotions at once."""
-    together, alone, landed = promotions.measure(hand.folder / "promotions")
+def fifty_promotions(setup: Setup) -> list[Row]:
+    """Measure fifty concurrent promotions against fifty sequential ones."""
+    together, alone, landed = promotions.measure(setup.folder / "promotions")
     what = f"{promotions.COUNT} promotions at once, {landed} commits landed"
     return [Row(what, f"{together:.1f} s", f"one after the other: {alone:.1f} s", times(together, alone))]
 
 
-def best(act: Callable[[], object], tries: int = 3) -> float:
-    """Return the seconds of the fastest of several runs."""
+def best(action: Callable[[], object], tries: int = 3) -> float:
+    """Return the duration of the fastest of several runs, in seconds."""
     found = []
     for _ in range(tries):
         began = time.monotonic()
-        act()
+        action()
         found.append(time.monotonic() - began)
     return min(found)
 
 
 def times(measured: float, beside: float) -> str:
-    """Spell a ratio."""
+    """Return a ratio as text."""
     return f"{measured / beside:.2f}" if beside else "-"
 
 
 def check(done: "subprocess.CompletedProcess[str]") -> None:
-    """Stop where a run failed."""
+    """End the measurements if a run failed."""
     if done.returncode != 0:
         raise SystemExit(done.stdout[-3000:])
 

@@ -1,4 +1,4 @@
-"""Many promotions at once into one bare repository, beside as many one after the other."""
+"""Many concurrent promotions into one bare repository, and as many sequential ones."""
 
 import subprocess
 import time
@@ -14,7 +14,7 @@ VALUES = "image:\n  repository: registry.example.com/app\n  tag: 0000000\n"
 
 
 def measure(folder: Path) -> tuple[float, float, int]:
-    """Return the seconds of fifty promotions at once and one by one, and the commits that landed at once."""
+    """Return the seconds of :data:`COUNT` concurrent and sequential promotions, and the concurrent ones' commits."""
     at_once, clones = _repository(folder / "at-once")
     began = time.monotonic()
     with ThreadPoolExecutor(COUNT) as pool:
@@ -51,8 +51,8 @@ def _repository(folder: Path) -> tuple[Path, Sequence[Path]]:
 
 
 def _git(folder: Path, *command: str) -> str:
-    done = subprocess.run(  # noqa: S603 - our own arguments
-        ["git", "-C", str(folder), *command],  # noqa: S607
+    done = subprocess.run(
+        ["git", "-C", str(folder), *command],
         capture_output=True,
         text=True,
         check=True,

@@ -1,4 +1,4 @@
-"""The way into a cluster, which every component inside it takes: AKS or one that was there before."""
+"""Access to a cluster, which every component inside it takes: AKS, or a cluster that already exists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterAccess:
-    """A Kubernetes provider and what resources behind it need to know."""
+    """A Kubernetes provider, and what resources that use it need."""
 
     provider: kubernetes.Provider
     """The one explicit provider; default providers are disabled in every stack."""
@@ -18,9 +18,9 @@ class ClusterAccess:
     context: str | None = None
     """Context in it; the current one when None."""
     suffix: str = ""
-    """Ends the logical name of everything in this generation, such as ``-g1``."""
+    """Suffix of the logical name of everything in this generation, such as ``-g1``."""
     cluster: pulumi.Resource | None = None
-    """Takes everything inside along when it is deleted, so that no delete waits for an API server that is gone."""
+    """``deleted_with`` of everything inside, so that no delete waits for an API server that is gone."""
 
     def name(self, base: str) -> str:
         """Return a logical name of this generation."""

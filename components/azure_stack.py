@@ -1,6 +1,6 @@
 """The Azure side, one method for each step, in the order in which ``__main__`` takes them.
 
-Every method turns settings into one component's arguments; what a component builds stands in its own file.
+Every method turns settings into one component's arguments; what a component builds is in its own file.
 """
 
 import pulumi
@@ -17,6 +17,7 @@ from components.azure.naming import Names
 from components.azure.network import Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
+from components.azure_outputs import outputs
 from components.platform import AzureDns, Platform, RegistrySignIn, Vault
 from conventions import ARGO_CD_NAMESPACE
 from settings import Settings
@@ -176,19 +177,7 @@ class AzureStack:
                 "vault-uri": foundation.vault_uri,
                 "external-secrets-client-id": identities.external_secrets.client_id,
             },
-            outputs={
-                "clusterName": cluster.name,
-                "resourceGroup": cluster.resource_group_name,
-                "apiServer": cluster.fqdn.apply(lambda fqdn: f"https://{fqdn}"),
-                "oidcIssuer": cluster.oidc_issuer,
-                "ingressAddress": ingress.address.ip,
-                "ingressPrefix": ingress.prefix,
-                "vaultUri": foundation.vault_uri,
-                "argocdSignInSubject": f"system:serviceaccount:{ARGO_CD_NAMESPACE}:{argocd.SERVER_SERVICE_ACCOUNT}",
-                "kubeconfigCommand": pulumi.Output.all(cluster.resource_group_name, cluster.name).apply(
-                    lambda place: kubeconfig_command(self._azure.subscription_id, place[0], place[1])
-                ),
-            },
+            outputs=outputs(self._settings, self._azure, foundation, ingress, cluster),
         )
 
     def _federated(self, foundation: Foundation, identities: Identities, cluster: Cluster) -> list[FederatedCredential]:
@@ -245,11 +234,3 @@ def all_tags(tags: Tags, environment: str) -> dict[str, str]:
         "cost-centre": tags.cost_centre,
         "managed-by": "aks-bootstrap",
     }
-
-
-def kubeconfig_command(subscription_id: str, resource_group: str, cluster: str) -> str:
-    """Return how a person gets a kubeconfig."""
-    return (
-        f"az aks get-credentials --subscription {subscription_id} --resource-group {resource_group} --name {cluster}"
-        " && kubelogin convert-kubeconfig -l azurecli"
-    )

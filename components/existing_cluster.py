@@ -1,4 +1,4 @@
-"""A cluster that is already there: kind, k3d, or any other kubeconfig. No Azure resource at all."""
+"""A cluster that already exists: kind, k3d, or any other with a kubeconfig. No Azure resource at all."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ class ExistingCluster(pulumi.ComponentResource):
     """Reaches the cluster that a kubeconfig names."""
 
     access: ClusterAccess
-    """The way in."""
+    """Access to it."""
 
     def __init__(self, name: str, settings: Local, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the provider.

@@ -8,7 +8,7 @@ from settings import Settings
 
 
 def local_platform(settings: Settings, access: ClusterAccess) -> Platform:
-    """Return what the addons need to know of a cluster that was there."""
+    """Return what the addons need to know of a cluster that already exists."""
     return Platform(
         access=access,
         facts={

@@ -1,7 +1,8 @@
-"""What the addons take from whatever is below them: Azure, or a cluster that was there."""
+"""What the addons take from whatever is below them: Azure, or a cluster that already exists."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 
@@ -55,7 +56,7 @@ class Platform:
     """What the addons are installed on."""
 
     access: ClusterAccess
-    """The way into the cluster."""
+    """Access to the cluster."""
     credentials: Sequence[pulumi.Resource] = ()
     """Federated credentials, which must be there before the addons that sign in with them."""
     azure_dns: AzureDns | None = None
@@ -65,6 +66,6 @@ class Platform:
     repository_client_id: pulumi.Input[str] | None = None
     image_registry: RegistrySignIn | None = None
     facts: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """What charts may need to know."""
-    outputs: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Facts of the infrastructure that charts may need."""
+    outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)
     """What a user needs next."""

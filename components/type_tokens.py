@@ -6,7 +6,7 @@ every stack. So it stays as it is when its class moves to another file.
 
 
 def short_type(type_: str) -> str:
-    """Shorten a type token to what a reader knows it by: ``containerservice:ManagedCluster``."""
+    """Shorten a type token to the part that people recognise: ``containerservice:ManagedCluster``."""
     parts = type_.split(":")
     if parts[0] == "aks-bootstrap":
         return parts[-1]

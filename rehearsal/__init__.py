@@ -1,1 +1,1 @@
-"""A stand-in for Azure and a throwaway control plane: an ``up`` practised with no subscription."""
+"""A stand-in for Azure and throwaway control planes: practise an ``up`` without a subscription."""

@@ -1,4 +1,4 @@
-"""A Helm repository on loopback with small charts: the addons' CRDs, webhooks and workloads, and nothing that works."""
+"""A Helm repository on loopback with small charts: the addons' CRDs, webhooks and workloads, without their programs."""
 
 import functools
 import hashlib
@@ -10,23 +10,23 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from components.addons.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
+from components.addons.charts import IMAGE_UPDATER, PINNED
 from rehearsal.errors import RehearsalError
 
-PINNED = (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD, IMAGE_UPDATER)
 """Every chart that the program may install."""
 SOURCES = Path(__file__).resolve().parent / "charts"
+"""One folder for each small chart."""
 
 
 class ChartRepository:
-    """Packs the charts under the pinned versions into a folder, and serves it until it is stopped."""
+    """Packages the charts under the pinned versions into a folder, and serves it until stopped."""
 
     def __init__(self, folder: Path, archives: Path | None = None) -> None:
-        """Pack the charts and write the index.
+        """Package the charts, and write the index.
 
         Args:
             folder: where the archives go.
-            archives: a folder with the real charts' archives (``traefik-41.3.0.tgz``, ...), taken instead of ours.
+            archives: a folder with the real charts' archives (``traefik-41.3.0.tgz``, ...), served instead of ours.
 
         Raises:
             RehearsalError: the folder of real charts lacks one.
@@ -39,7 +39,7 @@ class ChartRepository:
             elif (archives / name).exists():
                 archive = (archives / name).read_bytes()
             elif pinned is IMAGE_UPDATER:
-                continue  # most stacks do not install it, and Helm says that it is missing where one does
+                continue  # most stacks do not install it; for one that does, Helm reports it as missing
             else:
                 raise RehearsalError(f"there is no {name} in {archives}: `helm pull` it, or leave the folder out")
             (folder / name).write_bytes(archive)
@@ -53,16 +53,16 @@ class ChartRepository:
                 }
             ]
         YAML(typ="safe").dump({"apiVersion": "v1", "entries": entries}, folder / "index.yaml")
-        handler = functools.partial(_Quiet, directory=str(folder))
+        handler = functools.partial(_QuietHandler, directory=str(folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 
     @property
     def url(self) -> str:
-        """What ``charts.mirror`` is set to."""
+        """URL of the repository: the value of ``charts.mirror``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def start(self) -> None:
-        """Serve."""
+        """Start serving."""
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
@@ -72,7 +72,7 @@ class ChartRepository:
 
 
 def pack(source: Path, version: str) -> bytes:
-    """Return a chart's archive, with the version put into its ``Chart.yaml``; the same bytes on every run."""
+    """Return a chart's archive with the version set in its ``Chart.yaml``, and no timestamps on its files."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for path in sorted(source.rglob("*")):
@@ -86,6 +86,6 @@ def pack(source: Path, version: str) -> bytes:
     return packed.getvalue()
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        """Say nothing."""
+        """Log nothing."""

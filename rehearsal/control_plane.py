@@ -1,4 +1,4 @@
-"""A throwaway Kubernetes control plane: a real API server, with kwok in the place of nodes and pods."""
+"""A throwaway Kubernetes control plane: a real API server, with kwok simulating nodes and pods."""
 
 import base64
 import json
@@ -17,39 +17,39 @@ from rehearsal.azure.cloud import ControlPlaneAddress
 from rehearsal.errors import RehearsalError
 
 TOKEN = "rehearsal"  # noqa: S105 - opens throwaway clusters on loopback, and nothing else
-"""Signs in to every control plane as an administrator; what kubelogin hands out on a rehearsal."""
+"""Bearer token of an administrator of every control plane; the rehearsal's kubelogin prints it."""
 
 BINARIES = ("kwokctl", "kwok", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
-"""What has to be on PATH. etcd 3.6 or newer: with 3.4 the 1.36 control plane's waits take minutes."""
+"""Programs that have to be on PATH. etcd 3.6 or newer: with 3.4, waits of the 1.36 control plane take minutes."""
 
 
-_PARTS_WITH_A_PORT = ("etcd", "kube-controller-manager", "kube-scheduler", "controller")
+_PROCESSES_WITH_A_PORT = ("etcd", "kube-controller-manager", "kube-scheduler", "controller")
 
 
 def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def missing_binaries() -> list[str]:
-    """Return what is not on PATH."""
+    """Return the programs of :data:`BINARIES` that are not on PATH."""
     return [name for name in BINARIES if shutil.which(name) is None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
-    """One cluster, in a folder of its own; nothing of it is left after :meth:`stop`."""
+    """One cluster, in a folder of its own; :meth:`stop` leaves nothing behind."""
 
     name: str
     folder: Path
     """Holds kwok's files and the kubeconfig."""
     audit: bool = False
-    """Write down every request: :meth:`requests`."""
+    """Whether to log every request, for :meth:`requests`."""
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's kubeconfig."""
+        """Path of the administrator's kubeconfig."""
         return self.folder / f"{self.name}.kubeconfig"
 
     @property
@@ -65,7 +65,7 @@ class ControlPlane:
 
     @property
     def address(self) -> ControlPlaneAddress:
-        """What the stand-in for Azure hands out."""
+        """What the stand-in for Azure puts into a cluster's kubeconfig."""
         authority = base64.b64encode((self.pki / "ca.crt").read_bytes()).decode()
         return ControlPlaneAddress(name=self.name, server=self.server, certificate_authority=authority)
 
@@ -75,14 +75,14 @@ class ControlPlane:
         return int(self.server.rsplit(":", 1)[-1])
 
     def start(self, *, nodes: int = 3, port: int | None = None) -> None:
-        """Start an empty cluster with nodes that are ready; takes about three seconds.
+        """Start an empty cluster whose nodes are ready; this takes about three seconds.
 
         Args:
-            nodes: how many.
-            port: the API server's; any free one when None.
+            nodes: number of nodes.
+            port: port of the API server; any free one when None.
 
         Raises:
-            RehearsalError: a binary is missing or does not start.
+            RehearsalError: a program is missing or does not start.
         """
         if missing := missing_binaries():
             raise RehearsalError(f"a control plane needs {', '.join(missing)} on PATH")
@@ -95,25 +95,26 @@ class ControlPlane:
             "--runtime=binary",
             "--wait=120s",
             f"--kubeconfig={self.kubeconfig}",
-            # nothing is downloaded: every part is the one on PATH
+            # nothing is downloaded: every program is the one on PATH
             *(f"--{name}-binary={shutil.which(name)}" for name in BINARIES[2:]),
             f"--kwok-controller-binary={shutil.which('kwok')}",
             f"--extra-args=kube-apiserver=token-auth-file={tokens}",
-            # a webhook's service with no endpoint is told at once, and no address is dialled that nobody has
+            # a call to a webhook whose Service has no endpoints fails at once, instead of dialling a ClusterIP
+            # that nothing listens on
             "--extra-args=kube-apiserver=enable-aggregator-routing=true",
-            *self._audited(),
-            # kwokctl counts down from one number, and two that start at once would take the same
+            *self._audit_arguments(),
+            # kwokctl counts down from one number: two clusters that start at once would take the same ports
             f"--kube-apiserver-port={port or _free_port()}",
-            *(f"--{part}-port={_free_port()}" for part in _PARTS_WITH_A_PORT),
+            *(f"--{process}-port={_free_port()}" for process in _PROCESSES_WITH_A_PORT),
         )
         self._kwokctl("scale", "node", f"--replicas={nodes}")
 
     def pause(self) -> None:
-        """Let the API server answer nothing, as when it is away for a while."""
+        """Suspend the API server: no request is answered until :meth:`resume`."""
         self._signal("STOP")
 
     def resume(self) -> None:
-        """Let it answer again."""
+        """Continue after :meth:`pause`."""
         self._signal("CONT")
 
     def _signal(self, name: str) -> None:
@@ -121,14 +122,14 @@ class ControlPlane:
         os.kill(int(pid), getattr(signal, f"SIG{name}"))
 
     def requests(self, verb: str) -> list[dict[str, Any]]:
-        """Return the requests of a verb that a person or program made; the control plane's own are left out."""
+        """Return the audit events of a verb, such as ``delete``, without the control plane's own requests."""
         log = self.folder / "clusters" / self.name / "logs" / "audit.log"
         events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         return [
             event for event in events if event["verb"] == verb and not event["user"]["username"].startswith("system:")
         ]
 
-    def _audited(self) -> list[str]:
+    def _audit_arguments(self) -> list[str]:
         if not self.audit:
             return []
         policy = self.folder / f"{self.name}.audit.yaml"
@@ -139,12 +140,12 @@ class ControlPlane:
         return [f"--kube-audit-policy={policy}"]
 
     def stop(self) -> None:
-        """Stop it, and remove what it wrote."""
+        """Stop the cluster, and delete its files."""
         self._kwokctl("delete", "cluster", f"--kubeconfig={self.kubeconfig}")
 
     def _kwokctl(self, *arguments: str) -> None:
-        done = subprocess.run(  # noqa: S603 - our own arguments
-            ["kwokctl", *arguments, f"--name={self.name}"],  # noqa: S607
+        done = subprocess.run(
+            ["kwokctl", *arguments, f"--name={self.name}"],
             env={**os.environ, "KWOK_WORKDIR": str(self.folder)},
             capture_output=True,
             text=True,

@@ -1,5 +1,5 @@
-"""What goes wrong on a rehearsal, in words for its users."""
+"""The error of a rehearsal, with text for its users."""
 
 
 class RehearsalError(Exception):
-    """The rehearsal cannot start, or what it drives failed; the text says what."""
+    """The rehearsal cannot start, or a program that it runs failed; the text names the cause."""

@@ -1,4 +1,4 @@
-"""What the engine does, as it does it: the spans of a run's resources."""
+"""Follows the engine's event log: when each operation on a resource began and ended."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ class Span:
     operation: str
     begins: float
     ends: float | None = None
-    """None while it goes on, or for ever where the run died."""
+    """None while the operation is in progress, and for good if the run died in it."""
     failed: bool = False
 
     @property
@@ -33,14 +33,17 @@ class Span:
 
 
 class EventLog:
-    """Follows the engine's event log while a run writes it. The engine's own times are whole seconds; these are not."""
+    """Reads the engine's event log while a run writes it.
+
+    Times are taken as events arrive, because the engine's own timestamps are whole seconds.
+    """
 
     def __init__(self, path: Path, *, on_change: Callable[[Span], None] | None = None) -> None:
-        """Follow a file that need not be there yet.
+        """Prepare to read a file, which need not exist yet.
 
         Args:
-            path: what ``pulumi --event-log`` is given.
-            on_change: called for every span that begins or ends, from the following thread.
+            path: the value of ``pulumi --event-log``.
+            on_change: called from the reading thread with every span that begins or ends, unless it changes nothing.
         """
         self.path, self._on_change = path, on_change
         self._spans: dict[tuple[str, str], Span] = {}
@@ -51,25 +54,29 @@ class EventLog:
         """Notified at every change."""
 
     def __enter__(self) -> "EventLog":
-        """Begin to follow."""
+        """Start reading."""
         self._began = time.monotonic()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Read what is left, and stop."""
+        """Read the rest, and stop."""
         self._ended.set()
         self._thread.join()
 
     def spans(self) -> list[Span]:
-        """Return what changed something so far, in order of beginning."""
+        """Return the operations so far, in the order in which they began, without those that change nothing."""
         return [span for span in self._spans.values() if span.operation not in IDLE]
 
     def span(self, *, type_: str, name: str | None = None) -> Span:
-        """Return the only span of a type's end, and of a name.
+        """Return the only span that matches.
+
+        Args:
+            type_: end of the type token, such as ``helm.sh/v3:Release``.
+            name: logical name; any when None.
 
         Raises:
-            LookupError: there is none, or more than one.
+            LookupError: no span matches, or more than one does.
         """
         found = [s for s in self.spans() if s.type.endswith(type_) and name in (None, s.name)]
         if len(found) != 1:
@@ -87,12 +94,13 @@ class EventLog:
                         if not line.endswith(b"\n"):
                             break
                         position += len(line)
-                        self._take(json.loads(line))
+                        self._record(json.loads(line))
             if over:
                 return
             self._ended.wait(_POLL_SECONDS)
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _record(self, event: dict[str, Any]) -> None:
+
         now = time.monotonic() - self._began
         for kind in ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"):
             if kind in event:

@@ -21,13 +21,13 @@ from rehearsal.events import EventLog, Span
 from settings.merge import merge
 
 PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
-"""What has to be on PATH, or where the CLI keeps its plugins: nothing is downloaded."""
+"""Programs that have to be on PATH or in the CLI's plugin folder: nothing is downloaded."""
 
-_PARTS = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "settings", "components", "stack.schema.json")
+_COPIED = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "settings", "components", "stack.schema.json")
 
 
 def missing_programs() -> list[str]:
-    """Return what the CLI would have to download."""
+    """Return the programs of :data:`PROGRAMS` that are not installed."""
     plugins = Path(os.environ.get("PULUMI_HOME", "~/.pulumi")).expanduser() / "plugins"
     return [
         name
@@ -37,20 +37,23 @@ def missing_programs() -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
-    """A run that is over."""
+class CompletedRun:
+    """A run of the CLI that has ended."""
 
     done: "subprocess.CompletedProcess[str]"
     log: EventLog
+    """Its operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """One stack of the copy."""
+    """A copy of the project, with one stack."""
 
     folder: Path
+    """The copy."""
     stack: str
     environment: Mapping[str, str]
+    """Environment of every command."""
 
     @classmethod
     def copy(
@@ -68,40 +71,40 @@ class Project:
             root: the project.
             folder: an empty folder.
             stack: the stack's name.
-            environment: what every command's environment gains.
-            plugins: providers to their folders; only the copy's ``Pulumi.yaml`` names them.
+            environment: variables added to the environment of every command.
+            plugins: folder of each provider plugin; only the copy's ``Pulumi.yaml`` names them.
 
         Raises:
-            RehearsalError: the CLI refuses.
+            RehearsalError: the stack cannot be created.
         """
         work = folder / "project"
         work.mkdir(parents=True)
-        for part in (*_PARTS, f"Pulumi.{stack}.yaml"):
-            if (root / part).is_dir():
-                shutil.copytree(root / part, work / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in (*_COPIED, f"Pulumi.{stack}.yaml"):
+            if (root / name).is_dir():
+                shutil.copytree(root / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                shutil.copy(root / part, work / part)
+                shutil.copy(root / name, work / name)
         if plugins:
             _use_plugins(work / "Pulumi.yaml", plugins)
         (work / ".venv").symlink_to(Path(sys.prefix))
         state = folder / "state"
         state.mkdir()
-        given = {
+        variables = {
             **os.environ,
             "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            # the event log's option is one of these
+            # enables --event-log
             "PULUMI_DEBUG_COMMANDS": "true",
             **environment,
         }
-        project = cls(folder=work, stack=stack, environment=given)
+        project = cls(folder=work, stack=stack, environment=variables)
         project.pulumi("stack", "init", stack)
         return project
 
     def configure(self, changes: Mapping[str, Any]) -> None:
-        """Merge changes into the stack file: sections of the program, without their prefix."""
+        """Merge changes into the stack file; keys are the program's sections, without ``aks-bootstrap:``."""
         path, yaml = self.folder / f"Pulumi.{self.stack}.yaml", YAML()
         document = yaml.load(path)
         for key, value in changes.items():
@@ -111,13 +114,13 @@ class Project:
         yaml.dump(document, path)
 
     def pulumi(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run the CLI to its end.
+        """Run the CLI, and wait for it.
 
         Raises:
-            RehearsalError: it failed and ``check`` is set; the text ends with what it printed.
+            RehearsalError: the command failed and ``check`` is set; the text ends with its output.
         """
-        done = subprocess.run(  # noqa: S603 - our own arguments
-            ["pulumi", "--non-interactive", "--color=never", *arguments],  # noqa: S607
+        done = subprocess.run(
+            ["pulumi", "--non-interactive", "--color=never", *arguments],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -129,35 +132,35 @@ class Project:
             raise RehearsalError(f"`pulumi {' '.join(arguments)}` ended with {done.returncode}:\n{printed}")
         return done
 
-    def killed_up(self, aim: Callable[[Span], float | None]) -> list[Span] | None:
-        """Run ``up``, and kill it with every plugin at the change that is aimed at.
+    def up_until_killed(self, kill_after: Callable[[Span], float | None]) -> list[Span] | None:
+        """Run ``up``, and kill the CLI and its plugins at a chosen operation.
 
         Args:
-            aim: told of every change as it begins and ends; once it returns a number, the run has that many seconds
-                left to live.
+            kill_after: called with every operation as it begins and ends; the first number that it returns is the
+                delay before the kill, in seconds.
 
         Returns:
-            What was under way as the run died; None where it came to its end first.
+            The operations that were in progress when the run was killed; None if it ended first.
 
         Raises:
-            RehearsalError: it failed by itself.
+            RehearsalError: the run failed before it could be killed.
         """
-        reached: queue.Queue[float] = queue.Queue()
+        delays: queue.Queue[float] = queue.Queue()
 
-        def look(span: Span) -> None:
-            if (left := aim(span)) is not None:
-                reached.put(left)
+        def watch(span: Span) -> None:
+            if (delay := kill_after(span)) is not None:
+                delays.put(delay)
 
-        log = EventLog(self.event_log(), on_change=look)
+        log = EventLog(self.event_log(), on_change=watch)
         with log:
-            run = self.begin("up", "--yes", "--skip-preview", f"--event-log={log.path}")
+            run = self.start("up", "--yes", "--skip-preview", f"--event-log={log.path}")
             while run.poll() is None:
                 try:
-                    left = reached.get(timeout=0.1)
+                    delay = delays.get(timeout=0.1)
                 except queue.Empty:
                     continue
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    run.wait(left)
+                    run.wait(delay)
                     break
                 self.kill(run)
                 return [span for span in log.spans() if span.ends is None]
@@ -165,10 +168,10 @@ class Project:
             raise RehearsalError(f"`pulumi up` ended with {run.returncode} before it could be killed; see {log.path}")
         return None
 
-    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start the CLI in a session of its own, for :meth:`kill`."""
-        return subprocess.Popen(  # noqa: S603 - our own arguments
-            ["pulumi", "--non-interactive", "--color=never", *arguments],  # noqa: S607
+        return subprocess.Popen(
+            ["pulumi", "--non-interactive", "--color=never", *arguments],
             cwd=self.folder,
             env=self.environment,
             text=True,
@@ -178,22 +181,23 @@ class Project:
         )
 
     def kill(self, process: "subprocess.Popen[str]") -> None:
-        """Kill the CLI and every plugin of its session, as a machine that dies would."""
-        subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)  # noqa: S603, S607 - a number
+        """Kill the CLI and every plugin in its session, as the death of the machine would."""
+        subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    def watched(self, *arguments: str, on_change: Callable[[Span], None] | None = None) -> "Watched":
-        """Run the CLI to its end, and return what it did when.
+    def run_recorded(self, *arguments: str, on_change: Callable[[Span], None] | None = None) -> "CompletedRun":
+        """Run the CLI, wait for it, and return its operations with their times.
 
         Args:
-            arguments: an operation, such as ``up --yes``.
-            on_change: told of every step as it begins and ends.
+            arguments: a command that writes an event log, such as ``up --yes``.
+            on_change: called with every operation as it begins and ends.
         """
+
         log = EventLog(self.event_log(), on_change=on_change)
         with log:
             done = self.pulumi(*arguments, f"--event-log={log.path}", check=False)
-        return Watched(done=done, log=log)
+        return CompletedRun(done=done, log=log)
 
     def event_log(self) -> Path:
         """Return a path for the next run's event log."""

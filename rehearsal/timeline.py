@@ -1,4 +1,4 @@
-"""A run on a page: what took how long, beside what, and what the whole waited for."""
+"""Gantt charts of a run: how long each step took, and what ran in parallel."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,20 @@ _COMPONENTS = ("aks-bootstrap:", "pulumi:")
 
 
 def shown(spans: Sequence[Span]) -> list[Span]:
-    """Return the spans that a timeline shows: real resources that ended, in order of beginning."""
+    """Return the spans that a timeline shows: completed operations on real resources, in the order they began."""
     real = [span for span in spans if not span.type.startswith(_COMPONENTS) and span.ends is not None]
     return sorted(real, key=lambda span: (span.begins, span.ends or 0))
 
 
 def makespan(spans: Sequence[Span]) -> float:
-    """Return the seconds from the first begin to the last end."""
+    """Return the seconds from the first operation's beginning to the last one's end."""
     real = shown(spans)
     return max((span.ends or 0 for span in real), default=0) - min((span.begins for span in real), default=0)
 
 
 def chart(spans: Sequence[Span], *, at_least: float = 0.3) -> RenderableType:
-    """Return a Gantt chart for a terminal; shorter steps than ``at_least`` seconds are counted and left out."""
+    """Return a Gantt chart for a terminal; steps shorter than ``at_least`` seconds are only counted."""
+
     real = shown(spans)
     long = [span for span in real if (span.ends or 0) - span.begins >= at_least]
     start, total = min((span.begins for span in real), default=0), max(makespan(spans), 0.001)

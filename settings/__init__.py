@@ -6,36 +6,46 @@ reader of ``pulumi.Config``.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import Field, TypeAdapter, ValidationError
+from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
+from pydantic import ValidationError
 
 from conventions import ENVIRONMENT_PATTERN, NAMESPACE
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress
 from settings.cluster import Cluster, Local
+from settings.forms import Form
 from settings.foundation import Azure, Dns, KeyVault, Observability, Registry, Tags
+from settings.keys import misplaced, stray_keys
 from settings.merge import merge
 from settings.network import Network
 from settings.pools import NodePool, SystemPool
 from settings.production import PRODUCTION_DEFAULTS
-from settings.report import Problem, Section, problems_of, refuse, unknown_key
+from settings.reading import Reader, Spelling
+from settings.report import Problem, Section, SettingsError, UnreadError, guarded, refuse
 from settings.rules import RULES
-from settings.types import Target
+from settings.secrets import warnings_of
+from settings.types import Flag, Target
+from settings.words import base_of, nearest, unknown_key
 
 
 class Settings(Section):
     """Everything a stack says. Top-level keys of ``Pulumi.<stack>.yaml`` below ``aks-bootstrap:``."""
 
-    environment: Annotated[str, Field(pattern=f"^{ENVIRONMENT_PATTERN}$")]
+    environment: Annotated[str, Form(ENVIRONMENT_PATTERN, "1-8 lower-case letters and digits, first a letter")]
     """Short name of the environment, part of every Azure name."""
-    platform: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$")] = "platform"
+    platform: Annotated[str, Form("[a-z][a-z0-9]{0,11}", "1-12 lower-case letters and digits, first a letter")] = (
+        "platform"
+    )
     """Short name of the platform, part of every Azure name."""
     target: Target = Target.AZURE
     """``azure`` builds the cluster; ``local`` uses one that is there."""
-    production: bool = False
+    production: Flag = False
     """Protects the foundation, changes defaults (settings/production.py) and refuses what production must not have."""
     tags: Tags | None = None
     """Tags of every Azure resource."""
@@ -88,6 +98,11 @@ AZURE_SECTIONS = frozenset(
 
 _ALIASES = {name: field.alias or name for name, field in Settings.model_fields.items()}
 _NAMES = {alias: name for name, alias in _ALIASES.items()}
+_PLAIN = frozenset({"environment", "platform", "target", "production"})
+"""Fields that are one value; every other is a mapping, or the list of pools."""
+
+SPELLING: ContextVar[Spelling] = ContextVar("spelling", default={})  # noqa: B039 - it is only replaced
+"""How the stack file spells what :func:`load` reads, where somebody read the file: ``1.40``, which Pulumi makes 1.4."""
 
 for _rule in RULES:
     if _unknown := set(_rule.sections) - _ALIASES.keys():
@@ -102,102 +117,189 @@ def load() -> Settings:
     """
     prefix = f"{NAMESPACE}:"
     config = pulumi.Config(NAMESPACE)
-    keys = {key.removeprefix(prefix) for key in {**get_config_env(), **CONFIG.get()} if key.startswith(prefix)}
-    secret = sorted(key for key in keys if pulumi.runtime.is_config_secret(prefix + key))
-    if secret:
-        # a secret must not be quoted in a message, and no section holds one
-        refuse([Problem((key,), "is encrypted; allowed: plain values, as no setting is a secret") for key in secret])
-    return parse({key: config.get(key) for key in keys})
+    whole = {**_of_environment(), **CONFIG.get()}
+    ours = {key: config.get(key.removeprefix(prefix)) for key in whole if key.startswith(prefix)}
+    secret = [key for key in ours if pulumi.runtime.is_config_secret(key)]
+    settings = read({**whole, **ours}, secret=secret, stack=pulumi.get_stack(), spelling=SPELLING.get())
+    for warning in warnings_of(settings.charts):
+        pulumi.log.warn(warning)
+    return settings
 
 
-def parse(raw: Mapping[str, Any]) -> Settings:
-    """Turn top-level keys into settings.
+def read(
+    values: Mapping[str, Any],
+    *,
+    stack: str,
+    secret: Collection[str] = (),
+    spelling: Spelling | None = None,
+    unread: Collection[str] = (),
+    folder: Path = Path(),
+) -> Settings:
+    """Turn a stack's whole configuration into settings.
 
     Args:
-        raw: camelCase keys to their values; a section may be JSON text, as Pulumi hands it over, or plain data.
+        values: full keys, those of other namespaces included, to their values.
+        stack: the stack's name.
+        secret: full keys that hold an encrypted value.
+        spelling: how the file spells values that are read as something else.
+        unread: our keys that are given and could not be read, which is told elsewhere.
+        folder: where stack files are.
 
     Raises:
         SettingsError: as for :func:`load`.
     """
-    problems = [Problem((key,), unknown_key(key, _NAMES)) for key in raw if key not in _NAMES]
+    prefix = f"{NAMESPACE}:"
+    ours = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+    closed = {key.removeprefix(prefix) for key in secret}
+    # a secret must not be quoted in a message, and no section holds one
+    problems = [Problem((key,), "is encrypted; allowed: plain values, as no setting is a secret") for key in closed]
+    problems += stray_keys(values, _NAMES)
+    if isinstance(environment := ours.get("environment"), str):
+        problems += misplaced(environment, stack, folder)
+    return parse(
+        {key: value for key, value in ours.items() if key not in closed},
+        spelling=spelling,
+        unread={*closed, *unread},
+        problems=problems,
+    )
+
+
+def _of_environment() -> Mapping[str, Any]:
+    """Return what PULUMI_CONFIG holds, which is how the engine hands the configuration over."""
+    found: object = None
+    secret: object = None
+    with suppress(ValueError, RecursionError):
+        found, secret = get_config_env(), get_config_secret_keys_env()
+    if isinstance(found, dict) and isinstance(secret, list) and all(isinstance(text, str) for text in found.values()):
+        return found
+    raise SettingsError(
+        [
+            Problem(
+                ("environment variable:PULUMI_CONFIG",),
+                "PULUMI_CONFIG or PULUMI_CONFIG_SECRET_KEYS is not what Pulumi sets; allowed: a JSON mapping of keys "
+                "to text, and a list; remedy: unset both",
+            )
+        ]
+    )
+
+
+def parse(
+    raw: Mapping[str, Any],
+    *,
+    spelling: Spelling | None = None,
+    unread: Collection[str] = (),
+    problems: Iterable[Problem] = (),
+) -> Settings:
+    """Turn top-level keys into settings.
+
+    Args:
+        raw: camelCase keys to their values; a section may be JSON text, as Pulumi hands it over, or plain data.
+        spelling: how the file spells values that are read as something else.
+        unread: keys that are given and could not be read, which is told elsewhere.
+        problems: what is wrong already, to be told with the rest.
+
+    Raises:
+        SettingsError: as for :func:`load`.
+    """
+    found = [*problems]
+    unknown = [key for key in raw if key not in _NAMES]
+    found += [Problem((key,), _unknown_key(key)) for key in unknown]
+    # a misspelt key is told once, not as a missing one too
+    unread = {*unread, *(meant for key in unknown if (meant := nearest(key, _NAMES)) and meant not in raw)}
     given = _given(raw)
-    valid: dict[str, Any] = {}
-    for name, value in _with_production_defaults(given).items():
-        problems += _validate(name, value, valid)
-    problems += _not_of_this_target(given, valid)
-    if valid.get("target") is not Target.LOCAL:
-        problems += _across_sections(valid)
-    if problems:
-        refuse(problems)
-    return Settings.model_construct(**valid)
+    values = _with_production_defaults(given)
+    try:
+        settings = Settings.model_validate({_ALIASES[name]: value for name, value in values.items()})
+    except ValidationError:
+        reader = Reader(spelling or {})
+        settings = cast("Settings", reader.section(Settings, {_ALIASES[name]: value for name, value in values.items()}))
+        found += [problem for problem in reader.problems if problem.path[0] not in unread]
+    found += _not_of_the_target(given, settings, unread)
+    found += settings.problems()
+    found += _across_sections(settings, unread)
+    if found:
+        refuse(found)
+    return settings
+
+
+def _unknown_key(key: str) -> str:
+    if key == NAMESPACE:
+        return f"a blank stands behind the namespace; allowed: none, as in {NAMESPACE}:dns"
+    for alias, name in _NAMES.items():
+        section, _ = base_of(Settings.model_fields[name].annotation)
+        keys = section.model_fields.values() if name not in _PLAIN and name != "node_pools" else ()
+        if key in (field.alias for field in keys) and nearest(key, _NAMES) is None:
+            return f"unknown key; it is one of {alias}: indent it below {NAMESPACE}:{alias}"
+    return unknown_key(key, _NAMES)
 
 
 def _given(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the stack says, by field; an empty section is one that Pulumi.yaml declares and it leaves out."""
-    decoded = {_NAMES[key]: _decoded(text) for key, text in raw.items() if key in _NAMES}
-    return {name: value for name, value in decoded.items() if value not in ({}, [])}
+    given = {}
+    for key, text in raw.items():
+        if (name := _NAMES.get(key)) is None:
+            continue
+        value = _decoded(name, text)
+        nothing: object = [] if name == "node_pools" else {}
+        if name in _PLAIN or (value != nothing and value not in ("", None)):
+            given[name] = value
+    return given
+
+
+def _decoded(name: str, value: object) -> object:
+    """Parse JSON text of a section; a scalar stays text."""
+    if not isinstance(value, str):
+        return value
+    if name == "production" and value in ("true", "false"):
+        return value == "true"
+    if value.lstrip()[:1] in {"{", "["}:
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def _with_production_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every field's value, None where the stack says nothing; in production over production's defaults."""
-    values = {name: given.get(name) for name in _NAMES.values()}
-    if not _is_true(given.get("production")):
+    """Return what the stack says; in production over production's defaults."""
+    values = dict(given)
+    # what is meant counts here: whether it is spelled as it has to be is told where the field is read
+    if str(given.get("production")).strip().casefold() not in ("true", "yes", "on", "1"):
         return values
     for alias, defaults in PRODUCTION_DEFAULTS.items():
         name = _NAMES[alias]
         if given.get("target") == Target.LOCAL and name in AZURE_SECTIONS:
             continue
-        if values[name] is None or isinstance(values[name], dict):
-            values[name] = merge(defaults, values[name] or {})
+        if isinstance(values.setdefault(name, {}), dict):
+            values[name] = merge(defaults, values[name])
     return values
 
 
-def _is_true(flag: object) -> bool:
+def _not_of_the_target(given: Mapping[str, Any], settings: Settings, unread: Collection[str]) -> Iterator[Problem]:
     try:
-        return TypeAdapter(bool).validate_python(flag)
-    except ValidationError:
-        return False  # reported where the field itself is validated
-
-
-def _validate(name: str, value: object, valid: dict[str, Any]) -> Iterator[Problem]:
-    """Add a field's value to the valid ones, or yield what is wrong with it."""
-    field, alias = Settings.model_fields[name], _ALIASES[name]
-    if value is None:
-        if field.is_required():
-            yield Problem((alias,), "missing; it has no default")
-        else:
-            valid[name] = field.default
+        target = settings.target
+    except UnreadError:
         return
-    annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    ignored = AZURE_SECTIONS if target is Target.LOCAL else {"local"}
+    for name in ignored & given.keys():
+        yield Problem((_ALIASES[name],), f"has no meaning with target {target.value!r}; allowed: leave it out")
+    if target is Target.AZURE:
+        for name in ("tags", "azure", "cluster"):
+            if name not in given and name not in unread:
+                yield Problem((_ALIASES[name],), "missing; target 'azure' needs it")
+
+
+def _across_sections(settings: Settings, unread: Collection[str]) -> Iterator[Problem]:
     try:
-        valid[name] = TypeAdapter(annotation).validate_python(value)
-    except ValidationError as error:
-        yield from problems_of(error, (alias,), field.annotation)
-
-
-def _not_of_this_target(given: Mapping[str, Any], valid: Mapping[str, Any]) -> Iterator[Problem]:
-    if given.get("target") == Target.LOCAL:
-        for name in given:
-            if name in AZURE_SECTIONS:
-                yield Problem((_ALIASES[name],), "has no meaning with target 'local'; allowed: leave it out")
-        return
-    for name in ("tags", "azure", "cluster"):
-        if name in valid and valid[name] is None:
-            yield Problem((_ALIASES[name],), "missing; target 'azure' needs it")
-
-
-def _across_sections(valid: Mapping[str, Any]) -> Iterator[Problem]:
+        ignored = AZURE_SECTIONS if settings.target is Target.LOCAL else frozenset()
+    except UnreadError:
+        ignored = frozenset()
     for rule in RULES:
-        sections = [valid.get(name) for name in rule.sections]
-        if all(section is not None for section in sections):
-            yield from rule.check(*sections)
-
-
-def _decoded(value: object) -> object:
-    """Parse JSON text of a section; a scalar stays text."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
+        if not ignored.isdisjoint(rule.sections) or not {_ALIASES[name] for name in rule.sections}.isdisjoint(unread):
+            continue
         try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value
+            sections = [getattr(settings, name) for name in rule.sections]
+        except UnreadError:
+            continue
+        if all(section is not None for section in sections):
+            yield from guarded(rule.check(*sections))

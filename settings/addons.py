@@ -1,13 +1,28 @@
 """What runs in the cluster: certificates, ingress, Argo CD, what it follows, and where charts come from."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from conventions import DEFAULT_REVISION
-from settings.report import Problem, Section
-from settings.types import DnsName, Email, Guid, Issuer, Unique, Url
+from settings.argocd_policy import Policy
+from settings.forms import Form
+from settings.report import UNREAD, Problem, Section, check, guarded
+from settings.types import (
+    ChartRepository,
+    CredentialUrl,
+    DnsName,
+    Email,
+    Flag,
+    Guid,
+    Issuer,
+    RelativePath,
+    RepositoryUrl,
+    Revision,
+    Unique,
+)
 
 
 class Certificates(Section):
@@ -22,21 +37,22 @@ class Certificates(Section):
 class Ingress(Section):
     """Traefik, and the address that leads to it."""
 
-    replicas: Annotated[int, Field(ge=1, le=50)] = 1
+    replicas: Annotated[int, Field(strict=True, ge=1, le=50)] = 1
     """Proxies; two or more get a disruption budget and are spread over nodes and zones."""
-    gateway_api: bool = False
+    gateway_api: Flag = False
     """Serve Gateway API routes too, from listeners with the default certificate; its CRDs have to be in the cluster.
 
     https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api
     """
-    default_certificate: bool = True
+    default_certificate: Flag = True
     """Hold a wildcard certificate of the zone for hosts that bring none."""
-    default_class: bool = True
+    default_class: Flag = True
     """Serve Ingresses that name no class; turn it off where another controller does."""
     service_type: Literal["LoadBalancer", "ClusterIP", "NodePort"] = "LoadBalancer"
     """How the proxies are reached; the local stack may do without a load balancer."""
 
-    def problems(self) -> Iterator[Problem]:
+    @check
+    def certificate_of_gateway(self) -> Iterator[Problem]:
         """A Gateway's HTTPS listener names a certificate. https://gateway-api.sigs.k8s.io/reference/spec/#listener."""
         if self.gateway_api and not self.default_certificate:
             yield Problem(("gatewayApi",), "got true with defaultCertificate: false; its HTTPS listener needs that one")
@@ -52,13 +68,33 @@ class EntraSignIn(Section):
     readonly_groups: Annotated[tuple[Guid, ...], Unique] = ()
     """Entra groups that may look."""
 
+    @check
+    def groups_differ(self) -> Iterator[Problem]:
+        """A group that administers may look already."""
+        for index, group in enumerate(self.readonly_groups):
+            if group is not UNREAD and group in [known for known in self.admin_groups if known is not UNREAD]:
+                yield Problem(("readonlyGroups", index), f"got {group!r}, which is in adminGroups too; allowed: in one")
+
+
+SecretName = Annotated[
+    str,
+    Form(
+        "[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?",
+        "1-52 lower-case letters, digits and hyphens, with a letter or digit at both ends",
+    ),
+]
+VaultSecret = Annotated[
+    str, Form("[0-9a-zA-Z-]{1,127}", "the name of a secret in the vault: 1-127 letters, digits and hyphens")
+]
+AppId = Annotated[int, Field(strict=True, ge=1)]
+
 
 class RepositoryCredential(Section):
     """A repository's credential, which an ExternalSecret brings from the vault: it never passes through Pulumi."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$")]
+    name: SecretName
     """Name of the Secret in Argo CD's namespace."""
-    url: Url
+    url: CredentialUrl
     """The repository, or the prefix of several."""
     kind: Literal["password", "sshKey", "githubApp", "workloadIdentity"] = "password"
     """What the vault holds: a password or token, a private key, or a GitHub App's key.
@@ -66,31 +102,68 @@ class RepositoryCredential(Section):
     ``workloadIdentity`` (Azure Repos, Azure Container Registry) stores nothing at all: Argo CD signs in as its own
     identity, which the repository trusts.
     """
-    username: str = "git"
+    username: Annotated[str, Field(min_length=1)] = "git"
     """User name that goes with a password."""
-    vault_secret: Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{1,127}$")] | None = None
+    vault_secret: VaultSecret | None = None
     """Name of the secret in the vault; needed by every kind but ``workloadIdentity``.
 
     On a local cluster: name of a Secret in namespace local-vault, whose key ``value`` holds it.
     """
-    github_app_id: int | None = None
+    github_app_id: AppId | None = None
     """For kind ``githubApp``."""
-    github_app_installation_id: int | None = None
+    github_app_installation_id: AppId | None = None
     """For kind ``githubApp``."""
 
-    def problems(self) -> Iterator[Problem]:
+    @check
+    def secret_of_kind(self) -> Iterator[Problem]:
         """https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repositories."""
         if self.kind != "workloadIdentity" and self.vault_secret is None:
             yield Problem(("vaultSecret",), f"missing; kind {self.kind!r} needs it")
         if self.kind == "workloadIdentity" and self.vault_secret is not None:
             yield Problem(("vaultSecret",), f"got {self.vault_secret!r}; kind 'workloadIdentity' stores nothing")
-        if self.kind == "githubApp":
-            for key, value in (
-                ("githubAppId", self.github_app_id),
-                ("githubAppInstallationId", self.github_app_installation_id),
-            ):
-                if value is None:
-                    yield Problem((key,), "missing; kind 'githubApp' needs it")
+
+    @check
+    def github_app(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#github-app-credential."""
+        for key, name in (("githubAppId", "github_app_id"), ("githubAppInstallationId", "github_app_installation_id")):
+            yield from guarded(self._app_key(key, name))
+
+    def _app_key(self, key: str, name: str) -> Iterator[Problem]:
+        value = getattr(self, name)
+        if self.kind == "githubApp" and value is None:
+            yield Problem((key,), "missing; kind 'githubApp' needs it")
+        if self.kind != "githubApp" and value is not None:
+            yield Problem((key,), f"got {value} with kind {self.kind!r}; allowed only with 'githubApp'")
+
+    @check
+    def user_of_password(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#https-username-and-password-credential."""
+        if "username" in self.model_fields_set and self.kind != "password":
+            yield Problem(("username",), f"got {self.username!r} with kind {self.kind!r}; allowed only with 'password'")
+
+    @check
+    def url_of_kind(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#ssh-private-key-credential."""
+        over_ssh = not self.url.startswith("http")
+        if self.kind == "sshKey" and not over_ssh:
+            path = self.url.split("/", 3)
+            yield Problem(
+                ("url",),
+                f"got {self.url!r} with kind 'sshKey'; allowed: "
+                f"ssh://git@{path[2]}/{path[3] if len(path) > 3 else ''}, as a key is of no use over https",
+            )
+        if self.kind != "sshKey" and over_ssh:
+            yield Problem(("url",), f"got {self.url!r} with kind {self.kind!r}; allowed: https://, or kind: sshKey")
+
+    @check
+    def host_of_identity(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-workload-identity."""
+        host = self.url.partition("://")[2].partition("/")[0]
+        azure = ("dev.azure.com", "visualstudio.com", "azurecr.io")
+        if self.kind == "workloadIdentity" and not any(host == name or host.endswith(f".{name}") for name in azure):
+            yield Problem(
+                ("url",), f"got {self.url!r} with kind 'workloadIdentity'; allowed: Azure Repos or *.azurecr.io"
+            )
 
 
 class ArgoCd(Section):
@@ -98,15 +171,15 @@ class ArgoCd(Section):
 
     host: DnsName | None = None
     """Where its page is; argocd.<zone> when left out."""
-    high_availability: bool = False
+    high_availability: Flag = False
     """Redis in a quorum of three, two of each server; needs three nodes."""
-    admin_enabled: bool = False
+    admin_enabled: Flag = False
     """Keep the built-in admin account."""
     sign_in: EntraSignIn | None = None
     """Sign-in with Entra ID."""
     default_role: Literal["", "role:readonly", "role:admin"] = ""
     """What everyone who signs in may do; nothing when empty."""
-    policies: tuple[Annotated[str, Field(pattern=r"^[pg],\s*\S.*$")], ...] = ()
+    policies: tuple[Policy, ...] = ()
     """Further RBAC lines, as in argocd-rbac-cm's policy.csv."""
     repositories: tuple[RepositoryCredential, ...] = ()
     """Credentials of private repositories."""
@@ -117,34 +190,93 @@ class ArgoCd(Section):
     credential in ``repositories`` that fits ``gitops.repoUrl``, which has to allow it: kind password or githubApp.
     """
 
-    def problems(self) -> Iterator[Problem]:
-        """Names are unique, and somebody can get in."""
-        names = [repository.name for repository in self.repositories]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                yield Problem(("repositories", index, "name"), f"got {name!r} again; allowed: each name once")
+    @check
+    def repository_names(self) -> Iterator[Problem]:
+        """Each is a Secret in one namespace."""
+        yield from self._each_once("name")
+
+    @check
+    def repository_urls(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repository-credentials.
+
+        The longest URL that fits wins; of two that are the same, nothing says which.
+        """
+        yield from self._each_once("url")
+
+    def _each_once(self, key: str) -> Iterator[Problem]:
+        seen: set[str] = set()
+        for index, repository in enumerate(self.repositories):
+            yield from guarded(self._once(index, key, repository, seen))
+
+    def _once(self, index: int, key: str, repository: RepositoryCredential, seen: set[str]) -> Iterator[Problem]:
+        value: str = getattr(repository, key)
+        same = value.removesuffix("/").removesuffix(".git") if key == "url" else value
+        if same in seen:
+            yield Problem(("repositories", index, key), f"got {value!r} again; allowed: each {key} once")
+        seen.add(same)
+
+    @check
+    def somebody_gets_in(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/.
+
+        A stack that leaves both out does without the page; one that turns the account off means somebody to sign in.
+        """
+        if self.sign_in is None and not self.admin_enabled and "admin_enabled" in self.model_fields_set:
+            yield Problem(
+                (),
+                "nobody can sign in: got adminEnabled: false, and no signIn; allowed: one of the two, or neither where "
+                "nobody needs the page",
+            )
+
+    @check
+    def somebody_may_do_something(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/."""
+        if self.sign_in is None or self.admin_enabled or self.default_role or self.policies:
+            return
+        if not self.sign_in.admin_groups and not self.sign_in.readonly_groups:
+            yield Problem(
+                (),
+                "nobody may do anything: signIn names no group, and adminEnabled, defaultRole and policies are not "
+                "set; allowed: with signIn.adminGroups or one of them",
+            )
 
 
 class GitOps(Section):
     """What the root Application points at."""
 
-    repo_url: Url
+    repo_url: RepositoryUrl
     """Repository of the applications."""
-    revision: Annotated[str, Field(min_length=1)] = DEFAULT_REVISION
+    revision: Revision = DEFAULT_REVISION
     """Branch, tag or commit."""
-    path: Annotated[str, Field(pattern=r"^[^/\s](.*[^/\s])?$")] | None = None
+    path: RelativePath | None = None
     """Folder in it; gitops/environments/<environment> when left out."""
 
 
-_SEMVER = r"^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"
+def _chart_version_hint(value: str) -> str | None:
+    digits = re.fullmatch(r"[v^~=]*([0-9]+)(?:\.([0-9]+))?(?:\.([0-9x*]+))?", value)
+    if digits:
+        return "a whole version, not a range: a commit then always deploys the same"
+    return None
+
+
+ChartVersion = Annotated[
+    str,
+    # https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
+    Form(
+        r"v?(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+        r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?",
+        "one version such as 41.3.0",
+        hints=(_chart_version_hint,),
+    ),
+]
 
 
 class ChartOverride(Section):
     """What one addon's chart differs in."""
 
-    repository: Annotated[str, Field(pattern=r"^(oci|https?)://\S+$")] | None = None
+    repository: ChartRepository | None = None
     """Where the chart is drawn from; for OCI without the chart's name."""
-    version: Annotated[str, Field(pattern=_SEMVER)] | None = None
+    version: ChartVersion | None = None
     """Its version."""
     values: dict[str, Any] = {}
     """Values merged over the program's own, last and deeply."""
@@ -153,7 +285,7 @@ class ChartOverride(Section):
 class Charts(Section):
     """Where charts come from, and what is overridden in them."""
 
-    mirror: Annotated[str, Field(pattern=r"^(oci|https?)://\S+$")] | None = None
+    mirror: ChartRepository | None = None
     """One place for all charts, for networks that reach nothing else."""
     cert_manager: ChartOverride = ChartOverride()
     """cert-manager."""
@@ -165,7 +297,33 @@ class Charts(Section):
     """Argo CD."""
     image_updater: ChartOverride = ChartOverride()
     """Argo CD Image Updater, where it is installed."""
-    timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
+    timeout_seconds: Annotated[int, Field(strict=True, ge=60, le=3600)] = 600
     """How long a release may take to be ready."""
-    keep_crds: bool = True
+    keep_crds: Flag = True
     """Leave CRDs behind when a release is removed; without, everything of their kinds goes with them."""
+
+    @check
+    def repositories_without_charts(self) -> Iterator[Problem]:
+        """https://helm.sh/docs/topics/registries/: of an OCI chart, its name is added to the repository."""
+        for key, name in _CHARTS.items():
+            yield from guarded(self._without_chart(key, name))
+
+    def _without_chart(self, key: str, name: str) -> Iterator[Problem]:
+        field = next(field for field, info in type(self).model_fields.items() if info.alias == key)
+        repository = getattr(self, field).repository
+        if repository and repository.startswith("oci://") and repository.rstrip("/").endswith(f"/{name}"):
+            shorter = repository.rstrip("/").removesuffix(f"/{name}")
+            yield Problem(
+                (key, "repository"),
+                f"got {repository!r}; allowed: without the chart's name, which is added: write {shorter}",
+            )
+
+
+_CHARTS = {
+    "certManager": "cert-manager",
+    "traefik": "traefik",
+    "externalSecrets": "external-secrets",
+    "argoCd": "argo-cd",
+    "imageUpdater": "argocd-image-updater",
+}
+"""Names of the charts that can be overridden; components/addons/charts.py pins them."""

@@ -1,14 +1,34 @@
 """The AKS cluster of a generation: how it is reached, upgraded and scaled; or the cluster that is there already."""
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from conventions import DEFAULT_KUBERNETES_VERSION
-from settings.report import Problem, Section
-from settings.types import Cidr, Day, Exposure, Guid, Location, Minutes, Unique, Zones
+from settings.azure_facts import (
+    LONG_TERM_ONLY_KUBERNETES,
+    NEWEST_KUBERNETES,
+    OLDEST_KUBERNETES,
+    why_not_public,
+)
+from settings.forms import Form
+from settings.report import Problem, Section, check, guarded
+from settings.types import (
+    Cidr,
+    Clock,
+    Date,
+    Day,
+    Exposure,
+    Flag,
+    Guid,
+    Location,
+    Minutes,
+    Seconds,
+    Unique,
+    UtcOffset,
+    Zones,
+)
 
 
 class ApiServer(Section):
@@ -19,8 +39,9 @@ class ApiServer(Section):
     authorized_ip_ranges: Annotated[tuple[Cidr, ...], Unique] = ()
     """Ranges that may reach a public API server. The NAT gateway's own addresses are added by the program."""
 
-    def problems(self) -> Iterator[Problem]:
-        """https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges: at most 200 public ranges."""
+    @check
+    def ranges_and_exposure(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges: at most 200 ranges."""
         key = ("authorizedIpRanges",)
         if self.exposure is Exposure.AUTHORIZED_RANGES:
             if not self.authorized_ip_ranges:
@@ -34,11 +55,19 @@ class ApiServer(Section):
             yield Problem(
                 key, f"got ranges with exposure {self.exposure.value!r}; allowed only with 'authorizedRanges'"
             )
+
+    @check
+    def public_ranges(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges: the endpoint is public."""
         for index, cidr in enumerate(self.authorized_ip_ranges):
-            if cidr.prefixlen == 0:
-                yield Problem((*key, index), f"got '{cidr}'; to open it, say exposure: {Exposure.OPEN.value}")
-            elif cidr.is_private:
-                yield Problem((*key, index), f"got '{cidr}'; allowed: public ranges, as the endpoint is public")
+            yield from guarded(self._public_range(index, cidr))
+
+    def _public_range(self, index: int, cidr: Cidr) -> Iterator[Problem]:
+        path = ("authorizedIpRanges", index)
+        if cidr.prefixlen == 0:
+            yield Problem(path, f"got '{cidr}'; to open it, say exposure: {Exposure.OPEN.value}")
+        elif why := why_not_public(cidr):
+            yield Problem(path, f"got '{cidr}', which is {why}; allowed: public ranges, as the endpoint is public")
 
 
 class MaintenanceWindow(Section):
@@ -46,15 +75,15 @@ class MaintenanceWindow(Section):
 
     day: Day
     """Day of the week that it starts on."""
-    start_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    start_time: Clock
     """Local time that it starts at, HH:MM."""
-    utc_offset: Annotated[str, Field(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$")] = "+00:00"
+    utc_offset: UtcOffset = "+00:00"
     """The local time's offset from UTC."""
-    duration_hours: Annotated[int, Field(ge=4, le=24)] = 4
+    duration_hours: Annotated[int, Field(strict=True, ge=4, le=24)] = 4
     """Hours that it lasts."""
-    interval_weeks: Annotated[int, Field(ge=1, le=4)] = 1
+    interval_weeks: Annotated[int, Field(strict=True, ge=1, le=4)] = 1
     """Weeks from one window to the next."""
-    start_date: dt.date | None = None
+    start_date: Date | None = None
     """First day that it is in force; today when left out."""
 
 
@@ -72,33 +101,43 @@ class AutoscalerProfile(Section):
 
     expander: Literal["least-waste", "most-pods", "priority", "random"] = "least-waste"
     """How it chooses the pool to grow."""
-    balance_similar_node_groups: bool = True
+    balance_similar_node_groups: Flag = True
     """Keep pools that differ only in their zone of the same size."""
-    scan_interval: Annotated[str, Field(pattern=r"^[1-9]\d*s$")] = "10s"
+    scan_interval: Seconds = "10s"
     """Seconds between two looks, such as "10s"."""
     scale_down_delay_after_add: Minutes = "10m"
     """Minutes after growing before it thinks of shrinking."""
     scale_down_unneeded_time: Minutes = "10m"
     """Minutes that a node must be idle before it goes."""
-    scale_down_utilization_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    scale_down_utilization_threshold: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.5
     """Share of a node's requests under which it counts as idle."""
-    max_graceful_termination_seconds: Annotated[int, Field(ge=0, le=3600)] = 600
+    max_graceful_termination_seconds: Annotated[int, Field(strict=True, ge=0, le=3600)] = 600
     """Seconds that a pod gets to end when its node goes."""
     max_node_provision_time: Minutes = "15m"
     """Minutes that a node may take to come up."""
-    skip_nodes_with_local_storage: bool = False
+    skip_nodes_with_local_storage: Flag = False
     """Never remove a node whose pods have local storage."""
-    skip_nodes_with_system_pods: bool = True
+    skip_nodes_with_system_pods: Flag = True
     """Never remove a node that runs kube-system pods."""
 
 
-_OLDEST_MINOR, _LTS_ONLY_UNTIL = 33, 33
+def _version_hint(value: str) -> str | None:
+    found = value.strip().lstrip("vV").split(".")
+    if len(found) == 3 and found[0] == "1":
+        return f'without the patch, which AKS chooses: write "1.{found[1]}"'
+    return f'write "1.{found[1]}"' if len(found) == 2 and found[0] == "1" and len(found[1]) == 2 else None
+
+
+KubernetesVersion = Annotated[
+    str,
+    Form("1[.][0-9]{2}", f'a minor version in quotes such as "{DEFAULT_KUBERNETES_VERSION}"', hints=(_version_hint,)),
+]
 
 
 class Cluster(Section):
     """The AKS cluster of this generation."""
 
-    generation: Annotated[int, Field(ge=1, le=999)] = 1
+    generation: Annotated[int, Field(strict=True, ge=1, le=999)] = 1
     """Raise it by one, and the next ``pulumi up`` builds a new cluster beside the old one and moves to it.
 
     By one, as neighbours in the count take ingress addresses in turn: a new cluster that must be given up is removed
@@ -106,11 +145,11 @@ class Cluster(Section):
     """
     location: Location | None = None
     """Region of the cluster and its network; ``azure.location`` when left out."""
-    kubernetes_version: Annotated[str, Field(pattern=r"^1\.\d{2}$")] = DEFAULT_KUBERNETES_VERSION
+    kubernetes_version: KubernetesVersion = DEFAULT_KUBERNETES_VERSION
     """A minor version, in quotes; the patch channel owns the rest."""
     tier: Literal["Free", "Standard", "Premium"] = "Free"
     """Control plane tier; Standard and Premium come with a service level agreement."""
-    long_term_support: bool = False
+    long_term_support: Flag = False
     """AKS long-term support; needs the Premium tier."""
     zones: Zones = ()
     """Availability zones of the system pool and, unless they say otherwise, user pools.
@@ -119,7 +158,7 @@ class Cluster(Section):
     """
     api_server: ApiServer
     """How the API server is reached; a choice that has no default."""
-    local_accounts: bool = False
+    local_accounts: Flag = False
     """Keep the certificate account that bypasses Entra ID."""
     admin_group_object_ids: Annotated[tuple[Guid, ...], Unique] = ()
     """Entra groups whose members administer the cluster; whoever runs ``pulumi up`` has to be in one."""
@@ -133,32 +172,52 @@ class Cluster(Section):
     """When AKS may upgrade by itself."""
     autoscaler: AutoscalerProfile = AutoscalerProfile()
     """How the cluster autoscaler behaves."""
-    keda: bool = False
+    keda: Flag = False
     """Event-driven autoscaling of workloads."""
-    vertical_pod_autoscaler: bool = False
+    vertical_pod_autoscaler: Flag = False
     """Requests that follow use."""
-    node_auto_provisioning: bool = False
+    node_auto_provisioning: Flag = False
     """Karpenter-style nodes on demand; then no pool may autoscale."""
-    image_cleaner_interval_hours: Annotated[int, Field(ge=24, le=2160)] = 168
+    image_cleaner_interval_hours: Annotated[int, Field(strict=True, ge=24, le=2160)] = 168
     """Hours between two rounds of the image cleaner. https://learn.microsoft.com/azure/aks/image-cleaner"""
 
-    def problems(self) -> Iterator[Problem]:
-        """https://learn.microsoft.com/azure/aks/supported-kubernetes-versions and .../long-term-support."""
-        minor = int(self.kubernetes_version.split(".")[1])
-        if minor < _OLDEST_MINOR:
+    @property
+    def minor(self) -> int:
+        """Number of the Kubernetes version behind the dot."""
+        return int(self.kubernetes_version.split(".")[1])
+
+    @check
+    def version_on_offer(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/supported-kubernetes-versions: creation takes no other."""
+        if not OLDEST_KUBERNETES <= self.minor <= NEWEST_KUBERNETES:
+            why = "no longer creates older ones" if self.minor < OLDEST_KUBERNETES else "does not offer newer ones yet"
             yield Problem(
                 ("kubernetesVersion",),
                 f"got {self.kubernetes_version!r}; "
-                f"allowed: 1.{_OLDEST_MINOR} or newer, as AKS no longer creates older ones",
+                f"allowed: 1.{OLDEST_KUBERNETES} or newer, up to 1.{NEWEST_KUBERNETES}, as AKS {why}",
             )
-        elif minor <= _LTS_ONLY_UNTIL and not self.long_term_support:
+
+    @check
+    def version_with_long_term_support(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/long-term-support."""
+        if OLDEST_KUBERNETES <= self.minor <= LONG_TERM_ONLY_KUBERNETES and not self.long_term_support:
             yield Problem(
                 ("kubernetesVersion",),
                 f"got {self.kubernetes_version!r}, which has long-term support only; "
-                "allowed: 1.34 or newer, or longTermSupport: true",
+                f"allowed: 1.{LONG_TERM_ONLY_KUBERNETES + 1} or newer, or longTermSupport: true",
             )
+
+    @check
+    def tier_and_long_term_support(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/long-term-support: each of the two needs the other."""
         if self.long_term_support and self.tier != "Premium":
             yield Problem(("tier",), f"got {self.tier!r}; allowed with longTermSupport: Premium")
+        if self.tier == "Premium" and not self.long_term_support:
+            yield Problem(("tier",), "got 'Premium'; allowed without longTermSupport: true: Free, Standard")
+
+    @check
+    def administrators(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/enable-authentication-microsoft-entra-id."""
         if not self.admin_group_object_ids:
             yield Problem(
                 ("adminGroupObjectIds",),
@@ -169,7 +228,7 @@ class Cluster(Section):
 class Local(Section):
     """An existing cluster: kind, k3d, or any other."""
 
-    kubeconfig: str | None = None
+    kubeconfig: Annotated[str, Field(min_length=1)] | None = None
     """Path of the kubeconfig; KUBECONFIG or ~/.kube/config when left out."""
-    context: str | None = None
+    context: Annotated[str, Field(min_length=1)] | None = None
     """Context in it; its current one when left out."""

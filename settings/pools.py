@@ -1,24 +1,44 @@
 """Node pools: the one system pool, and user pools."""
 
-import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from settings.azure_facts import ephemeral_disk_gib, is_burstable, vcpus
-from settings.report import Problem, Section
-from settings.types import Surge, Unique, VmSize, Zones
-
-_TAINT = re.compile(
-    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z0-9A-Z]([-a-z0-9A-Z_.]{0,61}[a-z0-9A-Z])?(=[a-z0-9A-Z._-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"
-)
+from settings.azure_facts import active_vcpus, ephemeral_disk_gib, is_arm, is_burstable
+from settings.forms import Form
+from settings.kubernetes_facts import LabelKey, LabelValue, TaintText, taint_of
+from settings.report import Problem, Section, check
+from settings.types import Flag, Surge, Unique, VmSize, Zones
 
 
-_LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+def _price(value: float) -> float:
+    """https://learn.microsoft.com/azure/aks/spot-node-pool#create-a-node-pool-with-a-spot-price: five decimals."""
+    if value != -1 and value <= 0:
+        raise ValueError("allowed: -1, or a price above 0")
+    if round(value, 5) != value:
+        raise ValueError(f"allowed: a price with at most 5 decimals; write {round(value, 5) or 0.00001}")
+    return value
 
 
-_LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+def _one_of_a_kind(taints: tuple[str, ...]) -> tuple[str, ...]:
+    """https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/: a key and effect stand once."""
+    counts = Counter((taint.key, taint.effect) for taint in map(taint_of, taints))
+    for key, effect in (pair for pair, count in counts.items() if count > 1):
+        alike = ", ".join(repr(text) for text in taints if taint_of(text)[::2] == (key, effect))
+        raise ValueError(f"got {alike}; allowed: each key and effect once")
+    return taints
+
+
+PoolName = Annotated[
+    str,
+    Form(
+        "[a-z][a-z0-9]{0,9}",
+        "1-10 lower-case letters and digits, first a letter; 1-4 for Windows",
+        refused=(lambda name: "the system pool has it" if name == "system" else None,),
+    ),
+]
 
 
 class Pool(Section):
@@ -26,21 +46,21 @@ class Pool(Section):
 
     vm_size: VmSize
     """Azure size of the nodes."""
-    min_count: Annotated[int, Field(ge=0, le=1000)]
+    min_count: Annotated[int, Field(strict=True, ge=0, le=1000)]
     """Fewest nodes."""
-    max_count: Annotated[int, Field(ge=1, le=1000)]
+    max_count: Annotated[int, Field(strict=True, ge=1, le=1000)]
     """Most nodes; equal to ``minCount`` turns autoscaling off."""
-    os_disk_size_gib: Annotated[int, Field(ge=30, le=2048)] | None = None
+    os_disk_size_gib: Annotated[int, Field(strict=True, ge=30, le=2048)] | None = None
     """Size of the OS disk, in GiB; 64 for Linux and 128 for Windows when left out."""
     os_disk_type: Literal["auto", "Ephemeral", "Managed"] = "auto"
     """``auto`` is ephemeral where the size's local disk holds it, managed elsewhere."""
-    max_pods: Annotated[int, Field(ge=30, le=250)] = 110
+    max_pods: Annotated[int, Field(strict=True, ge=30, le=250)] = 110
     """Pods per node. https://learn.microsoft.com/azure/aks/quotas-skus-regions"""
     max_surge: Surge = "33%"
     """Nodes added during an upgrade."""
-    drain_timeout_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    drain_timeout_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
     """Minutes that a node may take to drain. https://learn.microsoft.com/azure/aks/upgrade-aks-cluster"""
-    node_soak_minutes: Annotated[int, Field(ge=0, le=30)] = 0
+    node_soak_minutes: Annotated[int, Field(strict=True, ge=0, le=30)] = 0
     """Minutes to wait after each upgraded node."""
     undrainable_node_behavior: Literal["Cordon", "Schedule"] = "Cordon"
     """What becomes of a node that cannot be drained: left cordoned, or put back."""
@@ -61,14 +81,28 @@ class Pool(Section):
         fits = ephemeral_disk_gib(self.vm_size) >= self.os_disk_gib
         return self.os_disk_type == "Ephemeral" or (self.os_disk_type == "auto" and fits)
 
-    def problems(self) -> Iterator[Problem]:
-        """Rules of any pool. https://learn.microsoft.com/azure/aks/quotas-skus-regions: no size below 2 vCPUs."""
-        if vcpus(self.vm_size) < 2:
+    @check
+    def enough_processors(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/quotas-skus-regions: no size below 2 vCPUs."""
+        if active_vcpus(self.vm_size) < 2:
             yield Problem(("vmSize",), f"got {self.vm_size!r}; allowed: 2 vCPUs or more")
+
+    @check
+    def counts(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/cluster-autoscaler."""
         if self.min_count > self.max_count:
             yield Problem(("minCount",), f"got {self.min_count}; allowed: at most maxCount ({self.max_count})")
+
+    @check
+    def ephemeral_disk(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/concepts-storage#ephemeral-os-disk."""
         room = ephemeral_disk_gib(self.vm_size)
-        if self.os_disk_type == "Ephemeral" and room < self.os_disk_gib:
+        if self.os_disk_type == "Ephemeral" and not room:
+            yield Problem(
+                ("osDiskType",),
+                f"got 'Ephemeral'; {self.vm_size} is not known to have room for it; allowed: auto, Managed",
+            )
+        elif self.os_disk_type == "Ephemeral" and room < self.os_disk_gib:
             yield Problem(
                 ("osDiskType",),
                 f"got 'Ephemeral' with {self.os_disk_gib} GiB; {self.vm_size} holds {room} GiB; allowed: auto, Managed",
@@ -80,14 +114,14 @@ class SystemPool(Pool):
 
     vm_size: VmSize = "Standard_D2ds_v5"
     """Azure size of the nodes."""
-    min_count: Annotated[int, Field(ge=1, le=1000)] = 1
+    min_count: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     """Fewest nodes; at least one, as a cluster needs it."""
-    max_count: Annotated[int, Field(ge=1, le=1000)] = 3
+    max_count: Annotated[int, Field(strict=True, ge=1, le=1000)] = 3
     """Most nodes."""
 
-    def problems(self) -> Iterator[Problem]:
+    @check
+    def steady_size(self) -> Iterator[Problem]:
         """https://learn.microsoft.com/azure/aks/use-system-pools: steady sizes."""
-        yield from super().problems()
         if is_burstable(self.vm_size):
             yield Problem(
                 ("vmSize",),
@@ -98,19 +132,19 @@ class SystemPool(Pool):
 class NodePool(Pool):
     """A user pool; its Azure name is ``name`` and two characters that change when the pool must be replaced."""
 
-    name: str
+    name: PoolName
     """Lower-case alphanumerics, first a letter; 10 characters at most, 4 for Windows."""
     zones: Zones | None = None
     """Availability zones; the cluster's when left out."""
-    labels: dict[str, str] = {}
+    labels: dict[LabelKey, LabelValue] = {}
     """Node labels."""
-    taints: Annotated[tuple[str, ...], Unique] = ()
+    taints: Annotated[tuple[TaintText, ...], Unique, AfterValidator(_one_of_a_kind)] = ()
     """Node taints, ``key=value:Effect``."""
     os: Literal["linux", "windows"] = "linux"
     """Operating system: Azure Linux 3, or Windows Server 2022."""
-    spot: bool = False
+    spot: Flag = False
     """Spare capacity that Azure may take back."""
-    spot_max_price: Annotated[float, Field(ge=-1)] | None = None
+    spot_max_price: Annotated[float, Field(strict=True, ge=-1), AfterValidator(_price)] | None = None
     """Most to pay for an hour of a node, in US dollars; -1 is the regular price."""
 
     @property
@@ -118,40 +152,36 @@ class NodePool(Pool):
         """Size of the OS disk, in GiB."""
         return self.os_disk_size_gib or (128 if self.os == "windows" else 64)
 
-    def problems(self) -> Iterator[Problem]:
-        """Names, labels and taints as AKS takes them.
+    @check
+    def windows_name(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/create-node-pools#limitations: 6 characters; two are the program's."""
+        if self.os == "windows" and len(self.name) > 4:
+            yield Problem(("name",), f"got {self.name!r}; allowed: 1-4 characters for Windows")
 
-        https://learn.microsoft.com/azure/aks/create-node-pools#limitations: Linux names have 12 characters at most,
-        Windows names 6; two are the program's. https://learn.microsoft.com/azure/aks/spot-node-pool#limitations: a spot
-        pool has no surge. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set.
-        """
-        yield from super().problems()
-        limit = 4 if self.os == "windows" else 10
-        if not re.fullmatch(rf"[a-z][a-z0-9]{{0,{limit - 1}}}", self.name):
+    @check
+    def windows_processor(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/use-arm64-vms#limitations: Arm64 is for Linux."""
+        if self.os == "windows" and is_arm(self.vm_size):
             yield Problem(
-                ("name",), f"got {self.name!r}; allowed: 1-{limit} lower-case letters and digits, first a letter"
+                ("vmSize",), f"got {self.vm_size!r} with os 'windows'; allowed: a size without p, as p is Arm64"
             )
-        if self.name == "system":
-            yield Problem(("name",), "got 'system'; allowed: another name, as the system pool has it")
-        for key, value in self.labels.items():
-            if not _LABEL_KEY.match(key) or not _LABEL_VALUE.match(value):
-                yield Problem(("labels", key), f"got {value!r}; allowed: a Kubernetes label, at most 63 characters")
-            if key.split("/")[0].endswith(("kubernetes.azure.com", "kubernetes.io", "k8s.io")) and "/" in key:
-                yield Problem(("labels", key), "this prefix belongs to AKS or Kubernetes; allowed: your own")
-        for index, taint in enumerate(self.taints):
-            if not _TAINT.match(taint):
-                yield Problem(
-                    ("taints", index),
-                    f"got {taint!r}; "
-                    "allowed: key=value:Effect, where Effect is NoSchedule, PreferNoSchedule or NoExecute",
-                )
+
+    @check
+    def windows_disk(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/create-node-pools: Windows has 128 GiB."""
+        if self.os == "windows" and self.os_disk_gib < 128:
+            yield Problem(("osDiskSizeGib",), f"got {self.os_disk_gib}; allowed for Windows: 128 or more")
+
+    @check
+    def price_of_spot(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/spot-node-pool."""
         if self.spot_max_price is not None and not self.spot:
             yield Problem(("spotMaxPrice",), f"got {self.spot_max_price}; allowed only with spot: true")
-        if self.spot_max_price is not None and self.spot_max_price != -1 and self.spot_max_price <= 0:
-            yield Problem(("spotMaxPrice",), f"got {self.spot_max_price}; allowed: -1, or a price above 0")
+
+    @check
+    def surge_of_spot(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/spot-node-pool#limitations: a spot pool has no surge."""
         if self.spot and "max_surge" in self.model_fields_set:
             yield Problem(
                 ("maxSurge",), f"got {self.max_surge!r} with spot: true; spot nodes have no surge: leave it out"
             )
-        if self.os == "windows" and self.os_disk_gib < 128:
-            yield Problem(("osDiskSizeGib",), f"got {self.os_disk_gib}; allowed for Windows: 128 or more")

@@ -8,7 +8,7 @@ from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
 from settings.foundation import Azure, KeyVault
 from settings.pools import SystemPool
-from settings.report import Problem
+from settings.report import Problem, guarded
 from settings.rules import rule
 from settings.types import Exposure
 
@@ -39,22 +39,40 @@ PRODUCTION_DEFAULTS: Mapping[str, Any] = {
 
 
 @rule
-def safe_cluster(production: bool, cluster: Cluster, system_pool: SystemPool, key_vault: KeyVault) -> Iterator[Problem]:
-    """https://learn.microsoft.com/azure/aks/best-practices and .../key-vault/general/best-practices."""
-    if not production:
-        return
-    if cluster.api_server.exposure is Exposure.OPEN:
+def closed_api_server(production: bool, cluster: Cluster) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/best-practices."""
+    if production and cluster.api_server.exposure is Exposure.OPEN:
         yield Problem(
             ("cluster", "apiServer", "exposure"),
             "got 'openToTheWorld'; allowed in production: private, vnetIntegrated, authorizedRanges",
         )
-    if cluster.local_accounts:
+
+
+@rule
+def no_local_accounts(production: bool, cluster: Cluster) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/manage-local-accounts-managed-azure-ad."""
+    if production and cluster.local_accounts:
         yield Problem(("cluster", "localAccounts"), "got true; allowed in production: false")
-    if cluster.tier == "Free":
+
+
+@rule
+def service_level(production: bool, cluster: Cluster) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/free-standard-pricing-tiers."""
+    if production and cluster.tier == "Free":
         yield Problem(("cluster", "tier"), "got 'Free'; allowed in production: Standard, Premium")
-    if system_pool.min_count < 3:
+
+
+@rule
+def three_system_nodes(production: bool, system_pool: SystemPool) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/use-system-pools."""
+    if production and system_pool.min_count < 3:
         yield Problem(("systemPool", "minCount"), f"got {system_pool.min_count}; allowed in production: 3 or more")
-    if not key_vault.purge_protection:
+
+
+@rule
+def purge_protection(production: bool, key_vault: KeyVault) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/key-vault/general/best-practices."""
+    if production and not key_vault.purge_protection:
         yield Problem(("keyVault", "purgeProtection"), "got false; allowed in production: true")
 
 
@@ -68,10 +86,15 @@ def several_zones(production: bool, azure: Azure, cluster: Cluster) -> Iterator[
 
 
 @rule
-def closed_argocd(production: bool, argocd: ArgoCd) -> Iterator[Problem]:
+def no_admin_account(production: bool, argocd: ArgoCd) -> Iterator[Problem]:
     """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/#disable-admin-user."""
     if production and argocd.admin_enabled:
         yield Problem(("argocd", "adminEnabled"), "got true; allowed in production: false, with argocd.signIn instead")
+
+
+@rule
+def not_everybody_is_admin(production: bool, argocd: ArgoCd) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/#default-policy-for-authenticated-users."""
     if production and argocd.default_role == "role:admin":
         yield Problem(("argocd", "defaultRole"), "got 'role:admin'; allowed in production: '', role:readonly")
 
@@ -79,7 +102,10 @@ def closed_argocd(production: bool, argocd: ArgoCd) -> Iterator[Problem]:
 @rule
 def maintenance_windows(production: bool, cluster: Cluster) -> Iterator[Problem]:
     """https://learn.microsoft.com/azure/aks/planned-maintenance."""
-    windows = {"cluster": cluster.maintenance.cluster, "nodeOs": cluster.maintenance.node_os}
-    for key, window in windows.items():
-        if production and window is None:
-            yield Problem(("cluster", "maintenance", key), "got none; production needs a window")
+    for key, name in (("cluster", "cluster"), ("nodeOs", "node_os")):
+        yield from guarded(_window(production, cluster, key, name))
+
+
+def _window(production: bool, cluster: Cluster, key: str, name: str) -> Iterator[Problem]:
+    if production and getattr(cluster.maintenance, name) is None:
+        yield Problem(("cluster", "maintenance", key), "got none; production needs a window")

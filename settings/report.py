@@ -1,23 +1,27 @@
-"""How a wrong stack file is reported: every mistake at once, each with its path, what was given and what is allowed."""
+"""How a wrong stack file is reported: every mistake at once, each with its path, what was given and what is allowed.
 
-import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+A section with mistakes keeps its valid fields. Reading one of the others raises :class:`UnreadError`, which ends the
+check that reads it and no other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
 
 from conventions import NAMESPACE
+from settings.words import redact
 
-_RULES = "rules"
+Path = tuple[str | int, ...]
+"""Where something stands: keys and indices, from the top of the configuration or of a section."""
 
 
 class Problem(NamedTuple):
     """One mistake: the path below the section that reports it, and a sentence that gives the value and the remedy."""
 
-    path: tuple[str | int, ...]
+    path: Path
     message: str
 
 
@@ -25,32 +29,115 @@ class SettingsError(pulumi.RunError):
     """The stack file breaks rules; ``problems`` holds all of them. Pulumi prints the text without a traceback."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Compose the one message that names every problem."""
-        self.problems = tuple(problems)
-        lines = [f"  {format_path(problem.path)}: {problem.message}" for problem in problems]
-        count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-        super().__init__(f"the stack's configuration has {count}; nothing was changed:\n" + "\n".join(lines))
+        """Compose the one message that names every problem; no secret of a refused value gets past here."""
+        self.problems = tuple(Problem(problem.path, redact(problem.message)) for problem in problems)
+        lines = [f"  {format_path(problem.path)}: {problem.message}" for problem in self.problems]
+        super().__init__(f"the stack's configuration has {counted(lines)}; nothing was changed:\n" + "\n".join(lines))
+
+
+class UnreadError(Exception):
+    """A check read a value that is not valid, which is told by itself."""
+
+
+class _Unread:
+    """Stands for an invalid item of a list or a mapping: whatever is done with it ends the check."""
+
+    def _refuse(self, *_: object) -> Any:  # noqa: ANN401 - it stands for every type
+        raise UnreadError
+
+    __getattr__ = __eq__ = __hash__ = __bool__ = __str__ = __repr__ = _refuse
+    __len__ = __iter__ = __contains__ = __lt__ = __gt__ = __le__ = __ge__ = __int__ = __format__ = _refuse
+
+
+UNREAD: Any = _Unread()
+
+_Method = TypeVar("_Method", bound=Callable[..., Iterator[Problem]])
+
+
+def check(method: _Method) -> _Method:
+    """Declare a section's method to be a check of what ties its fields together; paths are relative to the section."""
+    method.is_check = True  # type: ignore[attr-defined]
+    return method
 
 
 class Section(BaseModel):
     """A part of the configuration: frozen, camelCase in YAML, unknown keys refused.
 
-    A subclass states the rules that tie its fields together in :meth:`problems`; all of them are reported together.
+    A subclass states the rules that tie its fields together in methods marked with :func:`check`. Each is a check by
+    itself: it ends where it reads a field that is not valid, and the others go on.
     """
 
+    # no use_attribute_docstrings: it would parse the models' source in every run, which only the schema needs
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_default=True, use_attribute_docstrings=True
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_default=True, allow_inf_nan=False
     )
 
-    def problems(self) -> Iterator[Problem]:
-        """Yield what is wrong between this section's fields; paths are relative to the section."""
-        return iter(())
+    checks: ClassVar[tuple[str, ...]] = ()
 
-    @model_validator(mode="after")
-    def _check_rules(self) -> "Section":
-        if found := list(self.problems()):
-            raise PydanticCustomError(_RULES, "rules broken", {"problems": found})
-        return self
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Collect the checks, those of parents included."""
+        cls.checks = tuple(name for name in dir(cls) if getattr(cls.__dict__.get(name), "is_check", False)) + tuple(
+            name for name in cls.checks if name not in cls.__dict__
+        )
+
+    @classmethod
+    def partly(cls, values: Mapping[str, Any], given: Iterable[str]) -> "Section":
+        """Return a section that has only some of its fields.
+
+        Args:
+            values: the valid ones, by name.
+            given: names of those that the stack file gives.
+        """
+        section = cls.model_construct(set(given))
+        section.__dict__.clear()
+        section.__dict__.update(values)
+        return section
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a field of any type
+            """Refuse to read a field that is not valid."""
+            if name in type(self).model_fields:
+                raise UnreadError
+            return super().__getattr__(name)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong between this section's fields, and between those of the sections in it."""
+        for name in type(self).checks:
+            yield from guarded(getattr(self, name)())
+        for name, value in self.__dict__.items():
+            key = type(self).model_fields[name].alias or name
+            if isinstance(value, Section):
+                yield from below((key,), value.problems())
+            elif isinstance(value, tuple):
+                for index, item in enumerate(value):
+                    if isinstance(item, Section):
+                        yield from below((key, index), item.problems())
+
+
+def guarded(found: Iterator[Problem]) -> Iterator[Problem]:
+    """Yield what a check finds until it reads something that is not valid."""
+    try:
+        yield from found
+    except UnreadError:
+        return
+
+
+def below(path: Path, found: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield problems with a path in front of theirs."""
+    for problem in found:
+        yield Problem(path + problem.path, problem.message)
+
+
+def valid(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items that could be read."""
+    return (item for item in items if item is not UNREAD)
+
+
+def counted(lines: Sequence[object]) -> str:
+    """Say how many mistakes there are."""
+    return "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
 
 
 def format_path(path: Iterable[str | int]) -> str:
@@ -58,85 +145,10 @@ def format_path(path: Iterable[str | int]) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return f"{NAMESPACE}:{text}"
+    return text if ":" in text.split(".")[0] else f"{NAMESPACE}:{text}"
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Say that a key is unknown, with the nearest known one."""
-    known = sorted(known)
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown key; {hint}allowed: {', '.join(known)}"
-
-
-def problems_of(error: ValidationError, prefix: tuple[str | int, ...], model: object) -> Iterator[Problem]:
-    """Translate pydantic's errors into problems with full paths.
-
-    Args:
-        error: what ``model_validate`` raised.
-        prefix: the path of the section that was validated.
-        model: the section's model class, for naming the keys that are allowed beside an unknown one.
-    """
-    for detail in error.errors(include_url=False):
-        path = prefix + _visible(detail["loc"])
-        if detail["type"] == _RULES:
-            for problem in detail["ctx"]["problems"]:
-                yield Problem(path + problem.path, problem.message)
-        else:
-            yield Problem(path, _sentence(detail, model))
-
-
-def refuse(problems: Sequence[Problem]) -> NoReturn:
-    """Raise all problems as one error, in the order of their paths."""
-    raise SettingsError(sorted(problems, key=lambda problem: [str(part) for part in problem.path]))
-
-
-def _visible(loc: tuple[int | str, ...]) -> tuple[str | int, ...]:
-    # pydantic adds "[key]" to the location when a mapping's key, not its value, is wrong
-    return tuple(part for part in loc if part != "[key]")
-
-
-def _sentence(detail: ErrorDetails, model: object) -> str:  # noqa: PLR0911 - one line per kind of mistake
-    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
-    if kind == "missing":
-        return "missing; it has no default"
-    if kind == "extra_forbidden":
-        return unknown_key(str(detail["loc"][-1]), _keys_at(model, detail["loc"][:-1]))
-    if kind in {"literal_error", "enum"}:
-        return f"got {given!r}; allowed: {context['expected'].replace(' or ', ', ')}"
-    if kind == "string_type" and isinstance(given, int | float):
-        return f'got the number {given}; allowed: text, so put it in quotes: "{given}"'
-    if kind == "string_pattern_mismatch":
-        return f"got {given!r}; allowed: text that matches {context['pattern']}"
-    if kind in {"model_type", "model_attributes_type", "dict_type"}:
-        return f"got {given!r}; allowed: a mapping of keys to values"
-    if kind == "bool_parsing":
-        return f"got {given!r}; allowed: true, false"
-    if kind == "value_error":
-        return f"got {given!r}; {context['error']}"
-    return f"got {given!r}; allowed: {_allowed(detail['msg'])}"
-
-
-def _allowed(message: str) -> str:
-    for prefix in ("Input should be ", "String should have ", "List should have ", "Value error, "):
-        message = message.removeprefix(prefix)
-    return message[:1].lower() + message[1:]
-
-
-def _keys_at(model: object, loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the model at a location takes, following field aliases and list items."""
-    current: Any = model
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        nested = _models_in(current)
-        current = next(
-            (field.annotation for m in nested for field in m.model_fields.values() if field.alias == part), None
-        )
-    return [field.alias or name for m in _models_in(current) for name, field in m.model_fields.items()]
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 - annotations have no common type
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for argument in getattr(annotation, "__args__", ()) for found in _models_in(argument)]
+def refuse(problems: Iterable[Problem]) -> NoReturn:
+    """Raise all problems as one error, each once, in the order of their paths."""
+    unique = dict.fromkeys(problems)
+    raise SettingsError(sorted(unique, key=lambda problem: [str(part) for part in problem.path]))

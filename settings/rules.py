@@ -1,21 +1,24 @@
 """Rules that tie sections of the configuration together; each yields every mistake it finds.
 
-A rule is a function of sections: its parameters are fields of :class:`settings.Settings`, and it runs when all of them
-are valid by themselves.
+A rule is a function of sections: its parameters are fields of :class:`settings.Settings`. It runs when there is such a
+section, and ends where it reads a field that is not valid.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from settings.addons import ArgoCd, Certificates, GitOps
+from settings.addons import ArgoCd, Certificates, GitOps, RepositoryCredential
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
-from settings.foundation import Azure, Dns
+from settings.foundation import Azure, Dns, Tags
 from settings.network import Network
 from settings.pools import NodePool, Pool, SystemPool
-from settings.report import Problem
-from settings.types import DataPlane, Exposure, Issuer, PodAddressing
+from settings.report import UNREAD, Path, Problem, UnreadError, guarded
+from settings.types import DataPlane, Exposure, Issuer, PodAddressing, Target
+from settings.words import show
 
 Check = TypeVar("Check", bound=Callable[..., Iterator[Problem]])
 
@@ -38,16 +41,26 @@ def rule(check: Check) -> Check:
 
 
 @rule
-def zones_of_the_region(azure: Azure, cluster: Cluster, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
+def zones_of_the_region(azure: Azure, cluster: Cluster) -> Iterator[Problem]:
     """https://learn.microsoft.com/azure/reliability/regions-list."""
+    yield from _zones_there(azure, cluster, ("cluster", "zones"), cluster.zones)
+
+
+@rule
+def zones_of_pools(azure: Azure, cluster: Cluster, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/reliability/regions-list."""
+    for index, pool in enumerate(node_pools):
+        yield from guarded(_zones_of_pool(azure, cluster, index, pool))
+
+
+def _zones_of_pool(azure: Azure, cluster: Cluster, index: int, pool: NodePool) -> Iterator[Problem]:
+    yield from _zones_there(azure, cluster, ("nodePools", index, "zones"), pool.zones)
+
+
+def _zones_there(azure: Azure, cluster: Cluster, path: Path, zones: Sequence[str] | None) -> Iterator[Problem]:
     location = cluster.location or azure.location
-    if location not in REGIONS_WITHOUT_ZONES:
-        return
-    pools = [(("nodePools", index, "zones"), pool.zones) for index, pool in enumerate(node_pools)]
-    zoned = [(("cluster", "zones"), cluster.zones), *pools]
-    for path, zones in zoned:
-        if zones:
-            yield Problem(path, f"got {', '.join(zones)}; allowed in {location}: none, as the region has no zones")
+    if zones and location in REGIONS_WITHOUT_ZONES:
+        yield Problem(path, f"got {', '.join(zones)}; allowed in {location}: none, as the region has no zones")
 
 
 @rule
@@ -66,27 +79,37 @@ def api_server(network: Network, cluster: Cluster) -> Iterator[Problem]:
 @rule
 def pool_names(node_pools: Sequence[NodePool]) -> Iterator[Problem]:
     """https://learn.microsoft.com/azure/aks/create-node-pools: a name is unique in its cluster."""
-    names = [pool.name for pool in node_pools]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield Problem(("nodePools", index, "name"), f"got {name!r} again; allowed: each name once")
+    seen: set[str] = set()
+    for index, pool in enumerate(node_pools):
+        yield from guarded(_named_once(index, pool, seen))
+
+
+def _named_once(index: int, pool: NodePool, seen: set[str]) -> Iterator[Problem]:
+    if pool.name in seen:
+        yield Problem(("nodePools", index, "name"), f"got {pool.name!r} again; allowed: each name once")
+    seen.add(pool.name)
 
 
 @rule
-def windows(network: Network, cluster: Cluster, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
-    """https://learn.microsoft.com/azure/aks/azure-cni-powered-by-cilium#limitations: Linux only.
+def windows_version(cluster: Cluster, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/upgrade-windows-os.
 
-    https://learn.microsoft.com/azure/aks/upgrade-windows-os: Windows Server 2022, the newest that the pinned API knows,
-    ends with Kubernetes 1.34.
+    Windows Server 2022, the newest that the pinned API knows, ends with Kubernetes 1.34.
     """
-    for index, pool in enumerate(node_pools):
-        if pool.os == "windows" and int(cluster.kubernetes_version.split(".")[1]) > 34:
+    for index in _windows_pools(node_pools):
+        if cluster.minor > 34:
             yield Problem(
                 ("nodePools", index, "os"),
                 f"got 'windows' with cluster.kubernetesVersion {cluster.kubernetes_version!r}; "
                 "allowed: linux, or version 1.34, the last with Windows Server 2022",
             )
-        if pool.os == "windows" and network.data_plane is DataPlane.CILIUM:
+
+
+@rule
+def windows_data_plane(network: Network, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/azure-cni-powered-by-cilium#limitations: Linux only."""
+    for index in _windows_pools(node_pools):
+        if network.data_plane is DataPlane.CILIUM:
             yield Problem(
                 ("nodePools", index, "os"),
                 "got 'windows' with network.dataPlane 'cilium'; allowed: linux, or dataPlane 'azure'",
@@ -94,19 +117,45 @@ def windows(network: Network, cluster: Cluster, node_pools: Sequence[NodePool]) 
 
 
 @rule
-def provisioning(cluster: Cluster, system_pool: SystemPool, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
-    """https://learn.microsoft.com/azure/aks/node-auto-provisioning#limitations: not beside the cluster autoscaler."""
-    if not cluster.node_auto_provisioning:
-        return
-    pools: list[tuple[tuple[str | int, ...], Pool]] = [(("systemPool",), system_pool)]
-    pools += [(("nodePools", index), pool) for index, pool in enumerate(node_pools)]
-    for path, pool in pools:
-        if pool.autoscaled:
+def windows_provisioning(cluster: Cluster, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/node-auto-provisioning#limitations: no Windows pools."""
+    if cluster.node_auto_provisioning:
+        for index in _windows_pools(node_pools):
             yield Problem(
-                (*path, "maxCount"),
-                f"got {pool.max_count} with minCount {pool.min_count}; "
-                "allowed with cluster.nodeAutoProvisioning: equal counts, as two autoscalers would fight",
+                ("cluster", "nodeAutoProvisioning"),
+                f"got true with os 'windows' of nodePools[{index}]; allowed: false, or Linux pools only",
             )
+
+
+def _windows_pools(node_pools: Sequence[NodePool]) -> list[int]:
+    found = []
+    for index, pool in enumerate(node_pools):
+        with suppress(UnreadError):
+            if pool.os == "windows":
+                found.append(index)
+    return found
+
+
+@rule
+def provisioning(cluster: Cluster, system_pool: SystemPool) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/node-auto-provisioning#limitations: not beside the cluster autoscaler."""
+    yield from _fixed_count(cluster, ("systemPool",), system_pool)
+
+
+@rule
+def provisioning_of_pools(cluster: Cluster, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/node-auto-provisioning#limitations: not beside the cluster autoscaler."""
+    for index, pool in enumerate(node_pools):
+        yield from guarded(_fixed_count(cluster, ("nodePools", index), pool))
+
+
+def _fixed_count(cluster: Cluster, path: Path, pool: Pool) -> Iterator[Problem]:
+    if cluster.node_auto_provisioning and pool.autoscaled:
+        yield Problem(
+            (*path, "maxCount"),
+            f"got {pool.max_count} with minCount {pool.min_count}; "
+            "allowed with cluster.nodeAutoProvisioning: equal counts, as two autoscalers would fight",
+        )
 
 
 @rule
@@ -154,6 +203,71 @@ def address_space(network: Network, system_pool: SystemPool, node_pools: Sequenc
         )
 
 
+@rule
+def tags_of_the_zone(tags: Tags, dns: Dns) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations.
+
+    A DNS zone takes 15 tags, and names of letters, digits, hyphens, underscores and dots, first a letter.
+    """
+    if dns.mode != "create":
+        return
+    if len(tags.extra) > 11:
+        yield Problem(
+            ("tags", "extra"),
+            f"got {len(tags.extra)} tags; allowed: 11, as a DNS zone takes 15 and 4 are ours; or dns.mode: existing",
+        )
+    for name, value in tags.extra.items():
+        if value is not UNREAD and not re.fullmatch("[A-Za-z_][A-Za-z0-9_.-]*", name):
+            yield Problem(
+                ("tags", "extra", name),
+                f"got {show(name)}; allowed: ASCII letters, digits, - _ and dots, first a letter, as the DNS zone "
+                "has it too; or dns.mode: existing",
+            )
+
+
+@rule
+def ids_differ(azure: Azure) -> Iterator[Problem]:
+    """A subscription, the tenant that it trusts and whatever is in it have ids of their own."""
+    if azure.tenant_id == azure.subscription_id:
+        yield Problem(
+            ("azure", "tenantId"),
+            f"got {azure.tenant_id!r}, which is subscriptionId too; "
+            "allowed: the tenant's: az account show --query tenantId",
+        )
+
+
+@rule
+def ids_of_groups(azure: Azure, cluster: Cluster) -> Iterator[Problem]:
+    """A group's object id is none of the subscription's and tenant's."""
+    for index, group in enumerate(cluster.admin_group_object_ids):
+        yield from guarded(_no_other_id(azure, ("cluster", "adminGroupObjectIds", index), group))
+
+
+@rule
+def ids_of_sign_in(azure: Azure, argocd: ArgoCd) -> Iterator[Problem]:
+    """An application's and a group's id are none of the subscription's and tenant's."""
+    if argocd.sign_in is None:
+        return
+    path = ("argocd", "signIn")
+    yield from guarded(_no_other_id(azure, (*path, "applicationClientId"), argocd.sign_in.application_client_id))
+    for key, groups in (
+        ("adminGroups", argocd.sign_in.admin_groups),
+        ("readonlyGroups", argocd.sign_in.readonly_groups),
+    ):
+        for index, group in enumerate(groups):
+            yield from guarded(_no_other_id(azure, (*path, key, index), group))
+            if group is not UNREAD and group == argocd.sign_in.application_client_id:
+                yield Problem(
+                    (*path, key, index), f"got {group!r}, which is applicationClientId; allowed: a group's id"
+                )
+
+
+def _no_other_id(azure: Azure, path: Path, given: str) -> Iterator[Problem]:
+    for name, known in (("subscriptionId", azure.subscription_id), ("tenantId", azure.tenant_id)):
+        if given == known:
+            yield Problem(path, f"got {given!r}, which is azure.{name}; allowed: an id of its own")
+
+
 def most_nodes(pool: Pool) -> int:
     """Return how many nodes a pool has at its most: all that it may grow to, and those that an upgrade adds."""
     if getattr(pool, "spot", False):
@@ -178,8 +292,10 @@ def argocd_host(dns: Dns, argocd: ArgoCd) -> Iterator[Problem]:
 
 
 @rule
-def argocd_record(dns: Dns, argocd: ArgoCd) -> Iterator[Problem]:
+def argocd_record(target: Target, dns: Dns, argocd: ArgoCd) -> Iterator[Problem]:
     """https://argo-cd.readthedocs.io/en/stable/operator-manual/ingress/: the host needs a record of ours."""
+    if target is Target.LOCAL:
+        return  # records are Azure's
     host = argocd.host or f"argocd.{dns.zone}"
     label = "@" if host == dns.zone else host.removesuffix(f".{dns.zone}")
     if host.endswith(dns.zone) and label not in dns.records and (label == "@" or "*" not in dns.records):
@@ -196,7 +312,8 @@ def image_updater(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
     if argocd.image_updater_write_back == "none":
         return
     # Argo CD takes the longest prefix that fits
-    fitting = [repository for repository in argocd.repositories if gitops.repo_url.startswith(repository.url)]
+    url = gitops.repo_url
+    fitting = [repository for repository in argocd.repositories if url.startswith(repository.url)]
     kind = max(fitting, key=lambda repository: len(repository.url)).kind if fitting else None
     # neither a key nor Entra's token opens the pull requests that change production
     if kind not in ("password", "githubApp"):
@@ -214,4 +331,46 @@ def argocd_nodes(system_pool: SystemPool, argocd: ArgoCd) -> Iterator[Problem]:
         yield Problem(
             ("argocd", "highAvailability"),
             f"got true with systemPool.maxCount {system_pool.max_count}; its Redis quorum needs three nodes",
+        )
+
+
+@rule
+def only_azure_signs_in(target: Target, argocd: ArgoCd) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/microsoft/: Entra trusts AKS' issuer."""
+    if target is Target.LOCAL and argocd.sign_in is not None:
+        yield Problem(("argocd", "signIn"), "has no meaning with target 'local'; allowed: adminEnabled: true")
+
+
+@rule
+def only_azure_has_identities(target: Target, argocd: ArgoCd) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-workload-identity."""
+    if target is Target.LOCAL:
+        for index, repository in enumerate(argocd.repositories):
+            yield from guarded(_stored(index, repository))
+
+
+def _stored(index: int, repository: RepositoryCredential) -> Iterator[Problem]:
+    if repository.kind == "workloadIdentity":
+        yield Problem(
+            ("argocd", "repositories", index, "kind"),
+            "got 'workloadIdentity' with target 'local'; allowed: password, sshKey, githubApp",
+        )
+
+
+@rule
+def only_azure_has_records(target: Target, dns: Dns) -> Iterator[Problem]:
+    """A local stack writes no records; its zone only names hosts."""
+    if target is Target.LOCAL:
+        for name in ("mode", "resource_group", "records", "ttl_seconds"):
+            if name in dns.model_fields_set:
+                key = type(dns).model_fields[name].alias or name
+                yield Problem(("dns", key), "has no meaning with target 'local'; allowed: leave it out")
+
+
+@rule
+def only_azure_is_protected(target: Target, production: bool) -> Iterator[Problem]:
+    """Production protects what is built in Azure, and changes its defaults."""
+    if target is Target.LOCAL and production:
+        yield Problem(
+            ("production",), "got true with target 'local'; allowed: false, as it protects what is built in Azure"
         )

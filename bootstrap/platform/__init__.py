@@ -1,1 +1,1 @@
-"""The commands around ``pulumi``."""
+"""The commands that work with ``pulumi``: plan, up, down, recover, rehearse, adopt, schema."""

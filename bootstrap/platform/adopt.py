@@ -1,7 +1,7 @@
-"""``bootstrap adopt``: import files for the night when the state is lost and the resources are not.
+"""``bootstrap adopt``: writes import files, for when the state is lost and the resources are not.
 
-The program says what there is and under which names, so what the state knew can be written down again: parents,
-providers, ids. `pulumi import` then reads the rest from Azure and from the cluster.
+The program determines which resources there are and what they are called, so that the parents, providers and ids of the
+lost state can be derived from a plan. `pulumi import` then reads the rest from Azure and from the cluster.
 """
 
 import json
@@ -22,15 +22,17 @@ _PLACEHOLDER = re.compile(r"<([^<>]+)\.id>")
 
 @dataclass(frozen=True, kw_only=True)
 class Adoption:
-    """Two files, and what is to be done with them."""
+    """Two import files, and the commands that use them."""
 
     azure: dict[str, Any]
+    """Import file of the resources in Azure."""
     kubernetes: dict[str, Any]
+    """Import file of the objects and releases in the cluster."""
     kubernetes_provider: str
-    """URN of the provider, which is made between the two: only a live cluster tells how to reach it."""
+    """URN of the Kubernetes provider, which is created between the two imports: its kubeconfig comes from Azure."""
 
     def commands(self, folder: Path) -> list[str]:
-        """Return the commands, in order."""
+        """Return the commands in order; ``folder`` holds the files."""
         options = "--protect=false --generate-code=false"
         azure = [f"pulumi import --file {folder / AZURE_FILE} {options}"] if self.azure["resources"] else []
         return [
@@ -41,7 +43,7 @@ class Adoption:
         ]
 
     def write(self, folder: Path) -> None:
-        """Write both files; they hold names and ids, and no secret."""
+        """Write both files; they contain names and ids, and no secrets."""
         for name, content in ((AZURE_FILE, self.azure), (KUBERNETES_FILE, self.kubernetes)):
             (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -61,7 +63,7 @@ def adopt(evaluation: Evaluation) -> Adoption:
 
 
 def azure_ids(evaluation: Evaluation, subscription: str) -> dict[str, str]:
-    """Return the ARM id of every Azure resource by URN; ids that name another resource's are filled in."""
+    """Return the ARM id of every Azure resource by URN, with references to other resources' ids resolved."""
     found: dict[str, str] = {}
     by_name: dict[str, str] = {}
     for registration in evaluation.registrations:
@@ -69,7 +71,7 @@ def azure_ids(evaluation: Evaluation, subscription: str) -> dict[str, str]:
             id_ = resource_type(registration.type).arm_id(registration.inputs, subscription)
             filled = _PLACEHOLDER.sub(lambda match: by_name.get(match[1], match[0]), id_)
             found[registration.urn] = by_name[registration.name] = filled
-    # a resource may name one that the program registers later
+    # a resource may refer to one that the program registers later
     return {urn: _PLACEHOLDER.sub(lambda match: by_name.get(match[1], match[0]), id_) for urn, id_ in found.items()}
 
 
@@ -81,15 +83,23 @@ def _file(
     providers: list[Registration] | None = None,
     known: list[Registration] | None = None,
 ) -> dict[str, Any]:
-    """https://www.pulumi.com/docs/iac/guides/migration/import/#bulk-import-operations."""
+    """Return an import file: https://www.pulumi.com/docs/iac/guides/migration/import/#bulk-import-operations.
+
+    Args:
+        evaluation: the plan.
+        registrations: the resources to import.
+        ids: their ids by URN.
+        providers: providers that the import creates.
+        known: resources that an earlier import has put into the state.
+    """
     index = evaluation.by_urn()
-    there = _components(index, known or [])
-    components = {urn: r for urn, r in _components(index, registrations).items() if urn not in there}
-    labels = {urn: f"parent-{number}" for number, urn in enumerate([*components, *there])}
+    existing = _components(index, known or [])
+    components = {urn: r for urn, r in _components(index, registrations).items() if urn not in existing}
+    labels = {urn: f"parent-{number}" for number, urn in enumerate([*components, *existing])}
     used = {r.provider: f"provider-{index[r.provider].type.rsplit(':', 1)[-1]}" for r in registrations if r.provider}
     created = {r.urn for r in providers or []}
-    # what is in the state already is named by its URN
-    table = {labels[urn]: engine_urn(urn) for urn in there}
+    # parents and providers that are in the state already are referred to by URN
+    table = {labels[urn]: engine_urn(urn) for urn in existing}
     table |= {label: engine_urn(urn) for urn, label in used.items() if urn not in created}
     resources: list[dict[str, Any]] = [
         {"type": r.type, "name": used[r.urn], "logicalName": r.name, "inputs": r.inputs} for r in providers or []
@@ -113,12 +123,12 @@ def _file(
 
 
 def engine_urn(urn: str) -> str:
-    """Return a URN as the engine spells it: the SDK's test monitor counts the stack among the parents."""
+    """Return a URN as the engine has it: the SDK's test monitor adds the stack to the parent types."""
     return urn.replace("pulumi:pulumi:Stack$", "")
 
 
 def _components(index: Mapping[str, Registration], registrations: list[Registration]) -> dict[str, Registration]:
-    """Return the components that resources are in, outermost first."""
+    """Return the components that contain the resources, outermost first."""
     found: dict[str, Registration] = {}
 
     def walk(urn: str | None) -> None:

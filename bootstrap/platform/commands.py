@@ -1,4 +1,4 @@
-"""The commands around ``pulumi``: plan, up, down, recover, rehearse, adopt, schema."""
+"""The commands that work with ``pulumi``: plan, up, down, recover, rehearse, adopt, schema."""
 
 from startup import on_demand
 
@@ -57,8 +57,8 @@ def plan(
 ) -> None:
     """Show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI.
 
-    Exit status: 0 nothing changes (or no --against), 2 something changes, 3 something is replaced or removed that
-    holds data or serves somebody, 1 an error.
+    Exit status: 0 no changes (or no --against), 2 changes, 3 a resource that holds data or serves traffic is replaced
+    or removed, 1 an error.
     """
     with against_revision.Pending(ROOT, against, stack) if against is not None else nullcontext() as pending:
         now = evaluation.evaluate(ROOT, stack)
@@ -75,19 +75,19 @@ def plan(
 
 @commands.command()
 def up(stack: StackOption = "local", yes: YesOption = False) -> None:
-    """Run `pulumi up` with what it needs found and said: CLI, cluster or sign-in, state."""
+    """Run `pulumi up`; first find and print what it will use: CLI, cluster or sign-in, state."""
     update.up(ROOT, stack, yes=yes, console=progress_console())
 
 
 @commands.command()
 def down(stack: StackOption = "local", yes: YesOption = False) -> None:
-    """Undo `up`: destroy the stack, and remove the cluster and the state where `up` made them."""
+    """Undo `up`: destroy the stack, and remove the cluster and the state if `up` created them."""
     update.down(ROOT, stack, yes=yes, console=progress_console())
 
 
 @commands.command()
 def recover(stack: StackOption = "local") -> None:
-    """After a run that died: remove its lock, and take into the state what it had made. The next `up` goes on."""
+    """After a run that died: remove its lock, and import what it had created. The next `up` continues."""
     update.recover_stack(ROOT, stack, console=progress_console())
 
 
@@ -95,23 +95,21 @@ def recover(stack: StackOption = "local") -> None:
 def rehearse(
     stack: StackOption = "dev",
     *,
-    rebuild: Annotated[
-        bool, typer.Option(help="Then raise the generation, and bring the next cluster up too.")
-    ] = False,
+    rebuild: Annotated[bool, typer.Option(help="Then raise the generation, and deploy the next cluster too.")] = False,
     kill_at: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Kill everything at the n-th step, recover, and go on.")
+        int | None, typer.Option(metavar="N", min=1, help="Kill the run at the n-th step, recover, and continue.")
     ] = None,
     seconds_per_minute: Annotated[
-        float, typer.Option(min=0, help="Real seconds that stand for a minute in Azure.")
+        float, typer.Option(min=0, help="Real seconds for each minute that Azure typically takes.")
     ] = 1.0,
     charts: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Folder with the real charts' archives.")
     ] = None,
     output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (Mermaid) or json.")] = Format.TEXT,
 ) -> None:
-    """Bring a stack of yours up, or rebuild it, with the real engine and a stand-in for Azure: no subscription.
+    """Deploy or rebuild one of your stacks with the real engine and a stand-in for Azure: no subscription.
 
-    Exit status: 0 it came up, 1 it did not.
+    Exit status: 0 success, 1 failure.
     """
     console = progress_console(stderr=output is not Format.TEXT, wrap=True)
     done = rehearsing.rehearse(
@@ -126,15 +124,15 @@ def rehearse(
     if output is Format.JSON:
         typer.echo(json.dumps(done.to_json(), indent=2))
     elif output is Format.MARKDOWN:
-        for act in done.acts:
-            typer.echo(f"### {act.title}: {act.seconds:.0f} s\n\n```mermaid\n{timeline.mermaid(act.spans)}\n```\n")
+        for run in done.runs:
+            typer.echo(f"### {run.title}: {run.seconds:.0f} s\n\n```mermaid\n{timeline.mermaid(run.spans)}\n```\n")
     else:
-        for act in done.acts:
-            console.print(f"\n[bold]{act.title}[/]")
-            console.print(timeline.chart(act.spans))
+        for run in done.runs:
+            console.print(f"\n[bold]{run.title}[/]")
+            console.print(timeline.chart(run.spans))
         minutes, seconds = divmod(done.critical_path_seconds, 60)
         console.print(f"\ncritical path in Azure, {minutes}m {seconds:02}s: {' → '.join(done.critical_path)}")
-        console.print(f"{len(done.resources)} resources would be in Azure now; none is, and the rehearsal left nothing")
+        console.print(f"{len(done.resources)} resources would exist in Azure now; none does, nothing is left behind")
 
 
 @commands.command()
@@ -142,15 +140,15 @@ def adopt(
     stack: StackOption = "dev",
     folder: Annotated[Path, typer.Option(file_okay=False, exists=True, help="Where the import files go.")] = Path(),
 ) -> None:
-    """For the night when the state is lost and the resources are not: write import files, and say what to run."""
+    """After the state is lost and the resources are not: write import files, and print the commands to run."""
     files = adoption.adopt(evaluation.evaluate(ROOT, stack))
     files.write(folder)
-    typer.echo("in an empty stack, one after the other:")
+    typer.echo("run in an empty stack, one after the other:")
     for command in files.commands(folder):
         typer.echo(f"  {command}")
 
 
 @commands.command()
 def schema() -> None:
-    """Write stack.schema.json, which editors complete and check stack files with, from the settings' models."""
+    """Write stack.schema.json, from which editors complete and check stack files, from the settings' models."""
     typer.echo(f"wrote {schemas.write_schema(ROOT).relative_to(ROOT)}")

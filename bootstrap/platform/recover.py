@@ -1,8 +1,9 @@
 """``bootstrap recover``: makes a stack ready for `pulumi up` after a run that died.
 
-A run that dies leaves a lock, and a note of what it was creating. Azure goes on with what it has accepted, so that the
-next `up` would meet resources that it does not know and Azure would refuse them as existing. What exists is taken into
-the state; what does not is forgotten. Helm releases need none of this: they heal by themselves.
+A run that dies leaves a lock, and pending operations in the state for the resources that it was creating. Azure
+completes the creations that it has accepted, so that the next `up` would fail on resources that already exist. Those
+that exist are imported into the state; the pending operations of the others are discarded. Helm releases are left out:
+the hooks of the next `up` repair them (decision 2).
 """
 
 import json
@@ -20,77 +21,78 @@ from components.release import kubernetes_types
 from components.release.kubernetes_types import RELEASE, kubernetes_id
 
 WAIT_SECONDS = 30 * 60
-"""How long Azure may take to finish what the dead run asked for; a cluster takes 9-13 minutes."""
-_LOOK_EVERY_SECONDS = 5
-_NOT_THERE = ("does not exist", "was not found", "NotFound")
+"""How long to wait for a creation that Azure has accepted; a cluster takes 9-13 minutes."""
+_POLL_SECONDS = 5
+_NOT_FOUND = ("does not exist", "was not found", "NotFound")
 
 
 class RecoverError(BootstrapError):
-    """A stack cannot be recovered; the text says what Pulumi said."""
+    """A stack cannot be recovered; the text ends with Pulumi's output, or names the remedy."""
 
 
 class Pulumi(Protocol):
-    """Runs the CLI on one stack, and returns what it printed."""
+    """Runs the CLI on one stack, and returns the completed process with its output."""
 
     def __call__(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run ``pulumi`` with arguments; with ``check``, a failure is an exception."""
+        """Run ``pulumi`` with arguments; with ``check``, raise an exception if it fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:
-    """What was found and done."""
+    """What happened to the resources whose creation was pending."""
 
-    taken: tuple[str, ...]
-    """Logical names of what Azure had made and the state did not know."""
-    forgotten: tuple[str, ...]
-    """Logical names of what had not come to be."""
+    imported: tuple[str, ...]
+    """Logical names of those that existed, and are now in the state."""
+    discarded: tuple[str, ...]
+    """Logical names of those that did not exist, and of Helm releases."""
 
 
-def recover(pulumi: Pulumi, *, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Recovered:
-    """Remove the lock, and settle every creation that was under way.
+def recover(pulumi: Pulumi, *, report: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Recovered:
+    """Remove the lock, and resolve every pending creation.
 
     Args:
         pulumi: runs the CLI on the stack.
-        say: told what is done.
-        sleep: waits; replaced in tests.
+        report: called with a line of text for every step.
+        sleep: waits for a number of seconds; replaced in tests.
 
     Raises:
         RecoverError: Pulumi fails, or Azure does not finish in time.
     """
-    say("removing the dead run's lock")
-    pulumi("cancel", "--yes", check=False)  # there may be none
+    report("removing the dead run's lock")
+    pulumi("cancel", "--yes", check=False)  # fails if there is no lock
     state = json.loads(pulumi("stack", "export").stdout)
     pending = [
         operation["resource"]
         for operation in state["deployment"].get("pending_operations") or []
-        # a component is only a place in the state
+        # a component exists only in the state
         if operation["type"] == "creating" and operation["resource"]["custom"]
     ]
     if not state["deployment"].get("pending_operations"):
-        say("nothing was being created")
-        return Recovered(taken=(), forgotten=())
+        report("nothing was being created")
+        return Recovered(imported=(), discarded=())
     subscription = _subscription(state)
     state["deployment"]["pending_operations"] = []
     _import_state(pulumi, state)
 
-    taken, forgotten = [], []
+    imported, discarded = [], []
     for resource in pending:
         name = resource["urn"].rsplit("::", 1)[-1]
         id_ = _id(resource, subscription)
-        if id_ is not None and _take(pulumi, resource, id_, say):
-            _await_ready(pulumi, resource["urn"], name, say, sleep)
-            taken.append(name)
+        if id_ is not None and _import_resource(pulumi, resource, id_, report):
+            _await_ready(pulumi, resource["urn"], name, report, sleep)
+            imported.append(name)
         else:
-            forgotten.append(name)
-    for what, names in (("taken into the state", taken), ("forgotten, as it had not come to be", forgotten)):
+            discarded.append(name)
+    dropped = "discarded, as not found or a Helm release, which the next `up` repairs"
+    for what, names in (("imported into the state", imported), (dropped, discarded)):
         if names:
-            say(f"{what}: {', '.join(names)}")
-    say("ready for `pulumi up`")
-    return Recovered(taken=tuple(taken), forgotten=tuple(forgotten))
+            report(f"{what}: {', '.join(names)}")
+    report("ready for `pulumi up`")
+    return Recovered(imported=tuple(imported), discarded=tuple(discarded))
 
 
 def _id(resource: Mapping[str, Any], subscription: str) -> str | None:
-    """Return where to look for what was being created; None for what needs no looking."""
+    """Return the id by which a resource can be imported; None for one that is not imported, such as a release."""
     type_, inputs = resource["type"], resource["inputs"]
     if type_.startswith(PREFIX):
         return resource_type(type_).arm_id(inputs, subscription)
@@ -100,7 +102,7 @@ def _id(resource: Mapping[str, Any], subscription: str) -> str | None:
 
 
 def import_entry(resource: Mapping[str, Any], id_: str) -> dict[str, Any]:
-    """Return the import file of one resource. https://www.pulumi.com/docs/iac/cli/commands/pulumi_import/."""
+    """Return the import file of one resource, as https://www.pulumi.com/docs/iac/cli/commands/pulumi_import/ has it."""
     parent, provider = resource.get("parent"), resource["provider"].rsplit("::", 1)[0]
     return {
         "nameTable": {"provider": provider, **({"parent": parent} if parent else {})},
@@ -116,8 +118,8 @@ def import_entry(resource: Mapping[str, Any], id_: str) -> dict[str, Any]:
     }
 
 
-def _take(pulumi: Pulumi, resource: Mapping[str, Any], id_: str, say: Callable[[str], None]) -> bool:
-    say(f"looking for {id_}")
+def _import_resource(pulumi: Pulumi, resource: Mapping[str, Any], id_: str, report: Callable[[str], None]) -> bool:
+    report(f"looking for {id_}")
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-recover-") as folder:
         file = Path(folder) / "import.json"
         file.write_text(json.dumps(import_entry(resource, id_)), encoding="utf-8")
@@ -134,25 +136,25 @@ def _take(pulumi: Pulumi, resource: Mapping[str, Any], id_: str, say: Callable[[
     if done.returncode == 0:
         return True
     printed = done.stdout + done.stderr
-    if any(words in printed for words in _NOT_THERE):
+    if any(words in printed for words in _NOT_FOUND):
         return False
-    raise RecoverError(f"{id_} could not be taken into the state:\n{printed[-2000:]}")
+    raise RecoverError(f"{id_} could not be imported into the state:\n{printed[-2000:]}")
 
 
 def _await_ready(
-    pulumi: Pulumi, urn: str, name: str, say: Callable[[str], None], sleep: Callable[[float], None]
+    pulumi: Pulumi, urn: str, name: str, report: Callable[[str], None], sleep: Callable[[float], None]
 ) -> None:
-    for _ in range(WAIT_SECONDS // _LOOK_EVERY_SECONDS):
+    for _ in range(WAIT_SECONDS // _POLL_SECONDS):
         resources = json.loads(pulumi("stack", "export").stdout)["deployment"]["resources"]
         found: dict[str, Any] = next((r for r in resources if r["urn"] == urn), {})
         condition = found.get("outputs", {}).get("provisioningState", "Succeeded")
         if condition == "Succeeded":
             return
-        say(f"{name} is there and {condition}; waiting for Azure")
-        sleep(_LOOK_EVERY_SECONDS)
+        report(f"{name} exists with provisioning state {condition}; waiting for Azure")
+        sleep(_POLL_SECONDS)
         pulumi("refresh", "--yes", "--skip-preview", "--target", urn)
     raise RecoverError(
-        f"{name} is not ready after {WAIT_SECONDS // 60} minutes; look at it in Azure, then run this again"
+        f"{name} is not ready after {WAIT_SECONDS // 60} minutes; check it in Azure, then run this command again"
     )
 
 

@@ -1,4 +1,4 @@
-"""``bootstrap rehearse``: a user's own stack file, brought up or rebuilt for real, against nothing that costs money."""
+"""``bootstrap rehearse``: deploys or rebuilds a user's stack with the real engine, in a sandbox that costs nothing."""
 
 import contextlib
 import tempfile
@@ -16,50 +16,52 @@ from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.graph import critical_path, schedule
 from bootstrap.platform.recover import recover
 from bootstrap.platform.up import settings_of
-from rehearsal.azure.cloud import Manners
+from rehearsal.azure.cloud import Behaviour
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.errors import RehearsalError
 from rehearsal.events import Span
 from rehearsal.project import missing_programs
-from rehearsal.stage import Stage, playing, serving_charts, what_exists
+from rehearsal.sandbox import Sandbox, existing_resources, served_charts, simulating
 from settings import Settings
 from settings.types import Target
 
 
 class RehearseError(BootstrapError):
-    """The rehearsal failed, as the real run would have; the text ends with what Pulumi said."""
+    """The rehearsal failed, as the real run would have; the text ends with Pulumi's output."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Act:
+class EngineRun:
     """One run of the engine."""
 
     title: str
     spans: Sequence[Span]
+    """Its operations, in the order in which they began."""
     seconds: float
+    """Duration, including the kill and the recovery before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsal:
-    """What happened, and what would have been created."""
+    """The result of a rehearsal: the runs, and the resources that would have been created."""
 
     stack: str
-    acts: Sequence[Act]
+    runs: Sequence[EngineRun]
     resources: Sequence[str]
-    """ARM ids in the cloud at the end."""
+    """ARM ids of the resources in the cloud at the end."""
     critical_path: Sequence[str]
-    """Logical names, first to last, if everything takes its typical time."""
+    """Logical names, first to last, if every step takes its typical time."""
     critical_path_seconds: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return the stable form that programs read; keys are only ever added."""
+        """Return the JSON form, which is stable: keys may be added, and are never renamed or removed."""
         return {
             "version": 1,
             "stack": self.stack,
             "acts": [
                 {
-                    "title": act.title,
-                    "seconds": round(act.seconds, 3),
+                    "title": run.title,
+                    "seconds": round(run.seconds, 3),
                     "steps": [
                         {
                             "urn": span.urn,
@@ -68,10 +70,10 @@ class Rehearsal:
                             "endsSeconds": None if span.ends is None else round(span.ends, 3),
                             "failed": span.failed,
                         }
-                        for span in act.spans
+                        for span in run.spans
                     ],
                 }
-                for act in self.acts
+                for run in self.runs
             ],
             "resources": list(self.resources),
             "criticalPath": list(self.critical_path),
@@ -92,47 +94,45 @@ def rehearse(
     """Rehearse a stack of target ``azure`` from nothing, on throwaway control planes.
 
     Args:
-        root: the user's project; it stays as it is.
+        root: the user's project, which is not changed.
         stack: the stack.
-        rebuild: raise the generation afterwards, and bring that up too.
-        kill_at: kill everything when the n-th step begins, recover, and go on.
-        seconds_per_minute: real seconds that stand for a minute in Azure.
-        charts: folder with the real charts' archives; small charts of ours when None.
+        rebuild: raise the generation afterwards, and deploy that too.
+        kill_at: kill the run and its plugins when the n-th step begins, recover, and continue.
+        seconds_per_minute: real seconds for each minute that Azure typically takes.
+        charts: folder with the real charts' archives; small charts of this package when None.
         console: where progress is shown.
 
     Raises:
-        BootstrapError: a program is missing, the stack is not one of Azure, or the run fails.
+        BootstrapError: a program is missing, the stack's target is not ``azure``, or a run fails.
     """
     if missing := [*missing_programs(), *missing_binaries()]:
         raise MissingToolError(f"a rehearsal runs the real engine and a real API server; missing: {', '.join(missing)}")
     settings = settings_of(root, stack)
     if settings.target is Target.LOCAL or settings.cluster is None:
-        raise RehearseError(
-            f"stack {stack} has nothing in Azure to rehearse; `make up STACK={stack}` is the real thing"
-        )
+        raise RehearseError(f"stack {stack} has nothing in Azure to rehearse; run `make up STACK={stack}` instead")
     path = critical_path(schedule(evaluate(root, stack)))
     try:
-        with _stage(
+        with _sandbox(
             root,
             stack,
             settings=settings,
             count=2 if rebuild else 1,
             charts=charts,
-            manners=Manners(seconds_per_minute=seconds_per_minute),
+            behaviour=Behaviour(seconds_per_minute=seconds_per_minute),
             console=console,
-        ) as on:
-            acts = [_act(on, f"pulumi up ({stack}, from nothing)", console, kill_at)]
+        ) as sandbox:
+            runs = [_run(sandbox, f"pulumi up ({stack}, from nothing)", console, kill_at)]
             if rebuild:
-                on.project.configure({"cluster": {"generation": settings.cluster.generation + 1}})
-                acts.append(_act(on, f"pulumi up (generation {settings.cluster.generation + 1})", console, None))
+                sandbox.project.configure({"cluster": {"generation": settings.cluster.generation + 1}})
+                runs.append(_run(sandbox, f"pulumi up (generation {settings.cluster.generation + 1})", console, None))
             with _progress(console, "a preview, which should find nothing to do"):
-                on.project.changes("--expect-no-changes")
-            resources = [resource["id"] for resource in on.cloud.resources()]
+                sandbox.project.changes("--expect-no-changes")
+            resources = [resource["id"] for resource in sandbox.cloud.resources()]
     except RehearsalError as error:
         raise RehearseError(str(error)) from None
     return Rehearsal(
         stack=stack,
-        acts=acts,
+        runs=runs,
         resources=resources,
         critical_path=[step.registration.name for step in path],
         critical_path_seconds=round(path[-1].ends) if path else 0,
@@ -140,53 +140,53 @@ def rehearse(
 
 
 @contextlib.contextmanager
-def _stage(
+def _sandbox(
     root: Path,
     stack: str,
     *,
     settings: Settings,
     count: int,
     charts: Path | None,
-    manners: Manners,
+    behaviour: Behaviour,
     console: Console,
-) -> Iterator[Stage]:
-    """Set the stage: control planes, charts, an empty cloud and a copy of the project; nothing of it is left."""
-    with tempfile.TemporaryDirectory(prefix="aks-bootstrap-rehearsal-") as name, contextlib.ExitStack() as over:
+) -> Iterator[Sandbox]:
+    """Start control planes and a chart repository, and create a sandbox that uses them; all are removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="aks-bootstrap-rehearsal-") as name, contextlib.ExitStack() as contexts:
         folder = Path(name)
         planes = [ControlPlane(name=f"rehearsal-{number}", folder=folder / f"kwok-{number}") for number in range(count)]
         with _progress(console, "starting control planes"):
             for plane in planes:
                 plane.start()
-                over.callback(plane.stop)
-        url = over.enter_context(serving_charts(folder / "charts", charts))
-        over.enter_context(playing(planes))
-        on = Stage.set(root, folder / "stage", stack, planes, charts=url, manners=manners)
-        for type_, id_, inputs in what_exists(settings):
-            on.cloud.put(id_, type_, inputs, 0)
-        yield on
+                contexts.callback(plane.stop)
+        url = contexts.enter_context(served_charts(folder / "charts", charts))
+        contexts.enter_context(simulating(planes))
+        sandbox = Sandbox.create(root, folder / "sandbox", stack, planes, charts=url, behaviour=behaviour)
+        for type_, id_, inputs in existing_resources(settings):
+            sandbox.cloud.put(id_, type_, inputs, 0)
+        yield sandbox
 
 
-def _act(on: Stage, title: str, console: Console, kill_at: int | None) -> Act:
+def _run(sandbox: Sandbox, title: str, console: Console, kill_at: int | None) -> EngineRun:
     began = time.monotonic()
     if kill_at is not None:
         with _progress(console, f"{title}, killed at step {kill_at}"):
-            _killed(on, kill_at)
-        recover(on.project.pulumi, say=lambda text: console.print(f"  {text}", style="dim"))
+            _up_until_step(sandbox, kill_at)
+        recover(sandbox.project.pulumi, report=lambda text: console.print(f"  {text}", style="dim"))
     with _live(console, title) as show:
-        run = on.project.watched("up", "--yes", "--skip-preview", on_change=show)
+        run = sandbox.project.run_recorded("up", "--yes", "--skip-preview", on_change=show)
     if run.done.returncode != 0:
         raise RehearseError(f"{title} failed:\n{run.done.stdout[-4000:]}")
-    return Act(title=title, spans=run.log.spans(), seconds=time.monotonic() - began)
+    return EngineRun(title=title, spans=run.log.spans(), seconds=time.monotonic() - began)
 
 
-def _killed(on: Stage, step: int) -> None:
+def _up_until_step(sandbox: Sandbox, step: int) -> None:
     begun: set[str] = set()
 
-    def aim(span: Span) -> float | None:
+    def kill_after(span: Span) -> float | None:
         begun.add(span.urn)
         return 0.0 if len(begun) >= step else None
 
-    on.project.killed_up(aim)
+    sandbox.project.up_until_killed(kill_after)
 
 
 @contextlib.contextmanager

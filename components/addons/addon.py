@@ -1,4 +1,4 @@
-"""What every addon is: a component that can tell whether it serves, and that waits for what it comes after."""
+"""What every addon is: a component with a readiness probe, which waits for the addons that it comes after."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,12 +13,12 @@ from components.release.probe import Probe
 class Addon(pulumi.ComponentResource):
     """A step of the bootstrap inside the cluster.
 
-    Naming an addon in ``depends_on`` says both things at once: what comes after it begins when its resources are
-    ready, and only when its probe is taken.
+    Naming an addon in ``depends_on`` does both: what comes after it begins when its resources are ready, and only when
+    its probe is accepted.
     """
 
     probe: ClassVar[Probe | None] = None
-    """What the API server takes only when this addon serves; None where its resources being ready says it all."""
+    """What the API server accepts only when this addon serves; None where ready resources are enough."""
     needs: tuple[Probe, ...]
     """Probes of the addons that this one comes after."""
 

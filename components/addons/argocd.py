@@ -31,7 +31,7 @@ _REPOSITORY_LABELS = {"argocd.argoproj.io/secret-type": "repo-creds"}
 
 @dataclass(frozen=True, kw_only=True)
 class ArgoCdArgs:
-    """What Argo CD follows."""
+    """Inputs of Argo CD."""
 
     access: ClusterAccess
     charts: Charts
@@ -48,7 +48,7 @@ class ArgoCdArgs:
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "ArgoCdArgs":
-        """Take what Argo CD follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(
             access=platform.access,
             charts=settings.charts,

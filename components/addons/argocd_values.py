@@ -7,7 +7,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
 from components.addons.ingress import INGRESS_CLASS
-from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.addons.placement import LINUX, PREFER_SYSTEM_POOL, SYSTEM_POOL_EXPRESSION, SYSTEM_POOL_TOLERATIONS
+from settings.addon_requests import (
+    ARGO_CD_CONTROLLER,
+    ARGO_CD_REPO_SERVER,
+    ARGO_CD_SERVER,
+    HAPROXY,
+    REDIS,
+    SMALL,
+    WATCHER,
+)
 from settings.addons import ArgoCd, EntraSignIn
 from settings.types import Issuer
 
@@ -106,6 +115,7 @@ def values(
     serving = {"replicas": replicas, "pdb": budget if settings.high_availability else {"enabled": False}, **metrics}
     server: dict[str, Any] = {
         **serving,
+        "resources": ARGO_CD_SERVER.resources,
         "ingress": {
             "enabled": True,
             "ingressClassName": INGRESS_CLASS,
@@ -114,7 +124,11 @@ def values(
             "tls": True,
         },
     }
-    repo_server: dict[str, Any] = dict(serving)
+    repo_server: dict[str, Any] = {
+        **serving,
+        "resources": ARGO_CD_REPO_SERVER.resources,
+        "copyutil": {"resources": SMALL.resources},
+    }
     if settings.sign_in is not None:
         server |= _signed_in_as(settings.sign_in.application_client_id)
     if repository_client_id is not None:
@@ -122,7 +136,13 @@ def values(
     return {
         # names as Argo CD's own documents have them: argocd-server, argocd-repo-server
         "fullnameOverride": "argocd",
-        "global": {"domain": host, "tolerations": SYSTEM_POOL_TOLERATIONS},
+        "global": {
+            "domain": host,
+            "tolerations": SYSTEM_POOL_TOLERATIONS,
+            "nodeSelector": LINUX,
+            # beside the chart's own spread over nodes
+            "affinity": {"nodeAffinity": {"type": "soft", "matchExpressions": [SYSTEM_POOL_EXPRESSION]}},
+        },
         "crds": {"install": True, "keep": keep_crds},
         "configs": {
             # Traefik ends TLS; the page itself speaks plain HTTP inside the cluster
@@ -130,22 +150,43 @@ def values(
             "cm": _configuration(settings, host, tenant_id),
             "rbac": rbac(settings),
         },
-        "controller": {"replicas": 1, **metrics},
+        "controller": {"replicas": 1, "resources": ARGO_CD_CONTROLLER.resources, **metrics},
         "server": server,
         "repoServer": repo_server,
-        "applicationSet": serving,
-        "notifications": metrics,
+        "applicationSet": {**serving, "resources": WATCHER.resources},
+        "notifications": {**metrics, "resources": WATCHER.resources},
+        "redis": {"resources": REDIS.resources},
+        "redisSecretInit": {"resources": SMALL.resources},
         "dex": {"enabled": False},
-        "redis-ha": {
-            "enabled": settings.high_availability,
-            **(
-                {
-                    "tolerations": SYSTEM_POOL_TOLERATIONS,
-                    "haproxy": {"tolerations": SYSTEM_POOL_TOLERATIONS},
-                }
-                if settings.high_availability
-                else {}
-            ),
+        "redis-ha": _redis_ha() if settings.high_availability else {"enabled": False},
+    }
+
+
+def _redis_ha() -> dict[str, Any]:
+    """Return the values of the quorum of three: Redis and Sentinel, each on a node of its own, behind three proxies.
+
+    https://github.com/DandyDeveloper/charts/tree/master/charts/redis-ha
+    """
+    budget = {"maxUnavailable": 1}
+    small = {"resources": SMALL.resources}
+    return {
+        "enabled": True,
+        # both the servers and the proxies
+        "nodeSelector": LINUX,
+        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        "additionalAffinities": PREFER_SYSTEM_POOL,
+        "topologySpreadConstraints": {"enabled": True},
+        "podDisruptionBudget": budget,
+        "redis": {"resources": REDIS.resources},
+        "sentinel": small,
+        "splitBrainDetection": small,
+        "init": small,
+        "haproxy": {
+            "tolerations": SYSTEM_POOL_TOLERATIONS,
+            "additionalAffinities": PREFER_SYSTEM_POOL,
+            "podDisruptionBudget": budget,
+            "resources": HAPROXY.resources,
+            "init": small,
         },
     }
 

@@ -10,17 +10,22 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import CERT_MANAGER
-from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.addons.placement import PLACEMENT, replicated
 from components.platform import AzureDns, Platform
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from settings import Settings
+from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Certificates, Charts
 from settings.types import Issuer
 
 NAMESPACE = "cert-manager"
 SERVICE_ACCOUNT = "cert-manager"
 """The controller's service account, which the chart names after the release."""
+
+_CA = "self-signed-ca"
+"""Secret, certificate and common name of the authority behind the self-signed issuer."""
+_CA_ISSUER = "self-signed-root"
 
 _SERVERS = {
     Issuer.LETSENCRYPT: "https://acme-v02.api.letsencrypt.org/directory",
@@ -30,7 +35,7 @@ _SERVERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class CertManagerArgs:
-    """What cert-manager follows."""
+    """Inputs of cert-manager."""
 
     access: ClusterAccess
     charts: Charts
@@ -43,7 +48,7 @@ class CertManagerArgs:
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "CertManagerArgs":
-        """Take what cert-manager follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(
             access=platform.access,
             charts=settings.charts,
@@ -89,6 +94,7 @@ class CertManager(Addon):
             opts=pulumi.ResourceOptions(parent=self),
         )
         serving = self.serving(name, args.access)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[release.ready], hooks=serving)
         for issuer, spec in issuers(args.certificates, args.azure_dns).items():
             CustomResource(
                 args.access.name(f"issuer-{issuer}"),
@@ -96,27 +102,29 @@ class CertManager(Addon):
                 kind="ClusterIssuer",
                 metadata=ObjectMetaArgs(name=issuer),
                 spec=spec,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready], hooks=serving),
+                opts=opts,
             )
+        CustomResource(
+            args.access.name(_CA),
+            api_version="cert-manager.io/v1",
+            kind="Certificate",
+            metadata=ObjectMetaArgs(name=_CA, namespace=release.namespace),
+            spec=authority(),
+            opts=opts,
+        )
         self.register_outputs({})
 
 
 def values(*, production: bool, keep_crds: bool, gateway_api: bool, workload_identity: bool) -> dict[str, Any]:
     """Return the chart's values."""
-    replicas = 2 if production else 1
-    budget = {"enabled": production, "minAvailable": 1}
-    part = {
-        "replicaCount": replicas,
-        "tolerations": SYSTEM_POOL_TOLERATIONS,
-        "podDisruptionBudget": budget,
-    }
     result: dict[str, Any] = {
         "crds": {"enabled": True, "keep": keep_crds},
         "global": {"leaderElection": {"namespace": NAMESPACE}},
-        **part,
-        "webhook": part,
-        "cainjector": part,
-        "startupapicheck": {"tolerations": SYSTEM_POOL_TOLERATIONS},
+        **replicated("cert-manager", several=production),
+        "resources": WATCHER.resources,
+        "webhook": {**replicated("webhook", several=production), "resources": SMALL.resources},
+        "cainjector": {**replicated("cainjector", several=production), "resources": WATCHER.resources},
+        "startupapicheck": {**PLACEMENT, "resources": SMALL.resources},
     }
     if workload_identity:
         result["podLabels"] = {"azure.workload.identity/use": "true"}
@@ -129,12 +137,31 @@ def values(*, production: bool, keep_crds: bool, gateway_api: bool, workload_ide
     return result
 
 
+def authority() -> dict[str, Any]:
+    """Return the spec of the certificate that the self-signed issuer signs with.
+
+    A leaf that signed itself has an empty issuer name, which curl and others refuse, and no client could trust the next
+    one. https://cert-manager.io/docs/configuration/selfsigned/#bootstrapping-ca-issuers
+    """
+    return {
+        "isCA": True,
+        "commonName": _CA,
+        "secretName": _CA,
+        "duration": "87600h",
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Never"},
+        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": _CA_ISSUER},
+    }
+
+
 def issuers(certificates: Certificates, azure_dns: AzureDns | None) -> dict[str, dict[str, Any]]:
     """Return the ClusterIssuers' specs by name.
 
     https://cert-manager.io/docs/configuration/acme/dns01/azuredns/
     """
-    found: dict[str, dict[str, Any]] = {Issuer.SELF_SIGNED.value: {"selfSigned": {}}}
+    found: dict[str, dict[str, Any]] = {
+        Issuer.SELF_SIGNED.value: {"ca": {"secretName": _CA}},
+        _CA_ISSUER: {"selfSigned": {}},
+    }
     if azure_dns is None or certificates.email is None:
         return found
     solver = {

@@ -37,3 +37,6 @@ IMAGE_UPDATER = Chart(
     version="1.2.4",
     override=lambda charts: charts.image_updater,
 )
+
+PINNED = tuple(value for value in list(vars().values()) if isinstance(value, Chart))
+"""All of the above."""

@@ -13,11 +13,12 @@ from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import EXTERNAL_SECRETS
 from components.addons.kubernetes_role import bound_role
-from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.addons.placement import replicated
 from components.platform import Platform, Vault
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from settings import Settings
+from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Charts
 
 NAMESPACE = "external-secrets"
@@ -26,12 +27,12 @@ STORE = "vault"
 STORE_SERVICE_ACCOUNT = "vault-reader"
 """Signs in to the vault; the controller itself holds no rights in Azure."""
 LOCAL_SECRETS_NAMESPACE = "local-vault"
-"""Stands in for the vault on a local cluster: its Secrets are what applications ask for."""
+"""In the vault's place on a local cluster: its Secrets are what applications read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalSecretsArgs:
-    """What the operator follows."""
+    """Inputs of the operator."""
 
     access: ClusterAccess
     charts: Charts
@@ -41,7 +42,7 @@ class ExternalSecretsArgs:
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "ExternalSecretsArgs":
-        """Take what the operator follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(access=platform.access, charts=settings.charts, production=settings.production, vault=platform.vault)
 
 
@@ -81,14 +82,8 @@ class ExternalSecrets(Addon):
             metadata=ObjectMetaArgs(
                 name=STORE_SERVICE_ACCOUNT,
                 namespace=release.namespace,
-                annotations=(
-                    {
-                        "azure.workload.identity/client-id": args.vault.client_id,
-                        "azure.workload.identity/tenant-id": args.vault.tenant_id,
-                    }
-                    if args.vault
-                    else {}
-                ),
+                # the tenant stands in the store, and nowhere else: the operator refuses a second one, even the same
+                annotations={"azure.workload.identity/client-id": args.vault.client_id} if args.vault else {},
             ),
             opts=self._child,
         )
@@ -135,7 +130,7 @@ class ExternalSecrets(Addon):
         }
 
     def _local_vault(self, account: ServiceAccount) -> None:
-        """https://external-secrets.io/latest/provider/kubernetes/: read Secrets of one namespace, and say so."""
+        """https://external-secrets.io/latest/provider/kubernetes/: read Secrets of one namespace."""
         access = self._args.access
         namespace = Namespace(
             access.name(LOCAL_SECRETS_NAMESPACE),
@@ -156,19 +151,16 @@ class ExternalSecrets(Addon):
 
 def values(*, production: bool, keep_crds: bool) -> dict[str, Any]:
     """Return the chart's values."""
-    replicas = 2 if production else 1
-    budget = {"enabled": production, "minAvailable": 1}
-    part = {
-        "replicaCount": replicas,
-        "tolerations": SYSTEM_POOL_TOLERATIONS,
-        "podDisruptionBudget": budget,
-    }
     return {
         "installCRDs": True,
         # without it, an uninstall collects every Secret that the operator owns
         "crds": {"annotations": {"helm.sh/resource-policy": "keep"} if keep_crds else {}},
         "leaderElect": production,
-        **part,
-        "webhook": part,
-        "certController": part,
+        **replicated("external-secrets", several=production),
+        "resources": WATCHER.resources,
+        "webhook": {**replicated("external-secrets-webhook", several=production), "resources": SMALL.resources},
+        "certController": {
+            **replicated("external-secrets-cert-controller", several=production),
+            "resources": WATCHER.resources,
+        },
     }

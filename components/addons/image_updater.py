@@ -2,8 +2,8 @@
 
 Its other mode patches the live Application. That needs a right that it does not have here, so an ImageUpdater object
 that asks for it is refused by the API server, whoever wrote it. In Argo CD's namespace it may read, for it needs the
-Applications and the credentials to push with, and say in its own objects what it did. It has a namespace of its own for
-its lease.
+Applications and the credentials to push with, and records what it did in its own objects. It has a namespace
+of its own for its lease.
 https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/
 """
 
@@ -18,10 +18,11 @@ from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import IMAGE_UPDATER
 from components.addons.kubernetes_role import bound_role
-from components.addons.placement import SYSTEM_POOL_TOLERATIONS
+from components.addons.placement import PLACEMENT
 from components.platform import RegistrySignIn
 from components.release.release import Release, ReleaseArgs
 from conventions import IMAGE_UPDATER_GROUP as GROUP
+from settings.addon_requests import WATCHER
 from settings.addons import Charts
 from settings.merge import merge
 
@@ -54,7 +55,7 @@ echo "00000000-0000-0000-0000-000000000000:$token"
 
 @dataclass(frozen=True, kw_only=True)
 class ImageUpdaterArgs:
-    """What Image Updater follows."""
+    """Inputs of Image Updater."""
 
     access: ClusterAccess
     charts: Charts
@@ -63,7 +64,7 @@ class ImageUpdaterArgs:
     argocd_namespace: str
     """That namespace's name."""
     registry: RegistrySignIn | None = None
-    """None where registries are public, or are said in ``charts.imageUpdater.values``."""
+    """None where registries are public, or are set in ``charts.imageUpdater.values``."""
 
 
 class ImageUpdater(Addon):
@@ -124,7 +125,8 @@ def values(registry: RegistrySignIn | None, argocd_namespace: str, *, keep_crds:
             "watch.namespaces": argocd_namespace,
             "git.commit-message-template": _COMMIT_MESSAGE,
         },
-        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        **PLACEMENT,
+        "resources": WATCHER.resources,
     }
     if registry is None:
         return common

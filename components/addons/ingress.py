@@ -1,6 +1,6 @@
 """Ingress: Traefik, the address that leads to it, and the certificate for hosts that bring none.
 
-Another controller can stand beside it: it is one more component with its own ingress class and address, and nothing
+Another controller can run beside it: it is one more component with its own ingress class and address, and nothing
 here would change but which of them is the default class.
 """
 
@@ -14,11 +14,12 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import TRAEFIK
-from components.addons.placement import SYSTEM_POOL_TOLERATIONS, spread
+from components.addons.placement import PLACEMENT, spread
 from components.platform import Platform, PublicAddress
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from settings import Settings
+from settings.addon_requests import TRAEFIK as TRAEFIK_REQUEST
 from settings.addons import Charts
 from settings.addons import Ingress as IngressSettings
 from settings.types import Issuer
@@ -26,6 +27,14 @@ from settings.types import Issuer
 NAMESPACE = "traefik"
 INGRESS_CLASS = "traefik"
 _DEFAULT_CERTIFICATE = "default-certificate"
+
+_DRAIN = {"lifeCycle": {"requestAcceptGraceTimeout": 15, "graceTimeOut": 30}}
+"""A proxy that ends goes on taking requests for 15 s, then gives those that it has 30 s.
+
+Azure's load balancer sends connections until two probes, 5 s apart, have shown that a node has no proxy left.
+https://learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview and
+https://doc.traefik.io/traefik/reference/install-configuration/entrypoints/
+"""
 
 GATEWAY_API = Probe(
     addon="the Gateway API (its CRDs: https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api)",
@@ -41,7 +50,7 @@ GATEWAY_API = Probe(
 
 @dataclass(frozen=True, kw_only=True)
 class IngressArgs:
-    """What ingress follows."""
+    """Inputs of the ingress controller."""
 
     access: ClusterAccess
     charts: Charts
@@ -54,7 +63,7 @@ class IngressArgs:
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "IngressArgs":
-        """Take what ingress follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(
             access=platform.access,
             charts=settings.charts,
@@ -108,7 +117,8 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         "deployment": {"replicas": settings.replicas},
         "podDisruptionBudget": {"enabled": several, **({"minAvailable": 1} if several else {})},
         "topologySpreadConstraints": spread(labels) if several else [],
-        "tolerations": SYSTEM_POOL_TOLERATIONS,
+        **PLACEMENT,
+        "resources": TRAEFIK_REQUEST.resources,
         "ingressClass": {"enabled": True, "isDefaultClass": settings.default_class, "name": INGRESS_CLASS},
         "ingressRoute": {"dashboard": {"enabled": False}},
         "providers": {
@@ -117,7 +127,11 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
             "kubernetesGateway": {"enabled": settings.gateway_api},
         },
         "ports": {
-            "web": {"http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https", "permanent": True}}}}
+            "web": {
+                "http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https", "permanent": True}}},
+                "transport": _DRAIN,
+            },
+            "websecure": {"transport": _DRAIN},
         },
         "service": {"spec": {"type": settings.service_type}, "annotations": _annotations(address)},
     }

@@ -30,19 +30,19 @@ FACT_PREFIX = "aks-bootstrap.io/"
 
 @dataclass(frozen=True, kw_only=True)
 class RootApplicationArgs:
-    """What the root Application follows."""
+    """Inputs of the root Application."""
 
     access: ClusterAccess
     settings: GitOps
     environment: str
     image_updater: bool
-    """Whether the repository may say what Image Updater follows."""
+    """Whether the repository may hold ImageUpdater objects."""
     facts: Mapping[str, pulumi.Input[str]]
-    """What charts may need to know of the infrastructure; keys are kebab-case. None of it is secret."""
+    """Facts of the infrastructure that charts may need; keys are kebab-case. None of it is secret."""
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "RootApplicationArgs":
-        """Take what the root Application follows from the stack's settings and what is below it."""
+        """Take the inputs from the stack's settings and the platform."""
         return cls(
             access=platform.access,
             settings=settings.gitops,
@@ -53,7 +53,7 @@ class RootApplicationArgs:
 
 
 class RootApplication(Addon):
-    """The last step: from here Argo CD owns what Git says."""
+    """The last step: from here Argo CD owns what is in Git."""
 
     def __init__(self, name: str, args: RootApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Seed the root Application."""

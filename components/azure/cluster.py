@@ -1,4 +1,4 @@
-"""One generation of the AKS cluster: the cluster, its maintenance windows, its monitoring and the way in."""
+"""One generation of the AKS cluster: the cluster, its maintenance windows, its monitoring and access to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from settings.pools import SystemPool
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """What the cluster follows."""
+    """Inputs of the cluster."""
 
     names: Names
     azure: Azure
@@ -55,11 +55,11 @@ class Cluster(pulumi.ComponentResource):
     """An AKS cluster that Entra ID guards. All of it is disposable: a higher generation replaces it."""
 
     access: ClusterAccess
-    """The way in."""
+    """Access to it."""
     name: pulumi.Output[str]
     resource_group_name: pulumi.Output[str]
     resource: aks.ManagedCluster
-    """What takes the rest along when it is deleted."""
+    """``deleted_with`` of everything in it."""
     fqdn: pulumi.Output[str]
     """Host name of the API server."""
     oidc_issuer: pulumi.Output[str]

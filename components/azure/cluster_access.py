@@ -1,4 +1,4 @@
-"""The way into an AKS cluster: its kubeconfig, and a provider that takes no other cluster for it."""
+"""Access to an AKS cluster: its kubeconfig, and a provider that recognises the cluster."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -23,7 +23,7 @@ def aks_access(
 
     Args:
         name: the provider's logical name.
-        cluster: the cluster, which takes everything inside along when it is deleted.
+        cluster: the cluster, ``deleted_with`` of everything inside.
         resource_group_name: its resource group.
         cluster_name: its Azure name, known before Azure answers.
         tenant_id: Entra tenant that signs in.
@@ -31,12 +31,12 @@ def aks_access(
         suffix: ends the logical name of everything in this generation.
         parent: the component that the provider belongs to.
     """
-    asked = pulumi.InvokeOutputOptions(parent=parent, depends_on=[cluster])
+    options = pulumi.InvokeOutputOptions(parent=parent, depends_on=[cluster])
     credentials = aks.list_managed_cluster_user_credentials_output(
-        resource_group_name=resource_group_name, resource_name=cluster.name, opts=asked
+        resource_group_name=resource_group_name, resource_name=cluster.name, opts=options
     )
     live = aks.get_managed_cluster_output(
-        resource_group_name=resource_group_name, resource_name=cluster.name, opts=asked
+        resource_group_name=resource_group_name, resource_name=cluster.name, opts=options
     )
     kubeconfig: pulumi.Output[str] = pulumi.Output.secret(
         credentials.apply(
@@ -53,7 +53,7 @@ def aks_access(
         kubeconfig=kubeconfig,
         # changes exactly when the cluster is another one: not with a rotated certificate authority, but with a
         # cluster that was deleted and created again under its name outside Pulumi, which only Azure's live
-        # answer tells
+        # answer shows
         cluster_identifier=live.apply(lambda answer: cluster_identifier(answer.id, answer.resource_uid)),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[cluster]),
     )
@@ -61,7 +61,7 @@ def aks_access(
 
 
 def cluster_identifier(cluster_id: str | None, resource_uid: str | None) -> str:
-    """Return what tells this cluster from any other: its ARM id, and the uid that a cluster never shares with another.
+    """Return what identifies a cluster: its ARM id, and the uid that no two clusters share.
 
     https://learn.microsoft.com/rest/api/aks/managed-clusters/get (properties.resourceUID)
     """

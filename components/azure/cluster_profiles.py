@@ -41,7 +41,7 @@ def cluster_fingerprint(
 
 
 def network_profile(settings: NetworkSettings) -> aks.ContainerServiceNetworkProfileArgs:
-    """Return how pods, services and the way out are wired."""
+    """Return how pods, services and the way out are connected."""
     overlay = settings.pod_addressing is PodAddressing.OVERLAY
     cilium = settings.data_plane is DataPlane.CILIUM
     return aks.ContainerServiceNetworkProfileArgs(
@@ -94,7 +94,7 @@ def api_server_access(settings: ClusterSettings, network: Network) -> aks.Manage
             if exposure is Exposure.AUTHORIZED_RANGES
             else None
         ),
-        # `az aks command invoke` is the way in of last resort to a private cluster, and needless elsewhere
+        # `az aks command invoke` is the last resort for a private cluster, and needless elsewhere
         disable_run_command=not private,
     )
 

@@ -13,7 +13,7 @@ from settings.foundation import Azure, Dns, KeyVault, Observability, Registry
 
 @dataclass(frozen=True, kw_only=True)
 class FoundationArgs:
-    """What the foundation follows."""
+    """Inputs of the foundation."""
 
     names: Names
     azure: Azure
@@ -25,7 +25,7 @@ class FoundationArgs:
     production: bool
     """Protects everything, locks what holds data, and keeps ingress addresses when they leave the program."""
     egress_addresses: pulumi.Input[tuple[str, ...]]
-    """The cluster's own way out, let through the vault's firewall where there is one."""
+    """The cluster's egress addresses, which the vault's firewall lets through where there is one."""
 
 
 class Foundation(pulumi.ComponentResource):
@@ -35,6 +35,8 @@ class Foundation(pulumi.ComponentResource):
     dns_zone_name: str
     dns_zone_id: pulumi.Output[str]
     dns_resource_group_name: pulumi.Output[str]
+    dns_name_servers: pulumi.Output[list[str]] | None
+    """What the parent zone has to delegate to; None for a zone that was there before."""
     vault_id: pulumi.Output[str]
     vault_uri: pulumi.Output[str]
     registry_id: pulumi.Output[str] | None
@@ -90,6 +92,7 @@ class Foundation(pulumi.ComponentResource):
         if args.dns.mode == "existing":
             group = args.dns.resource_group
             self.dns_resource_group_name = pulumi.Output.from_input(group or "")
+            self.dns_name_servers = None
             self.dns_zone_id = pulumi.Output.from_input(
                 f"/subscriptions/{args.azure.subscription_id}/resourceGroups/{group}"
                 f"/providers/Microsoft.Network/dnsZones/{args.dns.zone}"
@@ -106,6 +109,7 @@ class Foundation(pulumi.ComponentResource):
         )
         self.dns_resource_group_name = self.resource_group_name
         self.dns_zone_id = zone.id
+        self.dns_name_servers = zone.name_servers.apply(lambda servers: list(servers or []))
 
     def _key_vault(self) -> None:
         args = self._args
@@ -118,7 +122,7 @@ class Foundation(pulumi.ComponentResource):
             properties=keyvault.VaultPropertiesArgs(
                 tenant_id=args.azure.tenant_id,
                 sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName(args.key_vault.sku)),
-                # said out loud: the default changed between API versions
+                # explicit: the default changed between API versions
                 enable_rbac_authorization=True,
                 enable_soft_delete=True,
                 soft_delete_retention_in_days=args.key_vault.soft_delete_retention_days,

@@ -34,7 +34,7 @@ class ClusterMonitoring(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: ClusterMonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Create the rules that are asked for."""
+        """Create the rules that are turned on."""
         super().__init__("aks-bootstrap:cluster_monitoring:ClusterMonitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 

@@ -59,7 +59,7 @@ class Names:
 
     @property
     def _unique(self) -> str:
-        """Five characters that tell this subscription's global names from everyone else's."""
+        """Five characters that make global names unique to this subscription."""
         return hashlib.sha256(f"{self.subscription_id}/{self._base}".encode()).hexdigest()[:5]
 
     # foundation
@@ -172,7 +172,7 @@ class Names:
 def pool_name(pool: NodePool, zones: tuple[str, ...]) -> str:
     """Azure name of a user pool: its own, and two characters that follow what cannot be changed in place.
 
-    A changed VM size replaces a pool (azure-native issue 3655); with another name the replacement stands beside the
+    A changed VM size replaces a pool (azure-native issue 3655); with another name the replacement runs beside the
     old pool while workloads move. Linux names have 12 characters at most, Windows names 6.
     https://learn.microsoft.com/azure/aks/create-node-pools#limitations
     """

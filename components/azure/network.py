@@ -16,7 +16,7 @@ _DELEGATION = "Microsoft.ContainerService/managedClusters"
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What the network follows."""
+    """Inputs of the network."""
 
     names: Names
     location: str
@@ -105,7 +105,7 @@ class Network(pulumi.ComponentResource):
                 # https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access
                 default_outbound_access=False,
                 nat_gateway=network.SubResourceArgs(id=nat_gateway.id) if egress else None,
-                # AKS delegates these subnets to itself; said here, it is no drift
+                # AKS delegates these subnets to itself; declared here, it is no drift
                 delegations=[network.DelegationArgs(name="aks", service_name=_DELEGATION)] if delegated else None,
                 # Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress)
                 opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=list(last))),

@@ -33,7 +33,7 @@ def os_disk_type(pool: Pool) -> aks.OSDiskType:
 
 @dataclass(frozen=True, kw_only=True)
 class NodePoolArgs:
-    """What a user pool follows."""
+    """Inputs of a user pool."""
 
     settings: NodePoolSettings
     kubernetes_version: str
@@ -55,7 +55,7 @@ class NodePool(pulumi.ComponentResource):
         pool = args.settings
         zones = args.zones if pool.zones is None else pool.zones
         windows = pool.os == "windows"
-        # AKS puts this label and taint on spot nodes by itself; said here, they are no drift
+        # AKS puts this label and taint on spot nodes by itself; declared here, they are no drift
         labels = {**pool.labels, _SPOT: "spot"} if pool.spot else pool.labels
         taints = [*pool.taints, f"{_SPOT}=spot:NoSchedule"] if pool.spot else list(pool.taints)
         aks.AgentPool(

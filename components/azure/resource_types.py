@@ -162,6 +162,7 @@ RESOURCE_TYPES = (
         seconds=5,
         replaced_by=frozenset({"zoneName", "zoneType"}),
         destructive=True,
+        fills_in={"nameServers": ["{}.nameServers"]},
     ),
     ResourceType(
         pulumi_type="dns:RecordSet",

@@ -1,4 +1,4 @@
-"""Waits, with a bound, for role assignments that Azure has taken and not yet spread."""
+"""Retries, within a bound, while a role assignment propagates."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ _NOT_YET = (
     "AuthorizationFailed",
     "PrincipalNotFound",
 )
-"""What Azure answers while a replica does not know an assignment yet.
+"""Error codes of Azure while an assignment has not reached every replica.
 
 https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
 """
@@ -31,7 +31,7 @@ def delay_before_retry(errors: list[str]) -> int | None:
 
 
 def retry_hook(name: str) -> pulumi.ResourceHookBinding:
-    """Return hooks that try a resource again while a role that it needs is spreading."""
+    """Return hooks that retry a resource while a role that it needs propagates."""
 
     async def again(args: pulumi.ErrorHookArgs) -> bool:
         delay = delay_before_retry(args.errors)

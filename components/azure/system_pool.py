@@ -19,7 +19,7 @@ _API_VERSION = "2025-09-01"
 
 @dataclass(frozen=True, kw_only=True)
 class SystemPoolArgs:
-    """What the system pool follows."""
+    """Inputs of the system pool."""
 
     settings: SystemPoolSettings
     kubernetes_version: str
@@ -70,7 +70,7 @@ class SystemPoolUpdateArgs:
 
 
 class SystemPoolUpdate(pulumi.ComponentResource):
-    """Keeps a running cluster's system pool as the stack file says: bounds, version, upgrade settings.
+    """Keeps a running cluster's system pool as the stack file has it: bounds, version, upgrade settings.
 
     azure-native would not take an ``AgentPool`` that exists, and the cluster's inline list is ignored once the cluster
     is there: Azure lists every pool in it, with counts that the autoscaler moves. A deployment writes the one pool.

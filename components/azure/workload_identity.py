@@ -19,7 +19,7 @@ class Grant:
     scope: pulumi.Input[str]
     """ARM id of the narrowest resource that serves."""
     scope_key: str
-    """A name of that scope that is known before Azure answers; the assignment's own name follows from it."""
+    """A name of that scope that is known before Azure answers; the assignment's own name is derived from it."""
     protect: bool = False
     """Refuse to delete it: a lock on the scope is inherited by the assignments on it, and Azure would refuse too."""
 
@@ -45,7 +45,7 @@ class IdentityArgs:
 
 
 class Identity(pulumi.ComponentResource):
-    """A user-assigned identity and its role assignments. It outlives clusters, so that roles need no time to spread.
+    """A user-assigned identity and its role assignments. It outlives clusters, so that roles need no time to propagate.
 
     Role assignments take minutes to reach every replica of Azure Resource Manager; Key Vault's take up to ten.
     https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
@@ -80,7 +80,7 @@ class Identity(pulumi.ComponentResource):
                 scope=grant.scope,
                 role_definition_id=grant.role.definition(args.names.subscription_id),
                 principal_id=identity.principal_id,
-                # without it, Azure looks the fresh principal up in a directory that may not know it yet, and refuses
+                # without it, Azure looks the new principal up in a directory that may not have it yet, and refuses
                 principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
                 opts=pulumi.ResourceOptions(parent=self, protect=grant.protect),
             )

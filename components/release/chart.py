@@ -23,7 +23,7 @@ class Chart:
 
     @property
     def reference(self) -> str:
-        """What Helm is told to install: the full OCI reference, or the name that goes with the repository's URL."""
+        """What Helm installs: the full OCI reference, or the name that goes with the repository's URL."""
         return f"{self.repository.rstrip('/')}/{self.name}" if self.oci else self.name
 
     def resolve(self, charts: Charts) -> "Chart":

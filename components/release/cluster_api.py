@@ -90,9 +90,9 @@ class ClusterApi:
             raise
 
     def claim_of(self, name: str, namespace: str, holder: str, *, watch_seconds: float = WATCH_SECONDS) -> Claim:
-        """Tell whose lease it is, and, for ours, whether the run that took it still lives.
+        """Return whose lease it is, and, for ours, whether the run that took it is still alive.
 
-        A clock on another machine may be off, so the lease is watched rather than its time believed.
+        A clock on another machine may be off, so the lease is watched rather than its time trusted.
         """
         lease = self.lease(name, namespace)
         if lease is None:
@@ -133,14 +133,14 @@ class ClusterApi:
             api.patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
 
     def renew_lease(self, name: str, namespace: str) -> None:
-        """Say that the operation is alive."""
+        """Renew the lease of an operation that goes on."""
         body = {
             "spec": {"renewTime": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")}
         }
         CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_RENEWAL_SECONDS)
 
     def end_lease(self, name: str, namespace: str) -> None:
-        """Say that the operation is over; the lease stays, and with it who owns the release."""
+        """Mark the operation as over; the lease stays, and records who owns the release."""
         body = {"metadata": {"annotations": {_RUNNING: None}}}
         CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
 

@@ -1,8 +1,8 @@
-"""What is checked before a Helm release is touched, and the lease that tells a live run from a dead one.
+"""What is checked before a Helm release is touched, and the lease that distinguishes a live run from a dead one.
 
-Before a release is created or updated, a resource hook asks two things: do the addons that it needs serve, and is
-Helm's record one that Helm will work with? A dead run's record is put out of the way; everything else that is wrong is
-an error that says what to do. Hooks do not run in previews.
+Before a release is created or updated, a resource hook checks two things: do the addons that it needs serve, and is
+Helm's record one that Helm will work with? A dead run's record is removed; everything else that is wrong is an
+error that names the remedy. Hooks do not run in previews.
 """
 
 from startup import on_demand
@@ -39,15 +39,15 @@ class Guard:
 
     @property
     def lease(self) -> str:
-        """Name of the lease, which stays when the operation is over and tells who owns the release."""
+        """Name of the lease, which stays when the operation is over and records who owns the release."""
         return f"aks-bootstrap-{self.release}"
 
     def begin(self, api: "cluster_api.ClusterApi", holder: str, operation: Operation) -> None:
-        """Check the release, mend what a dead run left of it, and take the lease.
+        """Check the release, repair what a dead run left of it, and take the lease.
 
         Args:
             api: the cluster.
-            holder: what tells this stack from every other.
+            holder: identifies this stack among all that use the cluster.
             operation: what Pulumi is about to do.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What Helm's own record of a release says about the operation that is about to start. Pure: no I/O.
+"""Decides from Helm's own record of a release what has to happen before an operation. Pure: no I/O.
 
 Helm keeps one Secret for each revision (type ``helm.sh/release.v1``). A run that dies in the middle leaves its revision
 ``pending-*``, and from then on Helm refuses every operation: "cannot re-use a name that is still in use" or "another
@@ -43,13 +43,13 @@ class Record:
     """Name of the Secret."""
     revision: int
     status: str
-    """Helm's word for it: deployed, superseded, failed, pending-install, pending-upgrade, pending-rollback, ..."""
+    """As Helm spells it: deployed, superseded, failed, pending-install, pending-upgrade, pending-rollback, ..."""
     chart: str
     """Name of the chart; empty when the record cannot be read."""
 
     @property
     def in_progress(self) -> bool:
-        """Whether Helm takes an operation on this revision for unfinished."""
+        """Whether Helm considers an operation on this revision unfinished."""
         return self.status.startswith("pending-") or self.status == "uninstalling"
 
 
@@ -62,11 +62,11 @@ class Verdict:
     fail: tuple[Record, ...] = ()
     """Records to mark failed, which Helm upgrades from."""
     message: str = ""
-    """What was found and is done about it; empty when there is nothing to say."""
+    """What was found and is done about it; empty when there is nothing to report."""
 
 
 class ReleaseConflictError(Exception):
-    """The release is in a state that the program must not touch; the text says which command to run."""
+    """The release is in a state that the program must not touch; the text names the command to run."""
 
 
 def parse_record(secret_name: str, labels: Mapping[str, str], data: str) -> Record:

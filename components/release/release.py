@@ -26,7 +26,7 @@ class ReleaseArgs:
     chart: Chart
     """The pinned chart; the stack file's override of it is applied here."""
     charts: Charts
-    """What the stack file says of charts: mirror, overrides, time-out."""
+    """The stack file's settings of charts: mirror, overrides, time-out."""
     namespace: str
     values: Mapping[str, pulumi.Input[Any]]
     """The addon's own values; those of the stack file's override are merged over them, deeply."""
@@ -76,7 +76,7 @@ class Release(pulumi.ComponentResource):
             max_history=5,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # two releases of one name cannot stand side by side
+                # two releases of one name cannot coexist
                 delete_before_replace=True,
                 # Helm's own wait comes first; this one only bounds a provider that hangs
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 120}s", update=f"{seconds + 120}s"),

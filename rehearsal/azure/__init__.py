@@ -1,1 +1,1 @@
-"""A stand-in for Azure: a provider plugin in azure-native's place, and the cloud behind it, which is a file."""
+"""The stand-in for Azure: a provider plugin that replaces azure-native, and its cloud, which is a file."""

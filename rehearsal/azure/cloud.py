@@ -1,7 +1,7 @@
-"""The cloud behind the stand-in: resources in a file, with the manners of Azure Resource Manager.
+"""The cloud behind the stand-in: resources in a file, with the behaviour of Azure Resource Manager.
 
-The file outlives the provider's process, as Azure outlives a killed run: a creation that was accepted goes on without
-its caller. Tests and rehearsals read it, and change it from outside.
+The file outlives the provider's process, as Azure outlives a killed run: a creation that was accepted continues
+without its caller. Tests and rehearsals read the file, and change resources outside Pulumi.
 """
 
 import contextlib
@@ -18,70 +18,71 @@ from typing import Any
 from components.azure.resource_types import name_of
 
 RETRIED = (429, 503)
-"""What the real provider's client tries again by itself."""
+"""HTTP statuses after which the real provider's client retries."""
 
 
 class AzureError(Exception):
-    """What Azure answers instead of doing what it was asked; ``status`` is HTTP's."""
+    """A request that Azure rejects; ``code`` is Azure's, ``status`` HTTP's."""
 
     def __init__(self, code: str, text: str, status: int = 400) -> None:
-        """Compose the message as azure-native prints it."""
+        """Format the message as azure-native does."""
         super().__init__(f'Status={status} Code="{code}" Message="{text}"')
         self.code, self.status = code, status
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A failure at the n-th call, counted for one type and operation from 1."""
+    """An injected failure of calls for one type and operation."""
 
     type: str
     """Token without ``azure-native:``, such as ``keyvault:Vault``."""
     operation: str = "create"
     """create, update, delete or read."""
     call: int = 1
-    """The first call that fails."""
+    """Number of the first call that fails; calls count from 1."""
     times: int = 1
-    """How many calls in a row fail."""
+    """Number of consecutive calls that fail."""
     code: str = "InternalServerError"
     status: int = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlaneAddress:
-    """What a cluster of the cloud leads to."""
+    """The control plane that a cluster's kubeconfig points at."""
 
     name: str
     server: str
+    """URL of the API server."""
     certificate_authority: str
-    """Base64."""
+    """PEM certificate, in base64."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manners:
-    """How this cloud behaves; everything is off or instant unless it is said."""
+class Behaviour:
+    """How this cloud behaves; by default nothing fails, and everything is instant."""
 
     seconds_per_minute: float = 0.0
-    """Real seconds that stand for a minute of Azure's; 0 makes everything instant."""
+    """Real seconds for each minute that Azure typically takes; 0 makes everything instant."""
     faults: tuple[Fault, ...] = ()
     patch: str = "4"
-    """Patch version that clusters of a minor version run."""
+    """Patch version of every cluster and pool, such as 1.35.4 for minor version 1.35."""
 
 
 class Cloud:
-    """Resources by id, in a file that every process shares."""
+    """Resources by id, in a file that processes share under a lock."""
 
     def __init__(self, path: Path) -> None:
-        """Use a file; :meth:`create` makes one."""
+        """Use an existing file; :meth:`create` writes a new one."""
         self._path = path
 
     @classmethod
     def create(
-        cls, path: Path, *, manners: Manners | None = None, control_planes: tuple[ControlPlaneAddress, ...] = ()
+        cls, path: Path, *, behaviour: Behaviour | None = None, control_planes: tuple[ControlPlaneAddress, ...] = ()
     ) -> "Cloud":
-        """Start with an empty cloud."""
+        """Write the file of an empty cloud, with the control planes that its clusters will take in order."""
         cloud = cls(path)
         empty = {
-            "manners": asdict(manners or Manners()),
+            "behaviour": asdict(behaviour or Behaviour()),
             "controlPlanes": [{**asdict(plane), "cluster": None} for plane in control_planes],
             "resources": {},
             "softDeleted": {},
@@ -106,72 +107,78 @@ class Cloud:
         content: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         return content
 
-    # what the provider asks
+    # used by the provider
 
     @property
-    def manners(self) -> Manners:
-        """How it behaves."""
-        given = self._read()["manners"]
-        return Manners(**{**given, "faults": tuple(Fault(**fault) for fault in given["faults"])})
+    def behaviour(self) -> Behaviour:
+        """Its current behaviour."""
+        data = self._read()["behaviour"]
+        return Behaviour(**{**data, "faults": tuple(Fault(**fault) for fault in data["faults"])})
 
     def control_plane(self, name: str) -> ControlPlaneAddress:
-        """Return what a cluster leads to."""
+        """Return the control plane of a name."""
         found = next(plane for plane in self._read()["controlPlanes"] if plane["name"] == name)
         return ControlPlaneAddress(**{key: found[key] for key in ("name", "server", "certificate_authority")})
 
     def count(self, type_: str, operation: str) -> None:
-        """Count a call.
+        """Count a call, and apply the faults of :attr:`behaviour`.
 
         Raises:
-            AzureError: a fault is due.
+            AzureError: a fault applies to this call.
         """
         with self._open() as content:
             key = f"{type_}/{operation}"
             number = content["calls"][key] = content["calls"].get(key, 0) + 1
-        for fault in self.manners.faults:
+        for fault in self.behaviour.faults:
             due = fault.call <= number < fault.call + fault.times
             if due and (fault.type, fault.operation) == (type_, operation):
-                raise AzureError(fault.code, f"call {number} of {key} was to fail", fault.status)
+                raise AzureError(fault.code, f"injected failure of {key}, call {number}", fault.status)
 
     def get(self, id_: str) -> dict[str, Any] | None:
-        """Return a resource, once it is there."""
+        """Return a resource, or None where there is none; one that is still being created is returned too."""
         found: dict[str, Any] | None = self._read()["resources"].get(id_.lower())
         return found
 
-    def below(self, id_: str) -> list[dict[str, Any]]:
-        """Return the resources whose id begins with another's, oldest first."""
+    def descendants(self, id_: str) -> list[dict[str, Any]]:
+        """Return the resources nested below an id, oldest first."""
         found = self._read()["resources"].items()
         return [resource for key, resource in found if key.startswith(f"{id_.lower()}/")]
 
     def put(self, id_: str, type_: str, inputs: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Accept a creation, which is done in so many seconds whether or not anybody waits.
+        """Accept a creation, which completes after some seconds whether or not the caller waits.
+
+        Args:
+            id_: ARM id.
+            type_: token without ``azure-native:``.
+            inputs: the resource's properties.
+            seconds: how long it takes.
 
         Raises:
-            AzureError: Azure would refuse it.
+            AzureError: Azure would reject it.
         """
         with self._open() as content:
-            _refuse(content, id_, type_, inputs)
+            _validate(content, id_, type_, inputs)
             content["serial"] += 1
             resource = {
                 "id": id_,
                 "type": type_,
                 "serial": content["serial"],
                 "inputs": dict(inputs),
-                "moved": {},
+                "drift": {},
                 "ready": time.time() + seconds,
             }
             content["resources"][id_.lower()] = resource
             if type_ == "resources:Deployment":
                 _deploy(content, id_, inputs)
             if type_ == "containerservice:ManagedCluster":
-                resource["controlPlane"] = _take_control_plane(content, id_)
+                resource["controlPlane"] = _assign_control_plane(content, id_)
             if type_ == "keyvault:Vault":
                 content["softDeleted"].pop(name_of(id_), None)
-            _note(content, "create", id_)
+            _log_change(content, "create", id_)
         return resource
 
     def patch(self, id_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Accept an update.
+        """Accept an update, which also ends any drift of the resource.
 
         Raises:
             AzureError: there is no such resource.
@@ -181,14 +188,14 @@ class Cloud:
             if resource is None:
                 raise AzureError("ResourceNotFound", f"{id_} was not found", 404)
             resource["inputs"] = dict(inputs)
-            resource["moved"] = {}
+            resource["drift"] = {}
             if resource["type"] == "resources:Deployment":
                 _deploy(content, id_, inputs)
-            _note(content, "update", id_)
+            _log_change(content, "update", id_)
         return resource
 
     def delete(self, id_: str) -> None:
-        """Delete a resource and everything below it; a vault is kept for as long as it can be recovered.
+        """Delete a resource and everything below it; a vault is only soft-deleted.
 
         Raises:
             AzureError: a lock forbids it.
@@ -206,27 +213,27 @@ class Cloud:
                     if plane["cluster"] == key:
                         plane["cluster"] = None
                         plane["used"] = True
-            _note(content, "delete", id_)
+            _log_change(content, "delete", id_)
 
-    # what happens outside of Pulumi
+    # used by tests and rehearsals: changes outside Pulumi
 
     def resources(self, type_: str = "") -> list[dict[str, Any]]:
-        """Return what is there, of a type or of all."""
+        """Return the resources of a type, or all of them."""
         return [copy.deepcopy(r) for r in self._read()["resources"].values() if type_ in ("", r["type"])]
 
-    def move(self, id_: str, path: str, value: Any) -> None:  # noqa: ANN401 - any property
-        """Let something else than Pulumi change a property: an autoscaler, a channel, a person.
+    def drift(self, id_: str, path: str, value: object) -> None:
+        """Change a property outside Pulumi, as the autoscaler, an upgrade channel or a person would.
 
         Args:
             id_: the resource.
             path: dotted, such as ``count`` or ``tags.owner``.
-            value: what reads return from now on.
+            value: the value that reads return from now on; plain JSON data.
         """
         with self._open() as content:
-            content["resources"][id_.lower()]["moved"][path] = value
+            content["resources"][id_.lower()]["drift"][path] = value
 
     def remove(self, id_: str) -> None:
-        """Let a resource vanish behind our back, locks and all."""
+        """Delete a resource and everything below it outside Pulumi, despite locks."""
         with self._open() as content:
             for key in [k for k in content["resources"] if k == id_.lower() or k.startswith(f"{id_.lower()}/")]:
                 del content["resources"][key]
@@ -235,33 +242,33 @@ class Cloud:
                         plane.update(cluster=None, used=True)
 
     def recreate(self, id_: str) -> None:
-        """Let somebody delete a cluster and make it again under its name: another uid, perhaps an empty API server."""
+        """Replace a cluster outside Pulumi by one of the same name: its uid changes, its API server may be empty."""
         with self._open() as content:
             content["serial"] += 1
             content["resources"][id_.lower()]["serial"] = content["serial"]
 
     def rotate(self, control_plane: str, certificate_authority: str) -> None:
-        """Let a control plane present another certificate authority."""
+        """Change the certificate authority that clusters report for a control plane."""
         with self._open() as content:
             for plane in content["controlPlanes"]:
                 if plane["name"] == control_plane:
                     plane["certificate_authority"] = certificate_authority
 
-    def behave(self, manners: Manners) -> None:
-        """Change how the cloud behaves from now on; counted calls begin anew."""
+    def behave(self, behaviour: Behaviour) -> None:
+        """Change how the cloud behaves from now on, and reset the call counters."""
         with self._open() as content:
-            content["manners"], content["calls"] = asdict(manners), {}
+            content["behaviour"], content["calls"] = asdict(behaviour), {}
 
     def log(self) -> list[dict[str, Any]]:
-        """Return every accepted change, in order: when, what, id."""
+        """Return every accepted change in order, each with ``at``, ``operation`` and ``id``."""
         found: list[dict[str, Any]] = self._read()["log"]
         return found
 
 
-def _refuse(content: dict[str, Any], id_: str, type_: str, inputs: Mapping[str, Any]) -> None:
+def _validate(content: dict[str, Any], id_: str, type_: str, inputs: Mapping[str, Any]) -> None:
     resources = content["resources"]
     if id_.lower() in resources:
-        # azure-native's own message: it looks before it writes
+        # azure-native's own message: it reads before it creates
         raise AzureError("AlreadyExists", f"cannot create already existing resource '{id_}'", 409)
     group = id_.lower().split("/providers/")[0]
     if type_ != "resources:ResourceGroup" and "/resourcegroups/" in group and group not in resources:
@@ -271,21 +278,21 @@ def _refuse(content: dict[str, Any], id_: str, type_: str, inputs: Mapping[str, 
     if nested and "/providers/" in parent and parent not in resources:
         raise AzureError("ParentResourceNotFound", f"'{parent}' could not be found.", 404)
     if type_ == "keyvault:Vault":
-        gone = content["softDeleted"].get(name_of(id_))
+        deleted = content["softDeleted"].get(name_of(id_))
         recover = (inputs.get("properties") or {}).get("createMode") == "recover"
-        if gone and not recover:
+        if deleted and not recover:
             raise AzureError("ConflictError", f"A vault with the name '{name_of(id_)}' exists in deleted state.", 409)
-        if recover and not gone:
+        if recover and not deleted:
             raise AzureError("VaultNotFound", f"There is no deleted vault '{name_of(id_)}' to recover.", 404)
     if type_ in {"keyvault:Vault", "containerregistry:Registry"}:
         taken = [r["id"] for r in resources.values() if r["type"] == type_ and name_of(r["id"]) == name_of(id_)]
         if taken:
             raise AzureError("NameUnavailable", f"The name '{name_of(id_)}' is already in use.", 409)
     if type_ == "authorization:RoleAssignment":
-        _refuse_role(resources, inputs)
+        _validate_role_assignment(resources, inputs)
 
 
-def _refuse_role(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+def _validate_role_assignment(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
     if inputs.get("principalType") != "ServicePrincipal":
         raise AzureError("PrincipalNotFound", f"Principal {inputs['principalId']} does not exist in the directory.")
     same = ("principalId", "roleDefinitionId", "scope")
@@ -302,7 +309,7 @@ def _refuse_role(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> Non
 
 
 def _deploy(content: dict[str, Any], id_: str, inputs: Mapping[str, Any]) -> None:
-    """Do what a deployment's template says: write pools of a cluster, the only type that the program deploys so."""
+    """Apply a deployment's template: it writes pools of a cluster, the only type that the program deploys this way."""
     group = id_.split("/providers/", maxsplit=1)[0]
     for resource in inputs["properties"]["template"]["resources"]:
         cluster_name, pool = resource["name"].split("/")
@@ -319,7 +326,7 @@ def _deploy(content: dict[str, Any], id_: str, inputs: Mapping[str, Any]) -> Non
         found.update(resource["properties"])
 
 
-def _take_control_plane(content: dict[str, Any], id_: str) -> str | None:
+def _assign_control_plane(content: dict[str, Any], id_: str) -> str | None:
     for plane in content["controlPlanes"]:
         if plane["cluster"] is None and not plane.get("used"):
             plane["cluster"] = id_.lower()
@@ -336,5 +343,5 @@ def _locked(content: dict[str, Any], key: str) -> bool:
     return any(key == scope or key.startswith(f"{scope}/") for scope in scopes)
 
 
-def _note(content: dict[str, Any], what: str, id_: str) -> None:
-    content["log"].append({"at": dt.datetime.now(dt.UTC).isoformat(), "what": what, "id": id_})
+def _log_change(content: dict[str, Any], operation: str, id_: str) -> None:
+    content["log"].append({"at": dt.datetime.now(dt.UTC).isoformat(), "operation": operation, "id": id_})

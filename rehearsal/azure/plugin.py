@@ -5,53 +5,53 @@ import gc
 import os
 import signal
 import sys
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import grpc.aio
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from rehearsal.azure.provider import RefusedError, StandIn, cloud_of_environment
+from rehearsal.azure.provider import RejectedError, StandIn, cloud_from_environment
 
+# renovate: datasource=pypi depName=pulumi-azure-native
 VERSION = "3.29.0"
-"""Of the SDK that the program uses."""
+"""Version of the SDK that the program uses."""
 
 
 class Servicer(ProviderServicer):
-    """The SDK's server, with refusals handed on as they are, and nothing where there is nothing."""
+    """The SDK's server; rejections reach the engine unchanged, and a deleted resource reads as an empty response."""
 
 
-def _handed_on(name: str) -> Any:  # noqa: ANN401 - a method of the SDK's
+def _with_plain_errors(name: str) -> Callable[[Servicer, object, grpc.aio.ServicerContext], Awaitable[object]]:
     inherited = getattr(ProviderServicer, name)
 
-    async def method(self: Servicer, request: Any, context: Any) -> Any:  # noqa: ANN401 - generated types
+    async def method(self: Servicer, request: object, context: grpc.aio.ServicerContext) -> object:
         try:
-            answer = await inherited(self, request, context)
-        except RefusedError as refusal:
-            await context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
-        else:
-            # the SDK sends empty properties beside an empty id, which the engine takes for a resource
-            gone = isinstance(answer, provider_pb2.ReadResponse) and not answer.id
-            return provider_pb2.ReadResponse() if gone else answer
+            response: object = await inherited(self, request, context)
+        except RejectedError as error:
+            return await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        # the SDK sends empty properties with an empty id, which the engine takes for a resource
+        deleted = isinstance(response, provider_pb2.ReadResponse) and not response.id
+        return provider_pb2.ReadResponse() if deleted else response
 
     return method
 
 
 for _name in ("Create", "Update", "Delete", "Read", "Invoke"):
-    setattr(Servicer, _name, _handed_on(_name))
+    setattr(Servicer, _name, _with_plain_errors(_name))
 
 
 async def serve(engine: str) -> None:
     """Serve until the engine ends the process."""
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
-    servicer = Servicer(sys.argv[1:], VERSION, StandIn(cloud_of_environment()), engine_address=engine)
+    servicer = Servicer(sys.argv[1:], VERSION, StandIn(cloud_from_environment()), engine_address=engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # the engine ends a plugin with SIGINT: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/util/cmdutil
+    # the engine stops a plugin with SIGINT: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/util/cmdutil
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
     await ended.wait()
@@ -59,8 +59,8 @@ async def serve(engine: str) -> None:
 
 
 def main() -> None:
-    """Run as the engine starts it: its address is the last argument."""
-    # as in the program: the SDK's classes live until the process ends
+    """Run the plugin; the engine passes its own address as the last argument."""
+    # as in the program: the SDK's classes live until the process ends, and collecting them is wasted time
     gc.set_threshold(100_000)
     asyncio.run(serve(sys.argv[-1]))
-    os._exit(0)  # the engine waits, and taking the SDK's modules apart takes a while
+    os._exit(0)  # the engine waits for the exit, and the interpreter's own would first tear down the SDK's modules

@@ -1,4 +1,4 @@
-"""The provider plugin in azure-native's place: the engine's side of the stand-in."""
+"""The provider that replaces azure-native: handles the engine's requests with the stand-in's cloud."""
 
 import asyncio
 import copy
@@ -6,69 +6,75 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pulumi.provider.experimental import provider as protocol
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime import rpc
 
 from components.azure.resource_types import name_of, resource_type
-from rehearsal.azure import answers, shapes
+from rehearsal.azure import responses, sdk_inputs
 from rehearsal.azure.cloud import RETRIED, AzureError, Cloud
 from settings.merge import differences
 
 CLOUD_FILE = "AKS_BOOTSTRAP_REHEARSAL_CLOUD"
-"""Environment variable that names the cloud's file."""
+"""Environment variable with the path of the cloud's file."""
 
 _INPUTS = "__inputs"
-"""Where the real provider keeps what it was asked for, beside what Azure answered."""
-_CLIENT_TRIES = 5
+"""Property of the state in which azure-native, too, keeps the inputs of the last operation."""
+
+_CLIENT_ATTEMPTS = 5
 _UPDATE_SHARE, _DELETE_SHARE = 0.25, 0.4
-"""How long an update and a deletion take, as a share of the creation."""
+"""Duration of an update and of a deletion, as a share of the creation's."""
 
 _SUB_RESOURCES = frozenset({"subnets", "agentPoolProfiles"})
+"""Properties that list resources which may also be managed as resources of their own."""
 
 UNKNOWN = rpc.UNKNOWN
-"""Stands where a value is not known yet: a text, as the SDK's property values do not read it."""
+"""The engine's placeholder for a value that is not known yet; the SDK's property values leave it a string."""
 
 _T = TypeVar("_T")
+_Json: TypeAlias = "str | float | bool | list[_Json] | Mapping[str, _Json] | None"
 
 
-class RefusedError(NotImplementedError):
-    """An answer that the engine prints as it is: the SDK's server adds a traceback to every other exception."""
+class RejectedError(NotImplementedError):
+    """An operation failed; the engine prints the text as it is.
+
+    It is a NotImplementedError because the SDK's server adds a traceback to every other exception.
+    """
 
 
 class StandIn(protocol.Provider):
-    """Does what azure-native would, to a cloud that is a file."""
+    """Manages the resources of a :class:`Cloud` with the behaviour of azure-native."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Serve a cloud."""
+        """Manage a cloud's resources."""
         self._cloud = cloud
         self._subscription = ""
         self._cancelled = asyncio.Event()
 
     async def configure(self, request: protocol.ConfigureRequest) -> protocol.ConfigureResponse:
-        """Take the subscription."""
+        """Store the subscription's id."""
         self._subscription = str(_plain(request.args).get("subscriptionId") or "")
         return protocol.ConfigureResponse(
             accept_secrets=False, supports_preview=True, accept_outputs=False, accept_resources=False
         )
 
     async def cancel(self) -> None:
-        """Stop waiting; what Azure has accepted goes on."""
+        """Stop waiting; operations that Azure has accepted continue."""
         self._cancelled.set()
 
     async def check(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
-        """Refuse what the SDK's types do not know."""
+        """Reject inputs that do not fit the SDK's types."""
         inputs = _plain(request.new_inputs)
-        found = await asyncio.to_thread(shapes.mistakes, _type_of(request.urn), inputs, unknown=UNKNOWN)
+        found = await asyncio.to_thread(sdk_inputs.invalid_inputs, _type_of(request.urn), inputs, unknown=UNKNOWN)
         return protocol.CheckResponse(
             inputs=request.new_inputs,
             failures=[protocol.CheckFailure(property=path, reason=reason) for path, reason in found],
         )
 
     async def diff(self, request: protocol.DiffRequest) -> protocol.DiffResponse:
-        """Compare what was asked for with what is asked for now."""
+        """Compare the last operation's inputs with the new ones."""
         before = _plain(request.old_state).get(_INPUTS) or {}
         found = {
             path: (old, new, resource_type(_type_of(request.urn)).replaces(path))
@@ -92,15 +98,15 @@ class StandIn(protocol.Provider):
         return protocol.DiffResponse(
             changes=bool(found),
             replaces=replacing,
-            # names are fixed: azure-native too deletes before it creates
+            # names are fixed: azure-native, too, deletes before it creates
             delete_before_replace=bool(replacing),
             diffs=list(found),
             detailed_diff=detailed,
         )
 
     async def create(self, request: protocol.CreateRequest) -> protocol.CreateResponse:
-        """Create a resource, and wait for it as long as such a resource takes."""
-        inputs, type_ = _plain(request.properties), _short(_type_of(request.urn))
+        """Create a resource, and wait for as long as its type typically takes."""
+        inputs, type_ = _plain(request.properties), _short_type(_type_of(request.urn))
         if request.preview:
             unknown = {key: PropertyValue(UNKNOWN) for key in resource_type(type_).fills_in}
             name = {"name": PropertyValue(name_of(_id_if_known(_type_of(request.urn), inputs, self._subscription)))}
@@ -113,76 +119,76 @@ class StandIn(protocol.Provider):
 
     async def update(self, request: protocol.UpdateRequest) -> protocol.UpdateResponse:
         """Change a resource in place."""
-        inputs, type_ = _plain(request.news), _short(_type_of(request.urn))
+        inputs, type_ = _plain(request.news), _short_type(_type_of(request.urn))
         if request.preview:
-            # as azure-native: what only Azure knows may change, but for the name and the place
+            # as in azure-native: generated properties may change, except for name and location
             kept: dict[str, PropertyValue] = {
                 key: request.olds[key] for key in ("name", "location") if key in request.olds
             }
             unknown = {key: PropertyValue(UNKNOWN) for key in resource_type(type_).fills_in}
             return protocol.UpdateResponse(properties={**request.news, **unknown, **kept})
         if type_ == "containerservice:ManagedCluster":
-            self._known_pools(request.resource_id, inputs)
+            self._keep_inline_pools(request.resource_id, inputs)
         resource = await self._call(type_, "update", lambda: self._cloud.patch(request.resource_id, inputs))
         await self._wait(self._seconds(_type_of(request.urn), _UPDATE_SHARE))
         return protocol.UpdateResponse(properties=self._state(resource, inputs))
 
     async def delete(self, request: protocol.DeleteRequest) -> None:
-        """Delete a resource; one that is gone already is no error."""
-        type_ = _short(_type_of(request.urn))
+        """Delete a resource; no error if it no longer exists."""
+        type_ = _short_type(_type_of(request.urn))
         await self._call(type_, "delete", lambda: self._cloud.delete(request.resource_id))
         await self._wait(self._seconds(_type_of(request.urn), _DELETE_SHARE))
 
     async def read(self, request: protocol.ReadRequest) -> protocol.ReadResponse:
-        """Answer what Azure knows; what moved since is carried over to the inputs, as azure-native does."""
+        """Return a resource's properties; drift is copied into the inputs, as azure-native does."""
         token = _type_of(request.urn)
-        resource = await self._call(_short(token), "read", lambda: self._cloud.get(request.resource_id))
+        resource = await self._call(_short_type(token), "read", lambda: self._cloud.get(request.resource_id))
         if resource is None:
             return protocol.ReadResponse(resource_id="")
-        answer = answers.outputs(self._cloud, resource, self._subscription)
+        response = responses.outputs(self._cloud, resource, self._subscription)
         inputs = _plain(request.inputs) or copy.deepcopy(resource["inputs"])
         before = {key: value for key, value in _plain(request.properties).items() if key != _INPUTS}
         if before:
-            was, now = shapes.project(token, before), shapes.project(token, answer)
+            was, now = sdk_inputs.input_properties(token, before), sdk_inputs.input_properties(token, response)
             for key in {**was, **now}:
-                # azure-native takes over a whole top-level property where anything in it moved, but for the parts of
-                # a resource that are resources of their own and were not asked for inline
+                # azure-native copies a whole top-level property if anything in it has drifted, except for lists of
+                # sub-resources that were not specified inline
                 if was.get(key) != now.get(key) and not (key in _SUB_RESOURCES and key not in inputs):
-                    _put(inputs, key, now.get(key))
+                    _set_or_remove(inputs, key, now.get(key))
         return protocol.ReadResponse(
             resource_id=resource["id"],
-            properties=_values({**answer, _INPUTS: inputs}),
-            inputs=_values(inputs),
+            properties=_property_values({**response, _INPUTS: inputs}),
+            inputs=_property_values(inputs),
         )
 
     async def invoke(self, request: protocol.InvokeRequest) -> protocol.InvokeResponse:
-        """Answer the two functions that lead into a cluster."""
+        """Call one of the two functions that give access to a cluster."""
         args, function = _plain(request.args), request.tok.rsplit(":", 1)[-1]
         id_ = resource_type("containerservice:ManagedCluster").arm_id(args, self._subscription)
         cluster = self._cloud.get(id_)
         if cluster is None:
-            raise RefusedError(str(AzureError("ResourceNotFound", f"{id_} was not found", 404)))
+            raise RejectedError(str(AzureError("ResourceNotFound", f"{id_} was not found", 404)))
         if function == "getManagedCluster":
-            found = {"id": id_, **answers.outputs(self._cloud, cluster, self._subscription)}
+            found = {"id": id_, **responses.outputs(self._cloud, cluster, self._subscription)}
         else:
-            found = {"kubeconfigs": [{"name": "clusterUser", "value": answers.kubeconfig(self._cloud, cluster)}]}
-        return protocol.InvokeResponse(return_value=_values(found))
+            found = {"kubeconfigs": [{"name": "clusterUser", "value": responses.kubeconfig(self._cloud, cluster)}]}
+        return protocol.InvokeResponse(return_value=_property_values(found))
 
     def _state(self, resource: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, PropertyValue]:
-        return _values({**answers.outputs(self._cloud, resource, self._subscription), _INPUTS: inputs})
+        return _property_values({**responses.outputs(self._cloud, resource, self._subscription), _INPUTS: inputs})
 
-    def _known_pools(self, id_: str, inputs: dict[str, Any]) -> None:
-        """Keep what is inline, and refuse a pool that the cluster does not have (azure-native issue 2719)."""
-        own = {name_of(pool["id"]) for pool in self._cloud.below(id_)}
+    def _keep_inline_pools(self, id_: str, inputs: dict[str, Any]) -> None:
+        """Drop pools that are resources of their own, and reject unknown ones (azure-native issue 2719)."""
+        own = {name_of(pool["id"]) for pool in self._cloud.descendants(id_)}
         cluster = self._cloud.get(id_) or {"inputs": {"agentPoolProfiles": []}}
         inline = {profile["name"] for profile in cluster["inputs"]["agentPoolProfiles"]}
         for profile in inputs["agentPoolProfiles"]:
             if profile["name"] not in own | inline:
-                raise RefusedError(f"a new agent pool was introduced: {profile['name']}")
+                raise RejectedError(f"a new agent pool was introduced: {profile['name']}")
         inputs["agentPoolProfiles"] = [p for p in inputs["agentPoolProfiles"] if p["name"] in inline]
 
     def _seconds(self, token: str, share: float) -> float:
-        return resource_type(token).seconds / 60 * share * self._cloud.manners.seconds_per_minute
+        return resource_type(token).seconds / 60 * share * self._cloud.behaviour.seconds_per_minute
 
     async def _wait(self, seconds: float) -> None:
         if seconds <= 0:
@@ -191,51 +197,51 @@ class StandIn(protocol.Provider):
             await asyncio.wait_for(self._cancelled.wait(), timeout=seconds)
         except TimeoutError:
             return
-        raise RefusedError("the operation was cancelled; what Azure has accepted goes on")
+        raise RejectedError("the operation was cancelled; whatever Azure has accepted continues")
 
-    async def _call(self, type_: str, operation: str, act: Callable[[], _T]) -> _T:
-        """Call the cloud as azure-native's client does: what is only throttled is tried again."""
-        for attempt in range(1, _CLIENT_TRIES + 1):
+    async def _call(self, type_: str, operation: str, call: Callable[[], _T]) -> _T:
+        """Call the cloud as azure-native's client does: throttled requests are retried."""
+        for attempt in range(1, _CLIENT_ATTEMPTS + 1):
             try:
                 self._cloud.count(type_, operation)
-                return act()
+                return call()
             except AzureError as error:
-                if error.status not in RETRIED or attempt == _CLIENT_TRIES:
-                    raise RefusedError(str(error)) from None
+                if error.status not in RETRIED or attempt == _CLIENT_ATTEMPTS:
+                    raise RejectedError(str(error)) from None
                 await asyncio.sleep(0.05 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
 
 
 def _plain(values: Mapping[str, PropertyValue]) -> dict[str, Any]:
-    return {key: _one(value) for key, value in values.items()}
+    return {key: _plain_value(value) for key, value in values.items()}
 
 
-def _one(value: PropertyValue) -> Any:  # noqa: ANN401 - any property
+def _plain_value(value: PropertyValue) -> object:
     content = value.value
     if isinstance(content, Mapping):
-        return {key: _one(item) for key, item in content.items() if _one(item) is not None}
+        return {key: _plain_value(item) for key, item in content.items() if _plain_value(item) is not None}
     if isinstance(content, list | tuple):
-        return [_one(item) for item in content]
+        return [_plain_value(item) for item in content]
     if isinstance(content, float) and content.is_integer():
         return int(content)
     return content
 
 
-def _values(data: Mapping[str, Any]) -> dict[str, PropertyValue]:
-    return {key: _value(value) for key, value in data.items()}
+def _property_values(data: Mapping[str, Any]) -> dict[str, PropertyValue]:
+    return {key: _property_value(value) for key, value in data.items()}
 
 
-def _value(data: Any) -> PropertyValue:  # noqa: ANN401 - any property
+def _property_value(data: _Json) -> PropertyValue:
     if isinstance(data, Mapping):
-        return PropertyValue({key: _value(value) for key, value in data.items()})
+        return PropertyValue({key: _property_value(value) for key, value in data.items()})
     if isinstance(data, list):
-        return PropertyValue([_value(value) for value in data])
+        return PropertyValue([_property_value(value) for value in data])
     if isinstance(data, int) and not isinstance(data, bool):
         return PropertyValue(float(data))
     return PropertyValue(data)
 
 
-def _short(token: str) -> str:
+def _short_type(token: str) -> str:
     return token.removeprefix("azure-native:")
 
 
@@ -247,13 +253,14 @@ def _id_if_known(token: str, inputs: Mapping[str, Any], subscription: str) -> st
     return resource_type(token).arm_id({k: "" if v == UNKNOWN else v for k, v in inputs.items()}, subscription)
 
 
-def _put(inputs: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 - any property
+def _set_or_remove(inputs: dict[str, Any], key: str, value: object) -> None:
     if value is None:
         inputs.pop(key, None)
     else:
         inputs[key] = value
 
 
-def cloud_of_environment() -> Cloud:
-    """Return the cloud that the environment names."""
+def cloud_from_environment() -> Cloud:
+    """Return the cloud whose file ``CLOUD_FILE`` names."""
+
     return Cloud(Path(os.environ[CLOUD_FILE]))

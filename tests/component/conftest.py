@@ -17,6 +17,25 @@ from settings.merge import merge
 
 ROOT = Path(__file__).resolve().parents[2]
 
+UPDATING: dict[str, Any] = {
+    "registry": {"mode": "create"},
+    "argocd": {
+        "imageUpdaterWriteBack": "git",
+        "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
+    },
+}
+"""Settings that install the one addon that is off by default."""
+
+STACKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dev": ("dev", {}),
+    "prod": ("prod", {}),
+    "local": ("local", {}),
+    "dev, updating images": ("dev", UPDATING),
+    "prod, updating images": ("prod", UPDATING),
+    "local, updating images": ("local", {"argocd": UPDATING["argocd"]}),
+}
+"""Stacks and changes that between them install every addon."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -44,24 +63,55 @@ class Program:
         return [r for r in self.all if r.type.endswith(type_) and name in (None, r.name)]
 
     def waits_for(self, later: Registration, earlier: Registration) -> bool:
-        return earlier.urn in ancestors(self.evaluation, later.urn)
+        return earlier.urn in self.before(later)
+
+    def before(self, resource: Registration) -> set[str]:
+        """URNs of everything that a resource waits for."""
+        return ancestors(self.evaluation, resource.urn)
+
+    @property
+    def releases(self) -> list[Registration]:
+        """Every Helm release, in the program's order."""
+        return self.several("kubernetes:helm.sh/v3:Release")
 
     def release(self, chart: str) -> Registration:
-        found = [r for r in self.several("helm.sh/v3:Release") if r.inputs["name"] == chart]
+        found = [r for r in self.releases if r.inputs["name"] == chart]
         assert len(found) == 1
         return found[0]
+
+    @property
+    def addons(self) -> list[Registration]:
+        """The components directly below the stack that have objects in the cluster, in the program's order."""
+        index = self.evaluation.by_urn()
+        return [r for r in self.all if not r.custom and r.parent not in index and self.objects(r)]
+
+    def objects(self, component: Registration) -> list[Registration]:
+        """Every object in the cluster below a component."""
+        return [r for r in self.custom if r.type.startswith("kubernetes:") and component.urn in self.above(r)]
+
+    def above(self, resource: Registration) -> list[str]:
+        """URNs of the components around a resource, innermost first."""
+        index, found = self.evaluation.by_urn(), []
+        while resource.parent in index:
+            found.append(resource.parent)
+            resource = index[resource.parent]
+        return found
 
 
 @cache
 def _evaluated(stack: str, overrides: str) -> Program:
-    changes = json.loads(overrides)
+    return Program(evaluate(ROOT, stack, configured(stack, json.loads(overrides))))
+
+
+def configured(stack: str, changes: dict[str, Any]) -> dict[str, str]:
+    """Return the configuration of a stack file with some settings changed, as Pulumi hands it over."""
     given = read_stack(ROOT, stack).values
     changed = {}
     for key, value in changes.items():
         full = f"aks-bootstrap:{key}"
         whole = merge(json.loads(given.get(full, "{}")), value) if isinstance(value, dict) else value
         changed[full] = whole if isinstance(whole, str) else json.dumps(whole)
-    return Program(evaluate(ROOT, stack, changed))
+    return changed
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +122,13 @@ def program() -> Callable[..., Program]:
         return _evaluated(stack, json.dumps(changes, sort_keys=True))
 
     return run
+
+
+@pytest.fixture(scope="session", params=STACKS)
+def each(request: pytest.FixtureRequest, program: Callable[..., Program]) -> Program:
+    """Every kind of stack in turn, so that every addon is met."""
+    stack, changes = STACKS[request.param]
+    return program(stack, **changes)
 
 
 @pytest.fixture(scope="session")

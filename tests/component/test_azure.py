@@ -1,6 +1,8 @@
 """What Azure gets: relations and values, row by row of what each environment is."""
 
 import inspect
+import json
+import shlex
 
 import pytest
 from pulumi_azure_native import keyvault
@@ -391,7 +393,8 @@ def test_outputs_say_how_to_go_on_and_nothing_else(prod):
         "ingressAddress",
         "ingressPrefix",
         "argocdUrl",
-        "argocdSignInSubject",
+        "argocdSignInCommand",
+        "dnsNameServers",
         "vaultUri",
         "kubeconfigCommand",
     }
@@ -483,3 +486,37 @@ def test_the_cluster_is_tried_again_while_a_role_is_spreading(prod):
 def test_further_tags_reach_azure(program):
     p = program("dev", tags={"extra": {"team": "blue"}})
     assert p.one("keyvault:Vault").inputs["tags"]["team"] == "blue"
+
+
+def test_the_command_that_lets_people_into_argo_cd_names_this_generations_issuer(program):
+    """A rebuild has another issuer, which the Entra application does not trust yet."""
+    command = program("prod", cluster={"generation": 2}).evaluation.outputs["argocdSignInCommand"]
+    assert command.startswith("az ad app federated-credential create --id c3e5a7f9-1b2d-4c6e-8f0a-5d7b9c1e3f46 ")
+    credential = json.loads(shlex.split(command)[-1])
+    assert credential["issuer"].startswith("<aks-g2-") and credential["name"] == "aks-platform-prod-g2"
+    assert credential["subject"] == "system:serviceaccount:argocd:argocd-server"
+    assert credential["audiences"] == ["api://AzureADTokenExchange"]
+
+
+def test_a_zone_that_the_program_creates_has_name_servers_to_delegate_to(program):
+    assert program("prod").evaluation.outputs["dnsNameServers"] == ["<zone.nameServers>"]
+    existing = program("prod", dns={"mode": "existing", "resourceGroup": "rg-dns"})
+    assert "dnsNameServers" not in existing.evaluation.outputs
+
+
+def test_the_registry_is_premium_and_in_every_zone_where_it_must_not_fail(program, prod):
+    assert prod.one("containerregistry:Registry").inputs["sku"] == {"name": "Premium"}
+    assert prod.one("containerregistry:Registry").inputs["zoneRedundancy"] == "Enabled"
+    small = program("dev", registry={"mode": "create"}).one("containerregistry:Registry").inputs
+    assert (small["sku"], small["zoneRedundancy"]) == ({"name": "Basic"}, "Disabled")
+
+
+def test_defender_is_on_in_production_and_off_elsewhere(dev, prod):
+    profile = prod.one("containerservice:ManagedCluster").inputs["securityProfile"]
+    assert profile["defender"]["securityMonitoring"] == {"enabled": True}
+    assert "defender" not in dev.one("containerservice:ManagedCluster").inputs["securityProfile"]
+
+
+def test_subnets_that_azure_lists_in_the_network_are_not_reset(each):
+    for network in each.several("network:VirtualNetwork"):
+        assert network.ignore_changes == ["subnets"] and "subnets" not in network.inputs

@@ -178,6 +178,15 @@ def test_the_provider_waits_for_the_cluster(prod):
     assert prod.one("containerservice:ManagedCluster").urn in provider.dependencies
 
 
-@pytest.mark.parametrize("chart", ["cert-manager", "traefik", "external-secrets", "argo-cd"])
-def test_a_replaced_release_leaves_its_name_before_the_next_takes_it(prod, chart):
-    assert prod.release(chart).delete_before_replace
+def test_a_local_cluster_is_the_same_wherever_its_kubeconfig_lies(program):
+    def identifier(**local):
+        return program("local", local=local).one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
+
+    assert identifier() == identifier(kubeconfig="/a/kubeconfig") == identifier(kubeconfig="/b/kubeconfig")
+    assert identifier() == "local/current-context"
+    assert identifier(context="kind-one") == identifier(context="kind-one", kubeconfig="/a/kubeconfig")
+    assert identifier(context="kind-one") != identifier(context="kind-two") != identifier()
+
+
+def test_the_root_application_may_take_its_children_along_but_not_for_ever(each):
+    assert each.one("argoproj.io/v1alpha1:Application").timeouts == {"delete": "10m"}

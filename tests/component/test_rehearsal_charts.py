@@ -1,26 +1,17 @@
 """The charts of the rehearsals take what the program gives the real ones, and refuse a key that these do not have."""
 
-import json
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
-from ruamel.yaml import YAML
 
-from components.addons.charts import ARGO_CD, CERT_MANAGER, EXTERNAL_SECRETS, IMAGE_UPDATER, TRAEFIK
-from rehearsal.chart_repository import PINNED, SOURCES
+from components.addons.charts import PINNED
 from settings.merge import merge
+from tests.component.conftest import UPDATING, Program
+from tests.component.rehearsed_charts import own_values, schema
 
-CHARTS = [chart.name for chart in (CERT_MANAGER, TRAEFIK, EXTERNAL_SECRETS, ARGO_CD)]
-WITH_UPDATER = {
-    "registry": {"mode": "create"},
-    "argocd": {
-        "imageUpdaterWriteBack": "git",
-        "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
-    },
-}
-STACKS = ["dev", "prod", "local"]
+CHARTS = [chart.name for chart in PINNED]
 
 FREE = {
     "cert-manager": {"podLabels", "config"},
@@ -40,11 +31,20 @@ FREE = {
 """Where the real chart takes any key: labels, annotations, names that the user chooses, another program's settings."""
 
 
+def restricted(places: set[str], chart: str) -> set[str]:
+    """Leave out the places where the chart takes any key; a node selector's keys are labels."""
+    return {
+        place
+        for place in places
+        if not place.endswith("nodeSelector")
+        and not any(f"{place}.".startswith(f"{free}.") for free in FREE.get(chart, ()))
+    }
+
+
 def complaints(chart: str, values: dict[str, Any]) -> list[str]:
     """Say what Helm would: it validates the chart's own values with the given ones over them."""
-    schema = json.loads((SOURCES / chart / "values.schema.json").read_text(encoding="utf-8"))
-    own = YAML(typ="safe").load(Path(SOURCES / chart / "values.yaml"))
-    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(merge(own, values))]
+    whole = merge(own_values(chart), values)
+    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema(chart)).iter_errors(whole)]
 
 
 def misspelt(values: dict[str, Any], parent: str = "") -> list[tuple[str, dict[str, Any]]]:
@@ -59,41 +59,32 @@ def misspelt(values: dict[str, Any], parent: str = "") -> list[tuple[str, dict[s
     return found
 
 
-@pytest.mark.parametrize("chart", [chart.name for chart in PINNED])
-def test_the_schemas_are_sound(chart):
-    schema = json.loads((SOURCES / chart / "values.schema.json").read_text(encoding="utf-8"))
-    Draft7Validator.check_schema(schema)
+@pytest.mark.parametrize("chart", CHARTS)
+def test_the_schemas_are_sound(chart: str) -> None:
+    Draft7Validator.check_schema(schema(chart))
     assert complaints(chart, {}) == [], "the chart's own values"
 
 
-@pytest.mark.parametrize("chart", CHARTS)
-@pytest.mark.parametrize("stack", STACKS)
-def test_what_the_program_gives_is_taken(program, stack, chart):
-    assert complaints(chart, program(stack).release(chart).inputs["values"]) == []
+def test_what_the_program_gives_is_taken(each: Program) -> None:
+    for release in each.releases:
+        assert complaints(release.inputs["name"], release.inputs["values"]) == []
 
 
-def test_what_it_gives_with_the_gateway_api_is_taken(program):
+def test_what_it_gives_with_the_gateway_api_is_taken(program: Callable[..., Program]) -> None:
     changed = program("prod", ingress={"gatewayApi": True})
-    for chart in CHARTS:
-        assert complaints(chart, changed.release(chart).inputs["values"]) == []
+    for release in changed.releases:
+        assert complaints(release.inputs["name"], release.inputs["values"]) == []
     assert "listeners" in changed.release("traefik").inputs["values"]["gateway"]
 
 
-def test_what_it_gives_image_updater_is_taken_and_refused_when_it_is_misspelt(program):
-    given = program("prod", **WITH_UPDATER).release(IMAGE_UPDATER.name).inputs["values"]
-    assert complaints(IMAGE_UPDATER.name, given) == []
-    free = FREE[IMAGE_UPDATER.name]
-    taken = {place for place, values in misspelt(given) if complaints(IMAGE_UPDATER.name, values) == []}
-    assert {place for place in taken if not any(f"{place}.".startswith(f"{known}.") for known in free)} == set()
-
-
-@pytest.mark.parametrize("chart", CHARTS)
 @pytest.mark.parametrize("changes", [{}, {"ingress": {"gatewayApi": True}}], ids=["plain", "gateway-api"])
-def test_each_key_that_the_program_sets_is_refused_when_it_is_misspelt(program, chart, changes):
-    variants = misspelt(program("prod", **changes).release(chart).inputs["values"])
+@pytest.mark.parametrize("chart", CHARTS)
+def test_each_key_that_the_program_sets_is_refused_when_it_is_misspelt(
+    program: Callable[..., Program], chart: str, changes: dict[str, Any]
+) -> None:
+    variants = misspelt(program("prod", **UPDATING, **changes).release(chart).inputs["values"])
     taken = {place for place, values in variants if complaints(chart, values) == []}
-    free = FREE[chart]
-    assert {place for place in taken if not any(f"{place}.".startswith(f"{known}.") for known in free)} == set()
+    assert restricted(taken, chart) == set()
     assert "" not in taken and len(variants) > 10
 
 

@@ -1,4 +1,4 @@
-"""The real engine against a real API server; skipped, with one line that says why, where it is not there."""
+"""Runs the real engine against a real API server; deselected, with a line that names what is missing, without them."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,53 +9,53 @@ from typing import Any
 import pytest
 from kubernetes import config
 
-from rehearsal.azure.cloud import Manners
+from rehearsal.azure.cloud import Behaviour
+from rehearsal.cluster_simulator import ClusterSimulator
 from rehearsal.control_plane import ControlPlane, missing_binaries
-from rehearsal.player import Player
 from rehearsal.project import Project, missing_programs
-from rehearsal.stage import Stage, playing, serving_charts
+from rehearsal.sandbox import Sandbox, served_charts, simulating
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = pytest.StashKey[list[str]]()
+DESELECTED = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     ours = [item for item in items if "e2e" in item.path.parts]
     missing = [*missing_programs(), *missing_binaries()]
     if missing:
-        config.stash[LEFT_OUT] = [f"end-to-end tests were left out: they need on PATH {', '.join(missing)}"]
-        left_out = ours
+        config.stash[DESELECTED] = [f"end-to-end tests were left out: they need on PATH {', '.join(missing)}"]
+        deselected = ours
     elif config.getoption("--e2e") == "smoke":
-        left_out = [item for item in ours if not item.get_closest_marker("smoke")]
-        config.stash[LEFT_OUT] = [f"{len(left_out)} end-to-end tests were left out: `make e2e` runs all of them"]
+        deselected = [item for item in ours if not item.get_closest_marker("smoke")]
+        config.stash[DESELECTED] = [f"{len(deselected)} end-to-end tests were left out: `make e2e` runs all of them"]
     else:
-        left_out = []
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        deselected = []
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for line in config.stash.get(LEFT_OUT, []):
+    for line in config.stash.get(DESELECTED, []):
         terminalreporter.write_line(line, yellow=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """A throwaway cluster and what plays on it."""
+    """A throwaway cluster, and a chart repository."""
 
     plane: ControlPlane
     charts: str
 
-    def player(self, **options: bool) -> Player:
-        player = Player(self.plane.kubeconfig, **options)
-        player.start()
-        return player
+    def simulate(self, **options: bool) -> ClusterSimulator:
+        simulator = ClusterSimulator(self.plane.kubeconfig, **options)
+        simulator.start()
+        return simulator
 
 
 @pytest.fixture(scope="session")
 def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving_charts(tmp_path_factory.mktemp("charts")) as url:
+    with served_charts(tmp_path_factory.mktemp("charts")) as url:
         yield url
 
 
@@ -69,35 +69,37 @@ def cluster(tmp_path: Path, charts: str) -> Iterator[Cluster]:
 
 @pytest.fixture
 def local(cluster: Cluster, tmp_path: Path) -> Project:
-    """The local stack, which draws its charts from loopback."""
+    """The local stack, with charts from the loopback repository."""
     project = Project.copy(ROOT, tmp_path / "pulumi", "local", {"KUBECONFIG": str(cluster.plane.kubeconfig)})
     project.configure({"charts": {"mirror": cluster.charts, "timeoutSeconds": 60}})
     return project
 
 
 @pytest.fixture
-def stage(tmp_path: Path, charts: str) -> Iterator[Callable[..., Stage]]:
-    """Set a stack of Azure on a clean cloud with clean control planes: ``stage("dev", planes=2)``."""
-    with contextlib.ExitStack() as over:
+def make_sandbox(tmp_path: Path, charts: str) -> Iterator[Callable[..., Sandbox]]:
+    """Create a sandbox of an Azure stack, with an empty cloud and empty clusters: ``make_sandbox("dev", planes=2)``."""
+    with contextlib.ExitStack() as contexts:
 
-        def set_up(
+        def create(
             stack: str,
             *,
             planes: int = 1,
-            manners: Manners | None = None,
-            play: bool = True,
+            behaviour: Behaviour | None = None,
+            simulate: bool = True,
             audit: bool = False,
             **changes: Any,
-        ) -> Stage:
+        ) -> Sandbox:
             started = [ControlPlane(name=f"e2e-{n}", folder=tmp_path / f"kwok-{n}", audit=audit) for n in range(planes)]
             for plane in started:
                 plane.start()
-                over.callback(plane.stop)
-            if play:
-                over.enter_context(playing(started))
-            return Stage.set(ROOT, tmp_path / stack, stack, started, charts=charts, manners=manners, changes=changes)
+                contexts.callback(plane.stop)
+            if simulate:
+                contexts.enter_context(simulating(started))
+            return Sandbox.create(
+                ROOT, tmp_path / stack, stack, started, charts=charts, behaviour=behaviour, changes=changes
+            )
 
-        yield set_up
+        yield create
 
 
 @pytest.fixture

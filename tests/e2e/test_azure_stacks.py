@@ -1,4 +1,4 @@
-"""dev and prod from nothing to nothing: every step a user takes, in order, on the real engine."""
+"""The life of dev and prod on the real engine, from the first preview to the destroy."""
 
 import itertools
 import json
@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from rehearsal.azure.cloud import Manners
-from tests.e2e.looks import helm_records, root_application
+from rehearsal.azure.cloud import Behaviour
+from tests.e2e.inspect_cluster import helm_records, root_application
 
 FAST = 0.5
-"""Real seconds that stand for a minute in Azure."""
+"""Real seconds for each minute that Azure typically takes."""
 
 
 @pytest.fixture(params=["dev", "prod"])
-def built(request, stage):
-    """A stack that has been brought up, and what happened when."""
-    on = stage(request.param, manners=Manners(seconds_per_minute=FAST))
-    on.project.pulumi("preview")
-    up = on.project.watched("up", "--yes", "--skip-preview")
+def built(request, make_sandbox):
+    """A deployed stack, and the event log of its deployment."""
+    sandbox = make_sandbox(request.param, behaviour=Behaviour(seconds_per_minute=FAST))
+    sandbox.project.pulumi("preview")
+    up = sandbox.project.run_recorded("up", "--yes", "--skip-preview")
     assert up.done.returncode == 0, up.done.stdout[-3000:]
-    return on, up.log
+    return sandbox, up.log
 
 
 def releases(log):
@@ -29,12 +29,12 @@ def releases(log):
 
 
 @pytest.mark.smoke
-def test_a_stack_comes_up_in_order_and_stays_as_it_is_and_goes(built, client_of):
-    on, log = built
-    cloud, project = on.cloud, on.project
-    api = client_of(on.planes[0])
+def test_a_stack_is_deployed_in_order_shows_no_drift_and_is_destroyed(built, client_of):
+    sandbox, log = built
+    cloud, project = sandbox.cloud, sandbox.project
+    api = client_of(sandbox.planes[0])
 
-    # no addon begins before the one before it serves; node pools are built beside them
+    # no addon begins before the previous one serves; node pools are created in parallel
     spans = releases(log)
     for earlier, later in itertools.pairwise(spans):
         assert earlier.ends <= later.begins
@@ -42,23 +42,24 @@ def test_a_stack_comes_up_in_order_and_stays_as_it_is_and_goes(built, client_of)
     assert spans[-1].ends <= root.begins
     pools = [s for s in log.spans() if s.type.endswith("containerservice:AgentPool")]
     assert pools and all(pool.begins < spans[-1].begins and pool.ends > spans[0].begins for pool in pools)
-    assert root_application(api)["spec"]["source"]["path"] == f"gitops/environments/{project.stack}"
+    application = root_application(api)
+    assert application and application["spec"]["source"]["path"] == f"gitops/environments/{project.stack}"
 
     assert set(project.changes("--expect-no-changes")) == {"same"}
 
-    # what others own moves, and is no drift
+    # changes by the owners of a property are not drift
     for pool in cloud.resources("containerservice:AgentPool"):
-        cloud.move(pool["id"], "count", pool["inputs"]["minCount"] + 1)
+        cloud.drift(pool["id"], "count", pool["inputs"]["minCount"] + 1)
     cluster = cloud.resources("containerservice:ManagedCluster")[0]
-    cloud.move(cluster["id"], "agentPoolProfiles.0.count", 3)
-    cloud.move(cluster["id"], "currentKubernetesVersion", "1.35.9")
-    cloud.move(cluster["id"], "agentPoolProfiles.0.currentOrchestratorVersion", "1.35.9")
+    cloud.drift(cluster["id"], "agentPoolProfiles.0.count", 3)
+    cloud.drift(cluster["id"], "currentKubernetesVersion", "1.35.9")
+    cloud.drift(cluster["id"], "agentPoolProfiles.0.currentOrchestratorVersion", "1.35.9")
     assert set(project.changes("--refresh", "--expect-no-changes")) == {"same"}
 
-    # what nobody but this program owns is
-    cloud.move(cluster["id"], "disableLocalAccounts", False)
+    # a change of a property that only this program owns is drift
+    cloud.drift(cluster["id"], "disableLocalAccounts", False)
     assert project.changes("--refresh")["update"] >= 1
-    cloud.move(cluster["id"], "disableLocalAccounts", True)
+    cloud.drift(cluster["id"], "disableLocalAccounts", True)
 
     prod = project.stack == "prod"
     project.pulumi("destroy", "--yes", "--skip-preview", *(["--exclude-protected"] if prod else []))
@@ -73,10 +74,10 @@ def test_a_stack_comes_up_in_order_and_stays_as_it_is_and_goes(built, client_of)
         assert cloud.resources() == []
 
 
-def test_no_secret_is_in_the_state_or_in_what_a_run_prints(built):
-    on, _ = built
-    again = on.project.pulumi("up", "--yes", "--diff", "--show-sames", "--show-reads")
-    exported = on.project.pulumi("stack", "export").stdout
+def test_neither_the_state_nor_the_output_of_a_run_contains_a_secret(built):
+    sandbox, _ = built
+    again = sandbox.project.pulumi("up", "--yes", "--diff", "--show-sames", "--show-reads")
+    exported = sandbox.project.pulumi("stack", "export").stdout
     for text in (again.stdout + again.stderr, exported):
         assert "certificate-authority-data" not in text, "the kubeconfig is a secret"
         assert "PRIVATE KEY" not in text
@@ -85,29 +86,29 @@ def test_no_secret_is_in_the_state_or_in_what_a_run_prints(built):
     assert set(provider["inputs"]["kubeconfig"]) == {"4dabf18193072939515e22adb298388d", "ciphertext"}
 
 
-def test_a_version_and_bounds_change_in_place_and_reach_every_pool(stage):
-    on = stage("dev")
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    on.project.configure({"cluster": {"kubernetesVersion": "1.36"}, "systemPool": {"maxCount": 5}})
-    summary: dict[str, Any] = on.project.changes("--refresh")
+def test_a_new_version_and_new_bounds_are_applied_in_place_to_every_pool(make_sandbox):
+    sandbox = make_sandbox("dev")
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    sandbox.project.configure({"cluster": {"kubernetesVersion": "1.36"}, "systemPool": {"maxCount": 5}})
+    summary: dict[str, Any] = sandbox.project.changes("--refresh")
     assert "replace" not in summary and "delete" not in summary and "create" not in summary
-    on.project.pulumi("up", "--yes", "--skip-preview", "--refresh")
-    cluster = on.cloud.resources("containerservice:ManagedCluster")[0]["inputs"]
+    sandbox.project.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    cluster = sandbox.cloud.resources("containerservice:ManagedCluster")[0]["inputs"]
     assert cluster["kubernetesVersion"] == "1.36"
     assert cluster["agentPoolProfiles"][0]["orchestratorVersion"] == "1.36"
     assert cluster["agentPoolProfiles"][0]["maxCount"] == 5
-    pool = on.cloud.resources("containerservice:AgentPool")[0]["inputs"]
+    pool = sandbox.cloud.resources("containerservice:AgentPool")[0]["inputs"]
     assert pool["orchestratorVersion"] == "1.36"
-    assert set(on.project.changes("--refresh", "--expect-no-changes")) == {"same"}
+    assert set(sandbox.project.changes("--refresh", "--expect-no-changes")) == {"same"}
 
 
-def test_what_a_running_cluster_cannot_change_is_refused_and_nothing_is_touched(stage, client_of):
-    on = stage("dev")
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    before = on.cloud.log()
-    on.project.configure({"network": {"podCidr": "10.245.0.0/16"}})
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+def test_a_change_that_would_replace_the_running_cluster_is_rejected_and_changes_nothing(make_sandbox, client_of):
+    sandbox = make_sandbox("dev")
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    before = sandbox.cloud.log()
+    sandbox.project.configure({"network": {"podCidr": "10.245.0.0/16"}})
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
     assert "cannot create already existing resource" in done.stdout
-    assert on.cloud.log() == before
-    assert helm_records(client_of(on.planes[0]), "argocd") == {"1": "deployed"}
+    assert sandbox.cloud.log() == before
+    assert helm_records(client_of(sandbox.planes[0]), "argocd") == {"1": "deployed"}

@@ -1,4 +1,4 @@
-"""What goes wrong in Azure, in a chart or in a cluster: a clear message, nothing lost, and the next run goes on."""
+"""Failures of Azure, a chart or a cluster: a clear message, nothing lost, and the next run continues."""
 
 import json
 import os
@@ -11,28 +11,28 @@ import pytest
 from kubernetes import client
 
 from bootstrap.platform.recover import recover
-from rehearsal.azure.cloud import AzureError, Fault, Manners
-from rehearsal.stage import playing
-from tests.e2e.looks import helm_records, root_application, wait_for
+from rehearsal.azure.cloud import AzureError, Behaviour, Fault
+from rehearsal.sandbox import simulating
+from tests.e2e.inspect_cluster import helm_records, namespaces, root_application, wait_for
 
 
-def test_what_azure_only_throttles_is_tried_again_and_nobody_notices(stage):
+def test_throttled_requests_are_retried_silently(make_sandbox):
     throttled = tuple(
         Fault(type=type_, times=2, code="TooManyRequests", status=429)
         for type_ in ("network:VirtualNetwork", "keyvault:Vault", "containerservice:ManagedCluster")
     )
-    on = stage("dev", manners=Manners(faults=throttled))
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    sandbox = make_sandbox("dev", behaviour=Behaviour(faults=throttled))
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
 @pytest.mark.smoke
-def test_a_role_that_is_still_spreading_is_waited_for(stage):
+def test_a_request_is_retried_while_a_role_assignment_propagates(make_sandbox):
     fault = Fault(type="containerservice:ManagedCluster", code="LinkedAuthorizationFailed", status=403)
-    on = stage("dev", manners=Manners(faults=(fault,)))
-    done = on.project.pulumi("up", "--yes", "--skip-preview")
+    sandbox = make_sandbox("dev", behaviour=Behaviour(faults=(fault,)))
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview")
     assert "a role is not effective yet; next try in 5 s" in done.stdout
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
 @pytest.mark.parametrize(
@@ -45,114 +45,109 @@ def test_a_role_that_is_still_spreading_is_waited_for(stage):
         "managedidentity:FederatedIdentityCredential",
     ],
 )
-def test_a_failure_of_azure_is_told_and_the_next_run_goes_on(stage, type_):
-    on = stage("dev", manners=Manners(faults=(Fault(type=type_, code="QuotaExceeded", status=400),)))
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+def test_a_failure_in_azure_is_reported_and_the_next_run_continues(make_sandbox, type_):
+    sandbox = make_sandbox("dev", behaviour=Behaviour(faults=(Fault(type=type_, code="QuotaExceeded", status=400),)))
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
     assert 'Code="QuotaExceeded"' in done.stdout
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_role_assignment_without_its_principals_type_would_be_refused(stage):
-    """The stand-in has ARM's manners: without them the tests above would prove nothing."""
-    on = stage("dev", play=False)
+def test_a_role_assignment_without_a_principal_type_is_rejected(make_sandbox):
+    """The tests above prove something only if the stand-in rejects what Azure Resource Manager rejects."""
+    sandbox = make_sandbox("dev", simulate=False)
     scope = "/subscriptions/s/resourceGroups/g"
-    on.cloud.put(scope, "resources:ResourceGroup", {}, 0)
+    sandbox.cloud.put(scope, "resources:ResourceGroup", {}, 0)
     inputs = {"principalId": "p", "scope": scope, "roleDefinitionId": "r", "roleAssignmentName": "a"}
     id_ = f"{scope}/providers/Microsoft.Authorization/roleAssignments/a"
     with pytest.raises(AzureError, match="PrincipalNotFound"):
-        on.cloud.put(id_, "authorization:RoleAssignment", inputs, 0)
+        sandbox.cloud.put(id_, "authorization:RoleAssignment", inputs, 0)
 
 
-def test_a_deleted_vault_is_taken_back_when_the_stack_file_says_so(stage):
-    on = stage("dev")
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    on.project.pulumi("destroy", "--yes", "--skip-preview")
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+def test_a_deleted_vault_is_recovered_if_the_stack_file_requests_it(make_sandbox):
+    sandbox = make_sandbox("dev")
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    sandbox.project.pulumi("destroy", "--yes", "--skip-preview")
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0 and "exists in deleted state" in done.stdout
-    on.project.configure({"keyVault": {"recover": True}})
-    on.project.pulumi("up", "--yes", "--skip-preview", "--target", "**vault**", "--target-dependents", check=False)
-    assert on.cloud.resources("keyvault:Vault")
+    sandbox.project.configure({"keyVault": {"recover": True}})
+    sandbox.project.pulumi("up", "--yes", "--skip-preview", "--target", "**vault**", "--target-dependents", check=False)
+    assert sandbox.cloud.resources("keyvault:Vault")
 
 
-def test_a_mistake_that_azure_would_refuse_is_refused_by_the_preview(stage):
-    on = stage("dev", play=False)
-    path = on.project.folder / "components" / "azure" / "network.py"
+def test_a_preview_rejects_an_input_that_azure_would_reject(make_sandbox):
+    sandbox = make_sandbox("dev", simulate=False)
+    path = sandbox.project.folder / "components" / "azure" / "network.py"
     path.write_text(path.read_text().replace("network.IPAllocationMethod.STATIC", '"Statick"'))
-    done = on.project.pulumi("preview", check=False)
+    done = sandbox.project.pulumi("preview", check=False)
     assert done.returncode != 0
     assert "publicIPAllocationMethod" in done.stdout and "got 'Statick'; allowed: Static, Dynamic" in done.stdout
 
 
-def test_a_webhook_with_no_backend_is_a_bounded_error_that_names_the_addon(stage, client_of):
-    on = stage("dev", play=False)
-    release = on.project.folder / "components" / "release" / "probe.py"
+def test_a_webhook_without_a_backend_times_out_with_an_error_that_names_the_addon(make_sandbox, client_of):
+    sandbox = make_sandbox("dev", simulate=False)
+    release = sandbox.project.folder / "components" / "release" / "probe.py"
     release.write_text(release.read_text().replace("PROBE_SECONDS = 180.0", "PROBE_SECONDS = 10.0"))
-    with playing(on.planes, webhooks=False):
-        done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    with simulating(sandbox.planes, webhooks=False):
+        done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
     assert "cert-manager does not serve: after 10 s a dry run of Issuer" in done.stdout
-    assert root_application(client_of(on.planes[0])) is None, "the root Application is not seeded early"
-    with playing(on.planes):
-        on.project.pulumi("up", "--yes", "--skip-preview")
-    assert root_application(client_of(on.planes[0])) is not None
+    assert root_application(client_of(sandbox.planes[0])) is None, "the root Application is not seeded early"
+    with simulating(sandbox.planes):
+        sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert root_application(client_of(sandbox.planes[0])) is not None
 
 
-def test_a_missing_crd_is_a_bounded_error_that_names_the_addon(stage, client_of):
-    on = stage("dev")
-    release = on.project.folder / "components" / "release" / "probe.py"
+def test_a_missing_crd_times_out_with_an_error_that_names_the_addon(make_sandbox, client_of):
+    sandbox = make_sandbox("dev")
+    release = sandbox.project.folder / "components" / "release" / "probe.py"
     release.write_text(release.read_text().replace("PROBE_SECONDS = 180.0", "PROBE_SECONDS = 10.0"))
-    on.project.configure({"charts": {"externalSecrets": {"values": {"installCRDs": False}}}})
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    sandbox.project.configure({"charts": {"externalSecrets": {"values": {"installCRDs": False}}}})
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
     assert "External Secrets Operator does not serve" in done.stdout
-    assert helm_records(client_of(on.planes[0]), "argocd") == {}
-    on.project.configure({"charts": {"externalSecrets": {"values": {"installCRDs": True}}}})
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert helm_records(client_of(sandbox.planes[0]), "argocd") == {}
+    sandbox.project.configure({"charts": {"externalSecrets": {"values": {"installCRDs": True}}}})
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_release_that_never_becomes_ready_fails_and_fixed_values_mend_it(stage, client_of):
-    on = stage("dev", play=False)
-    with playing(on.planes, addresses=False):
-        on.project.configure({"charts": {"timeoutSeconds": 60}})
-        done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+def test_a_release_that_never_becomes_ready_fails_and_the_next_run_upgrades_it(make_sandbox, client_of):
+    sandbox = make_sandbox("dev", simulate=False)
+    with simulating(sandbox.planes, addresses=False):
+        sandbox.project.configure({"charts": {"timeoutSeconds": 60}})
+        done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
-    assert helm_records(client_of(on.planes[0]), "traefik") == {"1": "failed"}
-    with playing(on.planes):
-        on.project.pulumi("up", "--yes", "--skip-preview")
-    assert helm_records(client_of(on.planes[0]), "traefik")["2"] == "deployed"
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert helm_records(client_of(sandbox.planes[0]), "traefik") == {"1": "failed"}
+    with simulating(sandbox.planes):
+        sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert helm_records(client_of(sandbox.planes[0]), "traefik")["2"] == "deployed"
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["SIGINT", "SIGINT then SIGTERM"])
-def test_an_interrupted_run_leaves_what_the_next_one_goes_on_from(stage, client_of, again):
-    on = stage("dev", play=False)
-    api = client_of(on.planes[0])
-    with playing(on.planes, addresses=False):
-        run = on.project.begin("up", "--yes", "--skip-preview")
-        wait_for(
-            lambda: (
-                "traefik" in {n.metadata.name for n in client.CoreV1Api(api).list_namespace().items}
-                and helm_records(api, "traefik") == {"1": "pending-install"}
-            )
-        )
+def test_the_run_after_an_interrupted_one_completes_the_stack(make_sandbox, client_of, again):
+    sandbox = make_sandbox("dev", simulate=False)
+    api = client_of(sandbox.planes[0])
+    with simulating(sandbox.planes, addresses=False):
+        run = sandbox.project.start("up", "--yes", "--skip-preview")
+        wait_for(lambda: "traefik" in namespaces(api) and helm_records(api, "traefik") == {"1": "pending-install"})
         os.killpg(run.pid, signal.SIGINT)
         if again:
             time.sleep(7.5)
             os.killpg(run.pid, signal.SIGTERM)
         run.wait(timeout=150)
-    on.project.kill(run)
-    with playing(on.planes):
-        recover(on.project.pulumi, say=lambda _: None)
-        on.project.pulumi("up", "--yes", "--skip-preview")
+    sandbox.project.kill(run)
+    with simulating(sandbox.planes):
+        recover(sandbox.project.pulumi, report=lambda _: None)
+        sandbox.project.pulumi("up", "--yes", "--skip-preview")
     assert "deployed" in helm_records(api, "traefik").values()
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
 def forget(project: Any, urn: str, file: Path) -> None:
-    """Take one resource out of the state, as if the run had died before it was written down."""
+    """Remove one resource from the state, as if the run had died before it was recorded."""
     exported = json.loads(project.pulumi("stack", "export").stdout)
     resources = [r for r in exported["deployment"]["resources"] if r["urn"] != urn]
     for other in resources:
@@ -164,18 +159,24 @@ def forget(project: Any, urn: str, file: Path) -> None:
     project.pulumi("stack", "import", "--file", str(file))
 
 
-def test_a_release_that_finished_while_its_acknowledgement_was_lost_is_adopted(stage, client_of, tmp_path):
-    on = stage("dev")
-    api = client_of(on.planes[0])
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    deployments = {d.metadata.uid for d in client.AppsV1Api(api).list_namespaced_deployment("cert-manager").items}
-    release = next(r for r in on.project.resources() if r["type"].endswith("v3:Release") and "cert-manager" in r["urn"])
-    forget(on.project, release["urn"], tmp_path / "state.json")
+def uids(api: Any) -> set[str]:
+    listed: Any = client.AppsV1Api(api).list_namespaced_deployment("cert-manager")
+    return {deployment.metadata.uid for deployment in listed.items}
 
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+
+def test_a_release_that_completed_without_reaching_the_state_is_adopted(make_sandbox, client_of, tmp_path):
+    sandbox = make_sandbox("dev")
+    api = client_of(sandbox.planes[0])
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    deployments = uids(api)
+    release = next(
+        r for r in sandbox.project.resources() if r["type"].endswith("v3:Release") and "cert-manager" in r["urn"]
+    )
+    forget(sandbox.project, release["urn"], tmp_path / "state.json")
+
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
 
     assert done.returncode == 0, done.stdout[-3000:]
     assert "finished, and the acknowledgement was lost" in done.stdout
-    after = {d.metadata.uid for d in client.AppsV1Api(api).list_namespaced_deployment("cert-manager").items}
-    assert after == deployments, "no workload was taken down"
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert uids(api) == deployments, "no workload was taken down"
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}

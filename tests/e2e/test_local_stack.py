@@ -1,4 +1,4 @@
-"""The main job on an existing cluster: up, nothing more to do, down; and up again after a death in the middle."""
+"""The local stack on an existing cluster: up, no changes, down; and up again after a killed run."""
 
 import contextlib
 import time
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from tests.e2e.looks import helm_records, wait_for
+from tests.e2e.inspect_cluster import helm_records, namespaces, root_application, wait_for
 
 PLACE = ("argoproj.io", "v1alpha1", "argocd")
 
@@ -18,46 +18,45 @@ def api(cluster: Any) -> Any:
 
 
 @pytest.fixture
-def playing(cluster: Any):
+def simulate(cluster: Any):
     with contextlib.ExitStack() as stack:
 
-        def play(**options):
-            player = cluster.player(**options)
-            stack.callback(player.stop)
-            return player
+        def start(**options):
+            simulator = cluster.simulate(**options)
+            stack.callback(simulator.stop)
+            return simulator
 
-        yield play
+        yield start
 
 
 @pytest.mark.smoke
-def test_up_then_nothing_to_do_then_down_leaves_nothing(cluster, local, api, playing):
-    playing()
+def test_after_up_there_are_no_changes_and_down_leaves_nothing(cluster, local, api, simulate):
+    simulate()
     local.pulumi("preview")
     local.pulumi("up", "--yes")
 
-    root = client.CustomObjectsApi(api).get_namespaced_custom_object(*PLACE, "applications", "root")
-    assert root["spec"]["source"]["path"] == "gitops/environments/local"
-    facts = client.CoreV1Api(api).read_namespaced_secret("in-cluster", "argocd").metadata.annotations
-    assert facts["aks-bootstrap.io/dns-zone"] == "local.example.com"
+    root = root_application(api)
+    assert root and root["spec"]["source"]["path"] == "gitops/environments/local"
+    secret: Any = client.CoreV1Api(api).read_namespaced_secret("in-cluster", "argocd")
+    assert secret.metadata.annotations["aks-bootstrap.io/dns-zone"] == "local.example.com"
     assert set(local.changes("--expect-no-changes")) == {"same"}
     assert set(local.changes("--refresh", "--expect-no-changes")) == {"same"}
 
     local.pulumi("destroy", "--yes")
 
     assert local.resources() == []
-    namespaces = {found.metadata.name for found in client.CoreV1Api(api).list_namespace().items}
-    assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
-    crds = client.ApiextensionsV1Api(api).list_custom_resource_definition().items
+    assert namespaces(api) == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    crds: Any = client.ApiextensionsV1Api(api).list_custom_resource_definition().items
     assert [crd.metadata.name for crd in crds if "kwok" not in crd.metadata.name] == []
 
 
 @pytest.mark.smoke
-def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing):
-    playing(addresses=False)  # the load balancer never comes: Traefik's release waits, and its run is killed there
-    run = local.begin("up", "--yes", "--skip-preview")
+def test_a_killed_installation_is_repaired_by_the_next_up(cluster, local, api, simulate):
+    simulate(addresses=False)  # without an address Traefik's release waits, and its run is killed there
+    run = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
     local.kill(run)
-    playing()
+    simulate()
 
     local.pulumi("cancel", "--yes")
     done = local.pulumi("up", "--yes", "--skip-preview")
@@ -67,22 +66,22 @@ def test_an_install_that_died_heals_on_the_next_up(cluster, local, api, playing)
     assert set(local.changes("--expect-no-changes")) == {"same"}
 
 
-def test_an_addon_does_not_begin_before_the_one_before_it_serves(cluster, local, api, playing):
-    playing(webhooks=False)
-    run = local.begin("up", "--yes", "--skip-preview")
+def test_an_addon_is_not_installed_before_the_previous_one_serves(cluster, local, api, simulate):
+    simulate(webhooks=False)
+    run = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "cert-manager") == {"1": "deployed"})
     time.sleep(5)
     assert helm_records(api, "traefik") == {}, "cert-manager is installed, and its webhook does not answer"
-    playing()
+    simulate()
     assert run.wait(timeout=120) == 0
     assert helm_records(api, "argocd") == {"1": "deployed"}
 
 
 @pytest.mark.smoke
-def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp_path):
-    playing()
+def test_a_release_of_another_owner_is_not_changed(cluster, local, api, simulate, tmp_path):
+    simulate()
     local.pulumi("up", "--yes", "--skip-preview")
-    secret = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
+    secret: Any = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items[0]
     client.CoordinationV1Api(api).delete_namespaced_lease("aks-bootstrap-traefik", "traefik")
     urn = next(
         r["urn"]
@@ -95,27 +94,27 @@ def test_somebody_elses_release_is_not_touched(cluster, local, api, playing, tmp
 
     assert done.returncode != 0
     assert "belongs to somebody outside this program and was not touched" in done.stdout
-    after = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items
+    after: Any = client.CoreV1Api(api).list_namespaced_secret("traefik", label_selector="owner=helm").items
     assert [s.metadata.uid for s in after] == [secret.metadata.uid]
 
 
-def test_a_release_that_a_live_run_works_on_is_not_touched(cluster, local, api, playing):
-    player = playing(addresses=False)  # the first run waits for Traefik's address, alive
-    first = local.begin("up", "--yes", "--skip-preview")
+def test_a_release_that_a_live_run_is_installing_is_not_changed(cluster, local, api, simulate):
+    simulator = simulate(addresses=False)  # the first run stays alive, waiting for Traefik's address
+    first = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
-    local.pulumi("cancel", "--yes")  # somebody takes its lock away
+    local.pulumi("cancel", "--yes")  # removes the lock of the first run
 
     second = local.pulumi("up", "--yes", "--skip-preview", check=False)
 
     assert second.returncode != 0
     assert "is being worked on by another run of this stack" in second.stdout
     assert helm_records(api, "traefik") == {"1": "pending-install"}
-    player.stop()
+    simulator.stop()
     local.kill(first)
 
 
-def test_image_updater_reads_applications_and_cannot_change_them(cluster, local, api, playing):
-    playing()
+def test_image_updater_can_read_applications_and_not_change_them(cluster, local, api, simulate):
+    simulate()
     repository = {"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}
     local.configure({"argocd": {"imageUpdaterWriteBack": "git", "repositories": [repository]}})
     local.pulumi("up", "--yes")
@@ -129,7 +128,8 @@ def test_image_updater_reads_applications_and_cannot_change_them(cluster, local,
                 user="system:serviceaccount:argocd-image-updater:argocd-image-updater", resource_attributes=asked
             )
         )
-        return client.AuthorizationV1Api(api).create_subject_access_review(review).status.allowed
+        answer: Any = client.AuthorizationV1Api(api).create_subject_access_review(review)
+        return answer.status.allowed
 
     assert may("list", "applications") and may("get", "secrets", "")
     assert may("update", "imageupdaters", "argocd-image-updater.argoproj.io")

@@ -1,4 +1,4 @@
-"""`make up` and `make down` as a user runs them: a clone, a kubeconfig, and nothing configured."""
+"""`make up` and `make down` on a fresh clone with a kubeconfig, and no other configuration."""
 
 import os
 import shutil
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client, config
+from kubernetes import config
 from ruamel.yaml import YAML
+
+from tests.e2e.inspect_cluster import namespaces, root_application
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,8 +50,8 @@ def bootstrap(clone: Path, cluster: Any, tmp_path: Path):
     return run
 
 
-def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
-    player = cluster.player()
+def test_up_prints_its_choices_and_down_undoes_it(bootstrap, clone, cluster):
+    simulator = cluster.simulate()
     tracked = (clone / "Pulumi.local.yaml").read_bytes()
     api = config.new_client_from_config(str(cluster.plane.kubeconfig))
 
@@ -57,11 +59,9 @@ def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
     assert done.returncode == 0, done.stdout + done.stderr
     for words in ("pulumi   ", "from PATH", "cluster  ", str(cluster.plane.kubeconfig), "as no backend is configured"):
         assert words in done.stdout
-    root = client.CustomObjectsApi(api).get_namespaced_custom_object(
-        "argoproj.io", "v1alpha1", "argocd", "applications", "root"
-    )
-    assert root["spec"]["source"]["path"] == "gitops/environments/local"
-    assert (clone / "Pulumi.local.yaml").read_bytes() == tracked, "the stack file is Git's"
+    root = root_application(api)
+    assert root and root["spec"]["source"]["path"] == "gitops/environments/local"
+    assert (clone / "Pulumi.local.yaml").read_bytes() == tracked, "the stack file belongs to Git"
     assert (clone / ".pulumi-state" / "passphrase").stat().st_mode & 0o077 == 0
 
     known = clone / ".pulumi-state" / "local.cluster"
@@ -75,8 +75,7 @@ def test_up_says_what_it_chose_and_down_undoes_it(bootstrap, clone, cluster):
 
     gone = bootstrap("down")
     assert gone.returncode == 0, gone.stdout + gone.stderr
-    namespaces = {found.metadata.name for found in client.CoreV1Api(api).list_namespace().items}
-    assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    assert namespaces(api) == {"default", "kube-node-lease", "kube-public", "kube-system"}
     again = bootstrap("down")
     assert again.returncode == 0 and "nothing to destroy" in again.stdout
-    player.stop()
+    simulator.stop()

@@ -1,45 +1,45 @@
-"""A rebuild is a number: the new cluster serves, the names move, the old one goes; also when it is gone already."""
+"""Rebuilds: the new cluster serves, DNS records move, the old cluster is deleted, even if it no longer exists."""
 
 import time
 from typing import Any
 
 import pytest
 
-from rehearsal.azure.cloud import Fault, Manners
-from tests.e2e.looks import helm_records, namespaces, root_application
+from rehearsal.azure.cloud import Behaviour, Fault
+from tests.e2e.inspect_cluster import helm_records, namespaces, root_application
 
-FAST = Manners(seconds_per_minute=0.5)
-
-
-def clusters(on: Any) -> list[str]:
-    return [r["id"].rsplit("/", 1)[-1] for r in on.cloud.resources("containerservice:ManagedCluster")]
+FAST = Behaviour(seconds_per_minute=0.5)
 
 
-def record_addresses(on: Any) -> set[str]:
-    return {r["inputs"]["aRecords"][0]["ipv4Address"] for r in on.cloud.resources("dns:RecordSet")}
+def clusters(sandbox: Any) -> list[str]:
+    return [r["id"].rsplit("/", 1)[-1] for r in sandbox.cloud.resources("containerservice:ManagedCluster")]
 
 
-def foundation(on: Any) -> dict[str, int]:
+def record_addresses(sandbox: Any) -> set[str]:
+    return {r["inputs"]["aRecords"][0]["ipv4Address"] for r in sandbox.cloud.resources("dns:RecordSet")}
+
+
+def foundation(sandbox: Any) -> dict[str, int]:
     kinds = ("keyvault:Vault", "dns:Zone", "managedidentity:UserAssignedIdentity", "network:PublicIPAddress")
-    return {r["id"]: r["serial"] for kind in kinds for r in on.cloud.resources(kind)}
+    return {r["id"]: r["serial"] for kind in kinds for r in sandbox.cloud.resources(kind)}
 
 
 @pytest.fixture
-def built(stage):
-    on = stage("dev", planes=2, manners=FAST, audit=True)
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    return on
+def built(make_sandbox):
+    sandbox = make_sandbox("dev", planes=2, behaviour=FAST, audit=True)
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    return sandbox
 
 
 @pytest.mark.smoke
-def test_the_new_cluster_serves_before_names_move_and_they_move_before_the_old_one_goes(built, client_of):
-    on = built
-    old = client_of(on.planes[0])
-    kept, address, there = foundation(on), record_addresses(on), namespaces(old)
-    cleared = on.planes[0].requests("delete")  # Helm's own hooks, once they have run
+def test_dns_records_move_after_the_new_cluster_serves_and_before_the_old_one_is_deleted(built, client_of):
+    sandbox = built
+    old = client_of(sandbox.planes[0])
+    kept, address, there = foundation(sandbox), record_addresses(sandbox), namespaces(old)
+    cleared = sandbox.planes[0].requests("delete")  # by Helm, which deletes its hooks after they have run
 
-    on.project.configure({"cluster": {"generation": 2}})
-    run = on.project.watched("up", "--yes", "--skip-preview", "--refresh")
+    sandbox.project.configure({"cluster": {"generation": 2}})
+    run = sandbox.project.run_recorded("up", "--yes", "--skip-preview", "--refresh")
 
     assert run.done.returncode == 0, run.done.stdout[-3000:]
     ingress = run.log.span(type_="helm.sh/v3:Release", name="ingress-g2")
@@ -47,134 +47,134 @@ def test_the_new_cluster_serves_before_names_move_and_they_move_before_the_old_o
     gone = next(s for s in run.log.spans() if s.operation == "delete" and s.type.endswith(":ManagedCluster"))
     assert ingress.ends <= record.begins
     assert record.ends <= gone.begins
-    assert clusters(on) == ["aks-platform-dev-g2"]
-    assert record_addresses(on).isdisjoint(address)
-    assert foundation(on) == kept, "nothing of the foundation was made again"
-    assert root_application(client_of(on.planes[1])) is not None
-    assert on.planes[0].requests("delete") == cleared, "nothing was deleted inside the old cluster"
+    assert clusters(sandbox) == ["aks-platform-dev-g2"]
+    assert record_addresses(sandbox).isdisjoint(address)
+    assert foundation(sandbox) == kept, "no resource of the foundation was recreated"
+    assert root_application(client_of(sandbox.planes[1])) is not None
+    assert sandbox.planes[0].requests("delete") == cleared, "nothing was deleted inside the old cluster"
     assert namespaces(old) == there
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_rebuild_after_the_cluster_is_gone_is_the_same_up(built, client_of):
-    on = built
-    group = next(r for r in on.cloud.resources("resources:ResourceGroup") if r["id"].endswith("-g1"))
-    on.cloud.remove(group["id"])
-    on.planes[0].stop()
+def test_a_rebuild_works_after_the_old_cluster_has_been_deleted(built, client_of):
+    sandbox = built
+    group = next(r for r in sandbox.cloud.resources("resources:ResourceGroup") if r["id"].endswith("-g1"))
+    sandbox.cloud.remove(group["id"])
+    sandbox.planes[0].stop()
 
-    on.project.configure({"cluster": {"generation": 2}})
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    sandbox.project.configure({"cluster": {"generation": 2}})
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
 
     assert done.returncode == 0, done.stdout[-3000:]
-    assert clusters(on) == ["aks-platform-dev-g2"]
-    assert root_application(client_of(on.planes[1])) is not None
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
-    on.planes[0].start()
+    assert clusters(sandbox) == ["aks-platform-dev-g2"]
+    assert root_application(client_of(sandbox.planes[1])) is not None
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
+    sandbox.planes[0].start()
 
 
-def test_a_destroy_ends_though_the_api_server_is_gone(stage):
-    on = stage("dev", manners=FAST)
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    on.planes[0].stop()
-    on.project.pulumi("destroy", "--yes", "--skip-preview")
-    assert on.project.resources() == []
-    assert on.cloud.resources() == []
-    on.planes[0].start()
+def test_a_destroy_completes_without_an_api_server(make_sandbox):
+    sandbox = make_sandbox("dev", behaviour=FAST)
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    sandbox.planes[0].stop()
+    sandbox.project.pulumi("destroy", "--yes", "--skip-preview")
+    assert sandbox.project.resources() == []
+    assert sandbox.cloud.resources() == []
+    sandbox.planes[0].start()
 
 
-def test_a_rebuild_in_another_region_leaves_the_foundation_and_takes_addresses_there(built, client_of):
-    on = built
-    vaults = [r["serial"] for r in on.cloud.resources("keyvault:Vault")]
-    on.project.configure({"cluster": {"generation": 2, "location": "norwayeast"}})
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+def test_a_rebuild_in_another_region_keeps_the_foundation_and_uses_addresses_of_that_region(built, client_of):
+    sandbox = built
+    vaults = [r["serial"] for r in sandbox.cloud.resources("keyvault:Vault")]
+    sandbox.project.configure({"cluster": {"generation": 2, "location": "norwayeast"}})
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode == 0, done.stdout[-3000:]
-    (cluster,) = on.cloud.resources("containerservice:ManagedCluster")
+    (cluster,) = sandbox.cloud.resources("containerservice:ManagedCluster")
     assert cluster["inputs"]["location"] == "norwayeast"
-    assert [r["serial"] for r in on.cloud.resources("keyvault:Vault")] == vaults
-    (record,) = on.cloud.resources("dns:RecordSet")
-    addresses = [r["id"] for r in on.cloud.resources("network:PublicIPAddress") if "ingress" in r["id"]]
+    assert [r["serial"] for r in sandbox.cloud.resources("keyvault:Vault")] == vaults
+    (record,) = sandbox.cloud.resources("dns:RecordSet")
+    addresses = [r["id"] for r in sandbox.cloud.resources("network:PublicIPAddress") if "ingress" in r["id"]]
     assert addresses and all("norwayeast" in address for address in addresses)
     assert record["inputs"]["aRecords"]
-    assert root_application(client_of(on.planes[1])) is not None
+    assert root_application(client_of(sandbox.planes[1])) is not None
 
 
-def test_a_failed_rebuild_touches_nothing_of_the_old_side_and_can_be_given_up(built, client_of):
-    on = built
-    address = record_addresses(on)
-    on.cloud.behave(
-        Manners(seconds_per_minute=0.5, faults=(Fault(type="dns:RecordSet", operation="update", times=99),))
+def test_a_failed_rebuild_leaves_the_old_generation_unchanged_and_can_be_abandoned(built, client_of):
+    sandbox = built
+    address = record_addresses(sandbox)
+    sandbox.cloud.behave(
+        Behaviour(seconds_per_minute=0.5, faults=(Fault(type="dns:RecordSet", operation="update", times=99),))
     )
-    on.project.configure({"cluster": {"generation": 2}})
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    sandbox.project.configure({"cluster": {"generation": 2}})
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode != 0
-    assert set(clusters(on)) == {"aks-platform-dev-g1", "aks-platform-dev-g2"}
-    assert record_addresses(on) == address
-    assert root_application(client_of(on.planes[0])) is not None
+    assert set(clusters(sandbox)) == {"aks-platform-dev-g1", "aks-platform-dev-g2"}
+    assert record_addresses(sandbox) == address
+    assert root_application(client_of(sandbox.planes[0])) is not None
 
-    on.cloud.behave(FAST)
-    on.project.configure({"cluster": {"generation": 1}})
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    assert clusters(on) == ["aks-platform-dev-g1"]
-    assert record_addresses(on) == address
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    sandbox.cloud.behave(FAST)
+    sandbox.project.configure({"cluster": {"generation": 1}})
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert clusters(sandbox) == ["aks-platform-dev-g1"]
+    assert record_addresses(sandbox) == address
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_a_cluster_made_again_under_its_name_behind_our_back_is_noticed(stage, client_of):
-    on = stage("dev", manners=FAST)
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    (cluster,) = on.cloud.resources("containerservice:ManagedCluster")
-    port = on.planes[0].port
-    on.planes[0].stop()
-    on.planes[0].start(port=port)
-    on.cloud.rotate(on.planes[0].name, on.planes[0].address.certificate_authority)
-    on.cloud.recreate(cluster["id"])
-    assert namespaces(client_of(on.planes[0])) == {"default", "kube-node-lease", "kube-public", "kube-system"}
+def test_a_cluster_recreated_outside_pulumi_under_the_same_name_is_detected(make_sandbox, client_of):
+    sandbox = make_sandbox("dev", behaviour=FAST)
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    (cluster,) = sandbox.cloud.resources("containerservice:ManagedCluster")
+    port = sandbox.planes[0].port
+    sandbox.planes[0].stop()
+    sandbox.planes[0].start(port=port)
+    sandbox.cloud.rotate(sandbox.planes[0].name, sandbox.planes[0].address.certificate_authority)
+    sandbox.cloud.recreate(cluster["id"])
+    assert namespaces(client_of(sandbox.planes[0])) == {"default", "kube-node-lease", "kube-public", "kube-system"}
 
-    summary = on.project.changes()
-    assert set(summary) != {"same"}, "an empty cluster is not what the state says"
+    summary = sandbox.project.changes()
+    assert set(summary) != {"same"}, "the state describes a cluster that is not empty"
     assert summary["replace"] > 10
 
 
-def test_a_rotated_certificate_authority_replaces_nothing(stage):
-    on = stage("dev", manners=FAST)
-    on.project.pulumi("up", "--yes", "--skip-preview")
-    before = on.project.resources()
-    on.cloud.rotate(on.planes[0].name, on.planes[0].address.certificate_authority + "Cg==")
-    assert "replace" not in on.project.changes()
+def test_a_rotated_certificate_authority_replaces_nothing(make_sandbox):
+    sandbox = make_sandbox("dev", behaviour=FAST)
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    before = sandbox.project.resources()
+    sandbox.cloud.rotate(sandbox.planes[0].name, sandbox.planes[0].address.certificate_authority + "Cg==")
+    assert "replace" not in sandbox.project.changes()
     uids = {r["urn"]: r["id"] for r in before if r["type"].startswith("kubernetes:") and "id" in r}
     assert uids == {
-        r["urn"]: r["id"] for r in on.project.resources() if r["type"].startswith("kubernetes:") and "id" in r
+        r["urn"]: r["id"] for r in sandbox.project.resources() if r["type"].startswith("kubernetes:") and "id" in r
     }
 
 
-def test_two_ups_at_once_end_with_one_that_did_it_and_one_that_says_so(stage):
-    on = stage("dev", manners=Manners(seconds_per_minute=1.0))
-    first = on.project.begin("up", "--yes", "--skip-preview")
-    while not on.cloud.resources():
+def test_of_two_concurrent_ups_one_succeeds_and_the_other_reports_the_lock(make_sandbox):
+    sandbox = make_sandbox("dev", behaviour=Behaviour(seconds_per_minute=1.0))
+    first = sandbox.project.start("up", "--yes", "--skip-preview")
+    while not sandbox.cloud.resources():
         time.sleep(0.1)
-    second = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    second = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert second.returncode != 0
     assert "the stack is currently locked by 1 lock" in second.stdout + second.stderr
     assert first.wait(timeout=180) == 0
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
-def test_an_api_server_that_is_away_for_a_while_costs_no_state(stage, client_of):
-    on = stage("dev", manners=FAST)
-    run = on.project.begin("up", "--yes", "--skip-preview")
+def test_a_temporary_outage_of_the_api_server_loses_no_state(make_sandbox, client_of):
+    sandbox = make_sandbox("dev", behaviour=FAST)
+    run = sandbox.project.start("up", "--yes", "--skip-preview")
     api = None
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
-        api = api or client_of(on.planes[0])
+        api = api or client_of(sandbox.planes[0])
         if "traefik" in namespaces(api):
             break
         time.sleep(0.2)
-    on.planes[0].pause()
+    sandbox.planes[0].pause()
     time.sleep(6)
-    on.planes[0].resume()
+    sandbox.planes[0].resume()
     run.wait(timeout=240)
-    done = on.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     for namespace in ("cert-manager", "traefik", "external-secrets", "argocd"):
         assert "deployed" in helm_records(api, namespace).values()
-    assert set(on.project.changes("--expect-no-changes")) == {"same"}
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}

@@ -90,13 +90,16 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serve():
     """Run a registry."""
-    handler = type("ItsHandler", (Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    handler.registry = Registry(f"127.0.0.1:{server.server_port}")
+
+    class ItsHandler(Handler):
+        pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ItsHandler)
+    ItsHandler.registry = Registry(f"127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield handler.registry
+        yield ItsHandler.registry
     finally:
         server.shutdown()
         server.server_close()

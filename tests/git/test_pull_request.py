@@ -325,4 +325,5 @@ def test_the_address_that_a_host_answers_with_is_passed_on(remote, clone):
         "post-receive", "echo 'To create a merge request, visit:' >&2; echo '  https://git.example.com/new?x=1' >&2"
     )
     promote(clone, direct())
-    assert promote(clone, to_prod()).hint.endswith(f"from {BRANCH} into main: https://git.example.com/new?x=1")
+    hint = promote(clone, to_prod()).hint
+    assert hint and hint.endswith(f"from {BRANCH} into main: https://git.example.com/new?x=1")

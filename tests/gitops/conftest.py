@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from bootstrap.delivery.render import render as rendering
+from bootstrap.delivery.render.application import read_application
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,7 +64,7 @@ class Project:
     def texts(self):
         """Return what every environment renders, to the byte."""
         return {
-            env: rendering.template(self.root, rendering.read_application(self.root, "hello", env)).render()
+            env: rendering.template(self.root, read_application(self.root, "hello", env)).render()
             for env in ("dev", "prod", "local")
         }
 

@@ -2,6 +2,8 @@
 
 import copy
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -219,7 +221,7 @@ def test_a_rule_about_what_is_not_there_is_told(project, before, after, message)
 
 
 def test_a_project_without_gitops_is_not_clean(tmp_path):
-    commands = [
+    commands: list[Callable[[Path], object]] = [
         validate,
         check,
         require_folder,

@@ -15,7 +15,6 @@ from bootstrap.errors import HelmError
 from components.addons.external_secrets import STORE
 from components.addons.ingress import INGRESS_CLASS, NAMESPACE
 from components.addons.root_application import application_spec, project_spec
-from conventions import IN_CLUSTER
 from settings.addons import GitOps
 from settings.types import Issuer
 from tests.gitops.conftest import ROOT, SHA, one
@@ -60,7 +59,6 @@ def test_the_root_application_reads_the_folder_and_its_project_allows_what_is_in
 
 
 def test_the_constants_are_the_programs():
-    assert house.IN_CLUSTER == IN_CLUSTER
     values = load_mapping(ROOT / "gitops/charts/web/values.yaml")
     assert values["secrets"]["store"] == STORE
     assert values["ingress"]["className"] == INGRESS_CLASS
@@ -75,7 +73,7 @@ def test_the_kinds_of_the_addons_cover_those_of_the_rehearsals_charts():
     for file in Path(ROOT / "rehearsal/charts").glob("*/templates/crds.yaml"):
         for block in file.read_text().split("kind: CustomResourceDefinition")[1:]:
             group, scope, kind = (
-                re.search(pattern, block)[1] for pattern in (r"group: (\S+)", r"scope: (\w+)", r"kind: (\w+)")
+                re.findall(pattern, block)[0] for pattern in (r"group: (\S+)", r"scope: (\w+)", r"kind: (\w+)")
             )
             versions = [api.split("/")[1] for api in kinds.api_versions if api.startswith(f"{group}/v")]
             scopes = {kinds.namespaced(f"{group}/{version}", kind) for version in versions}

@@ -4,6 +4,7 @@ import copy
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,10 @@ class ApiServer:
     """Answers GET as an API server does; remembers every request."""
 
     def __init__(self):
-        self.objects, self.requests, self.refuse, self.missing = {}, [], None, set()
+        self.objects: dict[str, Any] = {}
+        self.requests: list[Any] = []
+        self.refuse: int | None = None
+        self.missing: set[str] = set()
         played = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -69,7 +73,7 @@ class ApiServer:
     def answer(self, path):
         if path in self.objects:
             return (self.refuse, {"kind": "Status", "code": self.refuse}) if self.refuse else (200, self.objects[path])
-        groups = {}
+        groups: dict[str, set[str]] = {}
         for document in self.objects.values():
             groups.setdefault(document["apiVersion"], set()).add(document["kind"])
         named = sorted(version for version in groups if "/" in version and version not in self.missing)

@@ -257,7 +257,7 @@ def test_a_number_that_go_prints_with_an_exponent_shows_itself():
 def test_a_long_search_says_how_far_it_is(project, counted, monkeypatch):
     monkeypatch.setattr(searching, "SECONDS_BETWEEN", -1)
     many(project, CM, {f"k{number}": "text" for number in range(20)})
-    said = []
+    said: list[str] = []
     list(unread(read_values(project.root, "hello"), said.append))
     assert said[0].startswith("20 values of dev are still to be told apart, after ")
 

@@ -1,5 +1,7 @@
 """The health check that Argo CD runs on child Applications, in a real Lua."""
 
+from typing import Any
+
 import pytest
 from lupa import LuaRuntime
 
@@ -45,7 +47,10 @@ def test_a_stale_verdict_does_not_count_after_a_change_of_the_spec():
 
 
 def test_several_sources_are_compared_in_order():
-    several = {"sources": [SPEC["source"], {"repoURL": "https://other"}], "destination": SPEC["destination"]}
+    several: dict[str, Any] = {
+        "sources": [SPEC["source"], {"repoURL": "https://other"}],
+        "destination": SPEC["destination"],
+    }
     assert health(status(compared=several), several)[0] == "Healthy"
     turned = {**several, "sources": several["sources"][::-1]}
     assert health(status(compared=turned), several)[0] == "Progressing"
@@ -65,7 +70,7 @@ def test_what_argo_cds_own_types_add_or_drop_is_no_difference(asked, compared):
 
 
 def test_several_sources_come_back_with_an_empty_single_one():
-    several = {"sources": [SPEC["source"]], "destination": SPEC["destination"]}
+    several: dict[str, Any] = {"sources": [SPEC["source"]], "destination": SPEC["destination"]}
     assert health(status(compared={**several, "source": {"repoURL": ""}}), several)[0] == "Healthy"
 
 

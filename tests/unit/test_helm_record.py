@@ -11,6 +11,7 @@ from components.release.helm_record import (
     Operation,
     Record,
     ReleaseConflictError,
+    Verdict,
     judge,
     marked_failed,
     parse_record,
@@ -33,7 +34,7 @@ def encoded(release):
 
 def test_a_first_installation_finds_nothing_and_says_nothing():
     assert decide([], claim=Claim.NONE) == decide([], claim=Claim.OURS)
-    assert decide([]).drop == () and decide([]).message == ""
+    assert decide([]) == Verdict(drop=(), fail=(), message="")
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,30 @@ def test_a_run_that_is_alive_is_left_alone(status, operation):
         decide([record("deployed", 1), record(status, 2)], operation, Claim.OURS_ALIVE)
 
 
-@pytest.mark.parametrize("claim", [Claim.NONE, Claim.OTHERS])
-@pytest.mark.parametrize("status", ["deployed", "failed", "pending-install"])
-def test_somebody_elses_release_is_left_alone(claim, status):
-    with pytest.raises(ReleaseConflictError, match="was not touched") as refused:
+@pytest.mark.parametrize(
+    ("claim", "owner"),
+    [
+        (Claim.NONE, "somebody outside this program"),
+        (Claim.OTHERS, "another stack, or to this one before its state was lost,"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (
+            "deployed",
+            "remove it with `helm uninstall traefik -n traefik`, or take it over with `bootstrap adopt`",
+        ),
+        ("failed", "remove it with `helm uninstall traefik -n traefik`, or take it over with `bootstrap adopt`"),
+        ("pending-install", "wait for it to end, or end it with `helm rollback traefik -n traefik`"),
+    ],
+)
+def test_somebody_elses_release_is_left_alone_and_the_remedy_is_a_command(claim, owner, status, remedy):
+    with pytest.raises(ReleaseConflictError) as refused:
         decide([record(status)], claim=claim)
-    assert "helm " in str(refused.value), "says which command to run"
+    assert str(refused.value) == (
+        f"release traefik/traefik (revision 1, {status}) belongs to {owner} and was not touched; {remedy}"
+    )
 
 
 def test_a_release_of_another_chart_is_left_alone_even_under_our_lease():
@@ -90,8 +109,20 @@ def test_a_release_of_another_chart_is_left_alone_even_under_our_lease():
 
 
 def test_a_record_that_cannot_be_read_is_left_alone():
-    with pytest.raises(ReleaseConflictError, match="unreadable"):
+    with pytest.raises(ReleaseConflictError, match=r"is of the chart '\(unreadable\)', not 'traefik'"):
         decide([record("pending-install", chart="")])
+
+
+@pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback"])
+def test_an_upgrade_without_a_revision_to_go_back_to_is_marked_failed(status):
+    verdict = decide([record(status, 7)], Operation.UPDATE)
+    assert (verdict.drop, verdict.fail) == ((), (record(status, 7),))
+
+
+@pytest.mark.parametrize("status", ["pending-install", "uninstalling"])
+def test_an_older_revision_is_not_gone_back_to_from_an_installation(status):
+    verdict = decide([record("uninstalled", 1), record(status, 2)], Operation.UPDATE)
+    assert (verdict.drop, verdict.fail) == ((), (record(status, 2),))
 
 
 @pytest.mark.parametrize("status", ["pending-install", "uninstalling"])
@@ -124,3 +155,13 @@ def test_marking_a_revision_failed_changes_nothing_else():
 @pytest.mark.parametrize("data", ["", "!!!", base64.b64encode(b"plain").decode()])
 def test_what_is_not_helms_encoding_has_no_chart(data):
     assert parse_record("x", {}, data).chart == ""
+
+
+def test_a_record_that_says_nothing_of_itself_is_the_oldest_and_in_no_progress():
+    found = parse_record("x", {}, "")
+    assert found == Record(secret="x", revision=0, status="unknown", chart="")  # noqa: S106 - the Secret's name
+    assert not found.in_progress
+
+
+def test_a_lease_names_operations_as_pulumi_does():
+    assert [operation.value for operation in Operation] == ["create", "update"]

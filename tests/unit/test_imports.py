@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "bootstrap.platform": BOTTOM | {"settings", "components.*", "rehearsal", "bootstrap"},
     "bootstrap.delivery": BOTTOM | {"bootstrap"},
     "bootstrap.cli": {"bootstrap", "bootstrap.platform", "bootstrap.delivery"},
-    "bootstrap": BOTTOM,
+    "bootstrap": BOTTOM | {"settings"},
     "bench": BOTTOM | {"settings", "components.*", "rehearsal", "bootstrap.*"},
 }
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -64,4 +65,8 @@ def test_a_cluster_is_told_from_its_namesake():
 
 
 def test_the_clusters_own_way_out_is_let_in():
-    assert authorized_ranges(("1.2.3.0/24",), ("5.6.7.8", "9.9.9.9")) == ["1.2.3.0/24", "5.6.7.8/32", "9.9.9.9/32"]
+    assert authorized_ranges((IPv4Network("1.2.3.0/24"),), ("5.6.7.8", "9.9.9.9")) == [
+        "1.2.3.0/24",
+        "5.6.7.8/32",
+        "9.9.9.9/32",
+    ]

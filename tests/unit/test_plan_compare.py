@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.platform.plan.compare import Kind, compare, exit_status
+from bootstrap.platform.plan.compare import ExitStatus, Kind, PropertyChange, compare, exit_status
 from bootstrap.platform.plan.graph import critical_path, schedule
 from bootstrap.platform.plan.registration import Evaluation, Registration
 
@@ -72,11 +72,50 @@ def test_what_the_engine_ignores_is_no_change():
     assert compare(program(before), program(resource(inputs={"count": 5}, ignore_changes=["count"]))) == []
 
 
-@pytest.mark.parametrize("option", ["protect", "retain_on_delete"])
-def test_a_lost_protection_is_a_change(option):
-    change, status = only([resource(**{option: True})], [resource()])
-    assert change.properties[0].path == f"options.{option}"
-    assert status == 2
+@pytest.mark.parametrize(
+    ("path", "other", "told"),
+    [
+        ("agentPoolProfiles", "agentPoolProfilesx", False),
+        ("agentPoolProfiles.count", "agentPoolProfiles.maxCount", False),
+        ("agentPoolProfiles.count", "agentPoolProfiles.count", True),
+    ],
+)
+def test_only_what_the_engine_ignores_is_left_out(path, other, told):
+    """An ignored property takes along what is below it, and nothing that only begins like it."""
+
+    def inputs(value):
+        first, _, second = other.partition(".")
+        return {first: {second: value} if second else value}
+
+    before, after = (resource(inputs=inputs(value), ignore_changes=[path]) for value in (1, 2))
+    changes = compare(program(before), program(after))
+    assert (changes == []) is told
+    below = resource(inputs={"agentPoolProfiles": {"count": 1}}, ignore_changes=["agentPoolProfiles"])
+    same = resource(inputs={"agentPoolProfiles": {"count": 9}}, ignore_changes=["agentPoolProfiles"])
+    assert compare(program(below), program(same)) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "before", "after"),
+    [
+        ("protect", True, False),
+        ("retain_on_delete", True, False),
+        ("deleted_with", "urn::cluster", None),
+        ("provider", "urn::one", "urn::other"),
+        ("ignore_changes", ["count"], []),
+        ("hooks", {"before_create": ["guard"]}, {}),
+    ],
+)
+def test_an_option_that_changes_is_told_and_replaces_nothing(option, before, after):
+    change, status = only([resource(**{option: before})], [resource(**{option: after})])
+    assert change.properties == (PropertyChange(path=f"options.{option}", before=before, after=after, replaces=False),)
+    assert (change.kind, change.destructive, status) == (Kind.CHANGED, False, 2)
+
+
+def test_a_change_is_told_with_what_it_is_of():
+    change, _ = only([resource("vault", "azure-native:keyvault:Vault")], [])
+    assert (change.urn, change.type, change.name) == ("urn::vault", "azure-native:keyvault:Vault", "vault")
+    assert change.properties == ()
 
 
 def test_destructive_changes_come_first():
@@ -110,6 +149,27 @@ def test_what_interrupts_somebody_is_loud_when_it_goes(type_):
     assert only([resource(type_=type_)], [])[1] == 3
 
 
-def test_a_hook_that_is_lost_is_a_change():
-    change, status = only([resource(hooks={"before_create": ["guard"]})], [resource()])
-    assert status == 2 and change.properties[0].path == "options.hooks"
+def test_the_exit_statuses_are_those_that_scripts_read():
+    assert [int(status) for status in ExitStatus] == [0, 2, 3]
+
+
+def test_changes_come_in_the_programs_order_behind_the_destructive_ones():
+    def named(*names, size="a"):
+        return program(*(resource(name, AKS if name == "aks" else "x:y:Z", inputs={"v": size}) for name in names))
+
+    before = named("one", "aks", "gone", "two")
+    after = program(
+        resource("two", "x:y:Z", inputs={"v": "b"}),
+        resource("added", "x:y:Z"),
+        resource("aks", AKS, inputs={"location": "b"}),
+        resource("one", "x:y:Z", inputs={"v": "b"}),
+    )
+    changes = compare(before, after)
+    assert [(c.name, c.kind) for c in changes] == [
+        ("aks", Kind.REPLACED),
+        ("gone", Kind.REMOVED),
+        ("two", Kind.CHANGED),
+        ("added", Kind.ADDED),
+        ("one", Kind.CHANGED),
+    ]
+    assert [kind.value for kind in Kind] == ["added", "changed", "replaced", "removed"]

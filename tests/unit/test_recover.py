@@ -1,15 +1,16 @@
-"""What a dead run was creating is looked for, taken over or forgotten; Pulumi is played."""
+"""Pending creations of a dead run are looked up, then imported or discarded; the Pulumi CLI is a fake."""
 
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bootstrap.platform.recover import Recovered, RecoverError, recover
 
 PROVIDER = "urn:pulumi:dev::p::pulumi:providers:azure-native::azure"
-VAULT = {
+VAULT: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::aks-bootstrap:foundation:Foundation$azure-native:keyvault:Vault::vault",
     "type": "azure-native:keyvault:Vault",
     "custom": True,
@@ -17,21 +18,21 @@ VAULT = {
     "provider": f"{PROVIDER}::id",
     "inputs": {"resourceGroupName": "rg", "vaultName": "kv"},
 }
-RELEASE = {
+RELEASE: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::kubernetes:helm.sh/v3:Release::traefik",
     "type": "kubernetes:helm.sh/v3:Release",
     "custom": True,
     "provider": "x::y",
     "inputs": {"name": "traefik", "namespace": "traefik"},
 }
-NAMESPACE = {
+NAMESPACE: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::kubernetes:core/v1:Namespace::traefik",
     "type": "kubernetes:core/v1:Namespace",
     "custom": True,
     "provider": "urn:pulumi:dev::p::pulumi:providers:kubernetes::cluster::id",
     "inputs": {"metadata": {"name": "traefik"}},
 }
-COMPONENT = {
+COMPONENT: dict[str, Any] = {
     "urn": "urn:pulumi:dev::p::aks-bootstrap:node_pool:NodePool::pool-apps",
     "type": "aks-bootstrap:node_pool:NodePool",
     "custom": False,
@@ -44,7 +45,9 @@ class Pulumi:
 
     def __init__(self, *pending, there=True, states=("Succeeded",)):
         self.pending, self.there, self.states = list(pending), there, list(states)
-        self.asked, self.imports, self.written = [], [], None
+        self.asked: list[str] = []
+        self.imports: list[dict[str, Any]] = []
+        self.written: dict[str, Any] = {}
 
     def __call__(self, *arguments, check=True):
         self.asked.append(arguments[0] if arguments[0] != "stack" else f"stack {arguments[1]}")
@@ -67,53 +70,53 @@ class Pulumi:
 
 
 def run(pulumi):
-    said = []
-    return recover(pulumi, say=said.append, sleep=lambda _: None), said
+    lines: list[str] = []
+    return recover(pulumi, report=lines.append, sleep=lambda _: None), lines
 
 
 def test_a_stack_with_nothing_pending_only_loses_its_lock():
     pulumi = Pulumi()
-    done, said = run(pulumi)
+    done, lines = run(pulumi)
     assert pulumi.asked == ["cancel", "stack export"]
-    assert done.taken == done.forgotten == ()
-    assert "nothing was being created" in said
+    assert done.imported == done.discarded == ()
+    assert "nothing was being created" in lines
 
 
-def test_what_azure_made_is_taken_into_the_state_under_its_parent_and_provider():
+def test_a_resource_that_azure_created_is_imported_under_its_parent_and_provider():
     pulumi = Pulumi(VAULT)
     done, _ = run(pulumi)
-    assert done.taken == ("vault",)
+    assert done.imported == ("vault",)
     (entry,) = pulumi.imports[0]["resources"]
     assert entry["id"] == "/subscriptions/sub/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv"
     assert pulumi.imports[0]["nameTable"] == {"provider": PROVIDER, "parent": VAULT["parent"]}
     assert pulumi.written["deployment"]["pending_operations"] == []
 
 
-def test_what_had_not_come_to_be_is_forgotten():
-    done, said = run(Pulumi(VAULT, there="error: resource 'kv' does not exist"))
-    assert done.forgotten == ("vault",)
-    assert any("had not come to be: vault" in line for line in said)
+def test_a_resource_that_was_never_created_is_discarded():
+    done, lines = run(Pulumi(VAULT, there="error: resource 'kv' does not exist"))
+    assert done.discarded == ("vault",)
+    assert any(line.startswith("discarded, as not found or") and line.endswith(": vault") for line in lines)
 
 
 def test_objects_in_the_cluster_are_looked_for_and_releases_are_left_to_heal():
     pulumi = Pulumi(NAMESPACE, RELEASE)
     done, _ = run(pulumi)
     assert [entry["resources"][0]["id"] for entry in pulumi.imports] == ["traefik"]
-    assert done.forgotten == ("traefik",) and done.taken == ("traefik",)
+    assert done.discarded == ("traefik",) and done.imported == ("traefik",)
 
 
 def test_a_component_is_nothing_to_look_for():
     pulumi = Pulumi(COMPONENT)
     settled, _ = run(pulumi)
-    assert settled == Recovered(taken=(), forgotten=())
+    assert settled == Recovered(imported=(), discarded=())
     assert pulumi.written["deployment"]["pending_operations"] == []
 
 
 def test_a_resource_that_azure_is_still_making_is_waited_for():
     pulumi = Pulumi(VAULT, states=("Creating", "Creating", "Creating", "Succeeded"))
-    _, said = run(pulumi)
+    _, lines = run(pulumi)
     assert pulumi.asked.count("refresh") == 2
-    assert sum("waiting for Azure" in line for line in said) == 2
+    assert sum("waiting for Azure" in line for line in lines) == 2
 
 
 def test_the_wait_has_an_end():

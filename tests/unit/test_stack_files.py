@@ -10,7 +10,10 @@ from ruamel.yaml import YAML
 from bootstrap.errors import StackFileError
 from bootstrap.platform.schema import FILE, stack_schema
 from bootstrap.stackfile import read_stack
-from settings import Settings, parse
+from bootstrap.yamlfile import parse as parse_yaml
+from settings import Settings, load, parse
+from settings.report import SettingsError
+from tests.stacks.mistakes import base, mistakes
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ["dev", "prod", "local"]
@@ -116,8 +119,89 @@ def test_a_stack_that_is_not_there_is_told_with_those_that_are(project):
         read_stack(project, "prd")
 
 
-@pytest.mark.parametrize(("text", "words"), [("a: [", "is not YAML"), ("- a\n", "holds no mapping")])
+@pytest.mark.parametrize(("text", "words"), [("a: [", "line 1: .*bracket"), ("- a\n", "holds no mapping")])
 def test_a_file_that_is_no_stack_file_is_told(project, text, words):
     (project / "Pulumi.dev.yaml").write_text(text)
     with pytest.raises(StackFileError, match=words):
         read_stack(project, "dev")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- a\n", "holds no mapping"),
+        ("name: [\n", "a bracket is not closed"),
+        ("name: demo\nconfig: 5\n", "config is no mapping"),
+        ("", "holds no mapping"),
+    ],
+)
+def test_a_project_file_that_is_none_is_told(project, text, words):
+    (project / "Pulumi.yaml").write_text(text)
+    (project / "Pulumi.dev.yaml").write_text("config: {}\n")
+    with pytest.raises(StackFileError, match=words):
+        read_stack(project, "dev")
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("config: {demo:a: ü}".encode("latin-1"), "not in UTF-8, line 1"),
+        ("config: {}".encode("utf-16"), "UTF-16"),
+        ("config: {}".encode("utf-32"), "UTF-16"),
+        (b"config:\n  demo:a: " + b"[" * 1200, "line 2: "),
+        (b"config:\n  demo:a: " + b"[" * 200 + b"]" * 200, "line 2"),
+        (b"config:\n  ? [a]\n  : b\n", "line 2"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_with_its_line(project, raw, words):
+    (project / "Pulumi.dev.yaml").write_bytes(raw)
+    with pytest.raises(StackFileError, match=words):
+        read_stack(project, "dev")
+
+
+def test_a_folder_in_place_of_a_file_is_told(project):
+    (project / "Pulumi.dev.yaml").mkdir()
+    with pytest.raises(StackFileError, match="is a folder; allowed: a file"):
+        read_stack(project, "dev")
+
+
+@pytest.mark.parametrize("stack", ["x" * 300, "a/b", "", "dev\n", "..\x00"])
+def test_a_stack_that_no_file_can_be_named_after_is_told(project, stack):
+    with pytest.raises(StackFileError, match="allowed: 1-100 letters"):
+        read_stack(project, stack)
+
+
+def test_an_empty_value_is_an_empty_text_as_pulumi_has_it(project):
+    (project / "Pulumi.dev.yaml").write_text("config:\n  demo:size:\n  demo:colour: ~\n  demo:deep: {a: }\n")
+    assert read_stack(project, "dev").values == {"demo:size": "", "demo:colour": "", "demo:deep": '{"a": null}'}
+
+
+def test_a_whole_number_is_handed_over_as_pulumi_does_and_keeps_its_spelling(project):
+    (project / "Pulumi.dev.yaml").write_text("config:\n  demo:size: {a: 4582e10, b: 1.40, c: 0123456}\n")
+    config = read_stack(project, "dev")
+    assert config.values["demo:size"] == '{"a": 45820000000000, "b": 1.4, "c": 123456}'
+    assert [text for _, text in config.spelling.values()] == ["4582e10", "1.40", "0123456"]
+
+
+@pytest.mark.parametrize("value", ["{", "[]", "5", '{"aks-bootstrap:dns": {}}', "[" * 100_000])
+def test_an_environment_that_is_not_pulumis_is_told(monkeypatch, value):
+    monkeypatch.setenv("PULUMI_CONFIG", value)
+    with pytest.raises(SettingsError, match=r"PULUMI_CONFIG.*remedy: unset both"):
+        load()
+
+
+def test_the_schema_flags_the_mistakes_that_a_schema_can_see():
+    validator = jsonschema.Draft202012Validator(stack_schema())
+    for stack in STACKS:
+        assert validator.is_valid(YAML(typ="safe").load(base(stack)))
+    seen = set()
+    for case in mistakes():
+        document = parse_yaml(case.text)
+        if case.encoding == "utf-8" and not document.flaws and not validator.is_valid(document.data):
+            seen.add(case.name)
+    # of single values: types, forms, choices, bounds, keys
+    for name in ("type-min-bool", "type-label-number", "pool-label-prefix-dots", "cluster-location-upper", "chart-x"):
+        assert name in seen
+    for name in ("key-namespace-typo", "key-namespace-upper", "dns-record-label-64", "email-two-dots", "revision-dots"):
+        assert name in seen
+    assert len(seen) >= 80, sorted({case.name for case in mistakes()} - seen)

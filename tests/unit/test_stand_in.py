@@ -1,12 +1,12 @@
-"""The stand-in has Azure's manners: each is one that a program can trip over."""
+"""The stand-in behaves as Azure does, in every case that a program can trip over."""
 
 import asyncio
 
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from rehearsal.azure import answers, shapes
-from rehearsal.azure.cloud import AzureError, Cloud, ControlPlaneAddress, Fault, Manners
+from rehearsal.azure import responses, sdk_inputs
+from rehearsal.azure.cloud import AzureError, Behaviour, Cloud, ControlPlaneAddress, Fault
 from rehearsal.azure.plugin import VERSION, Servicer
 from rehearsal.azure.provider import StandIn
 
@@ -96,7 +96,7 @@ def test_two_assignments_never_share_a_name_or_a_meaning(cloud):
 
 
 def test_a_fault_is_due_at_its_call_and_for_its_times(cloud):
-    cloud.behave(Manners(faults=(Fault(type="keyvault:Vault", call=2, times=2, code="Busy", status=503),)))
+    cloud.behave(Behaviour(faults=(Fault(type="keyvault:Vault", call=2, times=2, code="Busy", status=503),)))
     cloud.count("keyvault:Vault", "create")
     for _ in range(2):
         with refused("Busy"):
@@ -115,17 +115,17 @@ def test_a_cluster_lists_every_pool_and_what_moved(cloud):
     cloud.put(
         f"{CLUSTER}/agentPools/apps", "containerservice:AgentPool", {"count": 1, "orchestratorVersion": "1.35"}, 0
     )
-    cloud.move(f"{CLUSTER}/agentPools/apps", "count", 4)
-    pools = answers.outputs(cloud, cluster, "s")["agentPoolProfiles"]
+    cloud.drift(f"{CLUSTER}/agentPools/apps", "count", 4)
+    pools = responses.outputs(cloud, cluster, "s")["agentPoolProfiles"]
     assert [(pool["name"], pool["count"]) for pool in pools] == [("system", 1), ("apps", 4)]
     assert pools[0]["currentOrchestratorVersion"] == "1.35.4"
 
 
 def test_a_cluster_made_again_under_its_name_has_another_uid(cloud):
     cloud.put(CLUSTER, "containerservice:ManagedCluster", INPUTS, 0)
-    before = answers.outputs(cloud, cloud.get(CLUSTER), "s")
+    before = responses.outputs(cloud, cloud.get(CLUSTER), "s")
     cloud.recreate(CLUSTER)
-    after = answers.outputs(cloud, cloud.get(CLUSTER), "s")
+    after = responses.outputs(cloud, cloud.get(CLUSTER), "s")
     assert before["resourceUID"] != after["resourceUID"]
     assert before["oidcIssuerProfile"] != after["oidcIssuerProfile"]
 
@@ -141,14 +141,14 @@ def test_a_cluster_made_again_under_its_name_has_another_uid(cloud):
     ],
 )
 def test_a_typo_is_refused_by_the_sdks_own_types(inputs, path, words):
-    (found,) = shapes.mistakes("azure-native:containerservice:ManagedCluster", inputs)
+    (found,) = sdk_inputs.invalid_inputs("azure-native:containerservice:ManagedCluster", inputs)
     assert found.path == path and words in found.reason
 
 
 def test_what_is_not_known_yet_is_not_judged():
-    assert shapes.mistakes("azure-native:containerservice:ManagedCluster", {"sku": "?"}, unknown="?") == []
+    assert sdk_inputs.invalid_inputs("azure-native:containerservice:ManagedCluster", {"sku": "?"}, unknown="?") == []
 
 
 def test_a_type_that_the_sdk_lacks_is_told():
     with pytest.raises(LookupError, match="no type azure-native:containerservice:Cluster"):
-        shapes.inputs_of("azure-native:containerservice:Cluster")
+        sdk_inputs.inputs_of("azure-native:containerservice:Cluster")

@@ -134,8 +134,8 @@ def test_closed_streams_are_told_before_anything_is_done():
     )
     assert done.returncode == 1
     assert done.stderr.startswith("error: standard output is closed") and "Traceback" not in done.stderr
-    done = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *command("frob")], capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (1, b"")
+    silent = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *command("frob")], capture_output=True, check=False)
+    assert (silent.returncode, silent.stdout) == (1, b"")
 
 
 # --- who runs it, and where ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pulumi.automation import PulumiCommand
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError, MissingToolError
@@ -54,7 +55,7 @@ def test_kind_with_a_container_runtime_makes_one(bare):
     program(bare, "kind")
     program(bare, "docker")
     choice = up.choose_cluster(bare, LOCAL)
-    assert "kind cluster 'aks-bootstrap'" in choice.said
+    assert "kind cluster 'aks-bootstrap'" in choice.description
     assert choice.environment["KUBECONFIG"].startswith(str(bare))
 
 
@@ -78,14 +79,14 @@ def test_an_api_server_that_is_not_there_is_told_before_anything_starts(bare, mo
 
 def test_the_cli_is_taken_from_path(bare):
     program(bare, "pulumi")
-    assert up.choose_cli(bare, Console(quiet=True)).said == f"{bare}/bin/pulumi, from PATH"
+    assert up.choose_cli(bare, Console(quiet=True)).description == f"{bare}/bin/pulumi, from PATH"
 
 
 def test_a_cli_that_cannot_be_installed_is_one_line(bare, monkeypatch):
     def fail(**_):
         raise OSError("no network")
 
-    monkeypatch.setattr(up.PulumiCommand, "install", fail)
+    monkeypatch.setattr(PulumiCommand, "install", fail)
     with pytest.raises(MissingToolError, match=r"could not be installed .*; install it from https://") as told:
         up.choose_cli(bare, Console(quiet=True))
     assert "\n" not in str(told.value)
@@ -93,7 +94,7 @@ def test_a_cli_that_cannot_be_installed_is_one_line(bare, monkeypatch):
 
 def test_a_cli_installed_before_is_put_on_path(bare, monkeypatch):
     asked = {}
-    monkeypatch.setattr(up.PulumiCommand, "install", lambda **given: asked.update(given))
+    monkeypatch.setattr(PulumiCommand, "install", lambda **given: asked.update(given))
     choice = up.choose_cli(bare, Console(quiet=True))
     assert asked == {"root": f"{bare}/.tools/pulumi"}
     assert choice.environment["PATH"].startswith(f"{bare}/.tools/pulumi/bin:")
@@ -102,7 +103,7 @@ def test_a_cli_installed_before_is_put_on_path(bare, monkeypatch):
 def test_state_that_the_project_file_names_is_there(bare):
     (bare / "Pulumi.yaml").write_text("name: p\nruntime: python\nbackend: {url: 'azblob://state'}\n")
     choice = up.choose_state(bare)
-    assert choice.said == "azblob://state, from Pulumi.yaml" and not choice.own
+    assert choice.description == "azblob://state, from Pulumi.yaml" and not choice.managed
 
 
 def test_state_is_where_pulumi_is_configured_or_in_the_project(bare, monkeypatch):
@@ -111,9 +112,9 @@ def test_state_is_where_pulumi_is_configured_or_in_the_project(bare, monkeypatch
     assert own.environment["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{bare}/.pulumi-state/passphrase"
     (bare / "home").mkdir()
     (bare / "home" / "credentials.json").write_text('{"current": "https://api.pulumi.com"}')
-    assert up.choose_state(bare).said == "https://api.pulumi.com, where Pulumi is logged in"
+    assert up.choose_state(bare).description == "https://api.pulumi.com, where Pulumi is logged in"
     monkeypatch.setenv("PULUMI_BACKEND_URL", "azblob://state")
-    assert up.choose_state(bare).said == "azblob://state, from PULUMI_BACKEND_URL"
+    assert up.choose_state(bare).description == "azblob://state, from PULUMI_BACKEND_URL"
 
 
 def test_a_passphrase_of_the_users_is_not_replaced(bare, monkeypatch):
@@ -151,6 +152,6 @@ def test_azure_needs_a_sign_in_and_a_way_into_the_cluster(bare, monkeypatch):
     with pytest.raises(MissingToolError, match="not signed in"):
         up.choose_sign_in(AZURE)
     program(bare, "az", "echo someone@example.com")
-    assert up.choose_sign_in(AZURE).said == "someone@example.com, signed in with the Azure CLI"
+    assert up.choose_sign_in(AZURE).description == "someone@example.com, signed in with the Azure CLI"
     monkeypatch.setenv("ARM_CLIENT_ID", "x")
-    assert "ARM_CLIENT_ID" in up.choose_sign_in(AZURE).said
+    assert "ARM_CLIENT_ID" in up.choose_sign_in(AZURE).description

@@ -1,7 +1,9 @@
-"""The workflows around ``gitops/``: little may be done by them, and what they call is there."""
+"""The workflows: little may be done by them, and what they call is there."""
 
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -10,7 +12,9 @@ from ruamel.yaml import YAML
 from bootstrap.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOWS = [ROOT / ".github/workflows/gitops.yml", ROOT / ".github/workflows/promote.yml"]
+FOLDER = ROOT / ".github/workflows"
+WORKFLOWS = sorted(path for path in FOLDER.iterdir() if path.suffix in {".yml", ".yaml"})
+PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def workflow(path):
@@ -41,29 +45,66 @@ def test_no_workflow_has_a_way_into_a_cluster(path):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_and_nobody_elses_text_is_run(path):
-    for step in steps(path):
-        if "uses" in step:
-            assert re.search(r"@(v\d+(\.\d+)*|[0-9a-f]{40})$", step["uses"])
-        # what an expression becomes would be part of the script
-        assert "${{" not in step.get("run", "")
+def test_an_action_is_pinned_by_its_commit_and_names_the_version_beside_it(path):
+    used = [line.strip().removeprefix("- ") for line in path.read_text().splitlines() if "uses:" in line]
+    assert len(used) == len([step for step in steps(path) if "uses" in step])
+    assert [line for line in used if not PINNED.fullmatch(line)] == []
+
+
+def test_an_action_has_one_version_in_all_workflows():
+    pins = {tuple(step["uses"].split("@")) for path in WORKFLOWS for step in steps(path) if "uses" in step}
+    assert len(pins) == len({action for action, _ in pins}), sorted(pins)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_nobody_elses_text_is_run(path):
+    # what an expression becomes would be part of the script
+    assert [step["run"] for step in steps(path) if "${{" in step.get("run", "")] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_only_a_job_that_pushes_keeps_the_credential_that_it_checked_out_with(path):
+    for name, job in jobs(path).items():
+        pushes = any("bootstrap promote" in step.get("run", "") for step in job["steps"])
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert pushes or step["with"]["persist-credentials"] is False, name
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_the_commands_that_are_called_are_there_with_their_options(path):
-    called = [
-        line
-        for step in steps(path)
-        for line in re.findall(r"\.venv/bin/bootstrap ([^|>\n]*)", step.get("run", "").replace("\\\n", " "))
-    ]
-    assert called
-    group = typer.main.get_command(app)
+    script = "\n".join(step.get("run", "").replace("\\\n", " ") for step in steps(path))
+    made = re.findall(r"^make ([a-z0-9-]+)", script, re.M)
+    called = re.findall(r"\.venv/bin/bootstrap ([^|>\n]*)", script)
+    assert made
+    assert set(made) <= set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
+    group: Any = typer.main.get_command(app)
     for line in called:
         command = group.commands[line.split()[0]]
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"(?<!\S)--[a-z-]+", line)) <= known, line
 
 
-def test_the_check_sees_the_history_that_it_asks_for():
-    [checkout] = [step for step in steps(WORKFLOWS[0]) if step.get("uses", "").startswith("actions/checkout")]
-    assert checkout["with"]["fetch-depth"] == 0
+def test_the_check_of_gitops_sees_the_history_that_it_asks_for():
+    checkouts = [step for step in steps(FOLDER / "gitops.yml") if step.get("uses", "").startswith("actions/checkout@")]
+    assert [step["with"]["fetch-depth"] for step in checkouts] == [0]
+
+
+def test_every_python_from_the_oldest_that_is_supported_is_checked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    oldest = project["project"]["requires-python"].removeprefix(">=")
+    minors = [int(python.removeprefix("3.")) for python in matrix()]
+    assert f"3.{minors[0]}" == oldest == project["tool"]["mypy"]["python_version"]
+    assert project["tool"]["ruff"]["target-version"] == f"py3{minors[0]}"
+    assert minors == list(range(minors[0], minors[-1] + 1)), "none is left out in between"
+
+
+def test_the_workflows_of_gitops_run_on_a_python_that_is_checked():
+    for path in WORKFLOWS:
+        for step in steps(path):
+            python = step.get("with", {}).get("python-version")
+            assert python in {None, "${{ matrix.python }}", *matrix()}, path.name
+
+
+def matrix():
+    return jobs(FOLDER / "check.yml")["check"]["strategy"]["matrix"]["python"]

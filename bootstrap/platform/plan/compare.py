@@ -1,4 +1,4 @@
-"""What changes between two evaluations of the program. It compares programs; it does not read the cloud."""
+"""Compares two evaluations of the program. It compares programs; it does not read the cloud."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from settings.merge import differences
 
 
 class Kind(StrEnum):
-    """What becomes of a resource."""
+    """What happens to a resource."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 class ExitStatus(IntEnum):
-    """How ``bootstrap plan --against`` ends, so that a script can decide."""
+    """Exit statuses of ``bootstrap plan --against``, for scripts."""
 
     SAME = 0
     CHANGED = 2
@@ -30,17 +30,19 @@ class ExitStatus(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PropertyChange:
-    """One input that differs; None where a side has none."""
+    """An input or resource option that differs; a side without a value has None."""
 
     path: str
+    """Dotted path of an input, or ``options.<name>``."""
     before: Any
     after: Any
     replaces: bool
+    """Whether the change replaces the resource."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What becomes of one resource."""
+    """The change of one resource."""
 
     urn: str
     type: str
@@ -48,11 +50,11 @@ class Change:
     kind: Kind
     properties: tuple[PropertyChange, ...] = ()
     destructive: bool = False
-    """Whether something is lost that no later run brings back by itself."""
+    """Whether the change destroys something that no later run restores."""
 
 
 def compare(before: Evaluation, after: Evaluation) -> list[Change]:
-    """Return what changes, destructive changes first, then in the program's order."""
+    """Return the changes in the program's order, destructive ones first."""
     old, new = before.by_urn(), after.by_urn()
     changes = [_one(Kind.ADDED, registration) for urn, registration in new.items() if urn not in old]
     changes += [_one(Kind.REMOVED, registration) for urn, registration in old.items() if urn not in new]
@@ -65,7 +67,7 @@ def compare(before: Evaluation, after: Evaluation) -> list[Change]:
 
 
 def exit_status(changes: list[Change]) -> ExitStatus:
-    """Return how the command ends."""
+    """Return the exit status of the command."""
     if any(change.destructive for change in changes):
         return ExitStatus.DESTRUCTIVE
     return ExitStatus.CHANGED if changes else ExitStatus.SAME
@@ -84,7 +86,7 @@ def _one(kind: Kind, registration: Registration, properties: tuple[PropertyChang
 
 
 def _properties(before: Registration, after: Registration) -> Iterator[PropertyChange]:
-    for path, old, new in differences(before.inputs, after.inputs, ""):
+    for path, old, new in differences(before.inputs, after.inputs):
         if not any(path == ignored or path.startswith(f"{ignored}.") for ignored in after.ignore_changes):
             yield PropertyChange(path=path, before=old, after=new, replaces=replaces(after.type, path))
     for option in ("protect", "retain_on_delete", "deleted_with", "provider", "ignore_changes", "hooks"):

@@ -1,7 +1,7 @@
 """Runs the real ``__main__.py`` in-process, against the recorder.
 
-:func:`main` prints the evaluation as JSON, in a process of its own: that is how another revision of the program is
-evaluated without its modules mixing with these.
+Another revision of the program is evaluated in a separate process, so that its modules do not mix with this revision's:
+:func:`main` prints the evaluation as JSON.
 """
 
 import asyncio
@@ -20,29 +20,31 @@ from bootstrap.errors import BootstrapError
 from bootstrap.platform.plan.recorder import Recorder
 from bootstrap.platform.plan.registration import SECRET, Evaluation
 from bootstrap.stackfile import read_stack
+from settings import SPELLING
 
 
 class ProgramError(BootstrapError):
-    """The program cannot be evaluated; the text is the program's own."""
+    """The program cannot be evaluated; the text is its own error message."""
 
 
 def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = None) -> Evaluation:
-    """Run the program of a folder as the engine would in a preview.
+    """Run the program in a folder as the engine would in a preview.
 
     Args:
         root: folder with ``Pulumi.yaml`` and ``__main__.py``.
         stack_name: name of the stack.
-        overrides: full config keys to values that replace the stack file's.
+        overrides: values by full config key, which replace those of the stack file.
 
     Raises:
         StackFileError: the stack's files cannot be read.
-        ProgramError: the configuration breaks rules, or the program fails.
+        ProgramError: the configuration is invalid, or the program fails.
     """
     config = read_stack(root, stack_name)
+    SPELLING.set(config.spelling)
     gc.disable()  # as startup.py does for the program in a process of its own
     recorder = Recorder()
     pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)
-    # the SDK serves the test monitor from a loop, and from threads that each want one; all of them are ours to close
+    # the SDK runs the test monitor in an event loop and in threads that need one each; all of them are closed below
     loops: list[asyncio.AbstractEventLoop] = []
 
     def open_loop() -> asyncio.AbstractEventLoop:
@@ -87,14 +89,18 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     return Evaluation(
         stack=stack_name,
         project=config.project,
-        # the program's order: registrations arrive as their inputs become known, which differs from run to run
+        # in the program's order: registrations arrive as their inputs resolve, and that order differs from run to run
         registrations=sorted(recorder.registrations, key=lambda found: declared[found.type, found.name]),
         outputs=outputs,
     )
 
 
 def main(arguments: list[str]) -> int:
-    """Print the evaluation of a folder's program as JSON."""
+    """Print the evaluation of a program as JSON, and return the exit status.
+
+    Args:
+        arguments: the program's folder, and the stack's name.
+    """
     root = Path(arguments[0]).resolve()
     sys.path.insert(0, str(root))
     try:

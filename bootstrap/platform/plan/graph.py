@@ -1,4 +1,4 @@
-"""The order in which the engine works, and the longest way through it."""
+"""The order in which the engine creates resources, and the critical path."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from components.release.kubernetes_types import OBJECT_SECONDS, RELEASE, RELEASE
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """When a resource begins and ends, in seconds from the start, if everything takes its typical time."""
+    """When a resource's creation begins and ends, in seconds from the start, if every step takes its typical time."""
 
     registration: Registration
     begins: float
@@ -20,17 +20,21 @@ class Step:
 
 
 def typical_seconds(registration: Registration) -> float:
-    """Return how long a creation of this kind of resource typically takes."""
+    """Return the seconds that the creation of a resource of this type typically takes."""
     if registration.type.startswith(PREFIX):
         return resource_type(registration.type).seconds
     return RELEASE_SECONDS if registration.type == RELEASE else OBJECT_SECONDS
 
 
 def schedule(evaluation: Evaluation, *, seconds: Callable[[Registration], float] = typical_seconds) -> dict[str, Step]:
-    """Return the steps by URN, as the engine runs them with no limit on parallelism.
+    """Return the steps by URN, as the engine runs them with unlimited parallelism.
 
-    A resource waits for what it depends on, and for its parent, whose registration waits for the parent's own
+    A resource waits for its dependencies, and for its parent, whose registration waits for the parent's own
     dependencies.
+
+    Args:
+        evaluation: the plan.
+        seconds: duration of a resource's creation.
     """
     index = evaluation.by_urn()
     steps: dict[str, Step] = {}
@@ -56,7 +60,7 @@ def schedule(evaluation: Evaluation, *, seconds: Callable[[Registration], float]
 
 
 def critical_path(steps: Mapping[str, Step]) -> list[Step]:
-    """Return the chain of real resources that the whole run waits for, first to last."""
+    """Return the chain of real resources that determines the duration of the run, first to last."""
     current = max(steps.values(), key=lambda step: step.ends, default=None)
     path: list[Step] = []
     while current is not None:
@@ -67,7 +71,7 @@ def critical_path(steps: Mapping[str, Step]) -> list[Step]:
 
 
 def parts(evaluation: Evaluation, steps: Mapping[str, Step]) -> list[Step]:
-    """Return the top-level components in order of time, each spanning the real resources below it."""
+    """Return the top-level components by time, each from its first real resource's beginning to its last one's end."""
     index = evaluation.by_urn()
     below: dict[str, list[Step]] = {}
     for step in steps.values():
@@ -89,7 +93,7 @@ def parts(evaluation: Evaluation, steps: Mapping[str, Step]) -> list[Step]:
 
 
 def ancestors(evaluation: Evaluation, urn: str) -> set[str]:
-    """Return everything that a resource waits for, directly or not."""
+    """Return the URNs of everything that a resource waits for, directly or indirectly."""
     index = evaluation.by_urn()
     found: set[str] = set()
     todo = [urn]

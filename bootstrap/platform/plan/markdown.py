@@ -1,4 +1,4 @@
-"""A plan for a pull request: what changes first, then the graph and the releases, folded."""
+"""Formats a plan for a pull request: the changes first, then the graph and the releases, collapsed."""
 
 from bootstrap.platform.plan.compare import Change, Kind
 from bootstrap.platform.plan.registration import Registration
@@ -38,7 +38,7 @@ def to_markdown(plan: PlanView) -> str:
 
 
 def mermaid(plan: PlanView) -> list[str]:
-    """Return a graph of the top-level components: an arrow for each that waits for another."""
+    """Return a Mermaid graph of the top-level components, with an arrow from each to those that depend on it."""
     evaluation = plan.evaluation
     index = evaluation.by_urn()
 

@@ -1,15 +1,17 @@
-"""Stands where the engine stands, and writes down what the program asks for.
+"""Takes the engine's place, and records the resources that the program registers.
 
-It is the SDK's own test monitor, which sees every request, with answers made up for what only a provider knows: an
-answer names its origin, such as ``<aks-g1.fqdn>``, so that a plan shows what flows where.
+It is the SDK's own test monitor, which receives every request. Properties that only a provider can generate get a
+placeholder that names their origin, such as ``<aks-g1.fqdn>``, so that a plan shows which output feeds which input.
 """
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest, RegisterResourceResponse
 
 from bootstrap.platform.plan.registration import SECRET, STACK, Registration
 from components.azure.resource_types import PREFIX, resource_type
@@ -19,10 +21,10 @@ _SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 
 
 class PlanMocks(Mocks):
-    """Answers as Azure and Kubernetes might."""
+    """Outputs of resources and functions, in the form that Azure and Kubernetes return."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """Answer a creation: the inputs, an id, and what the provider would fill in."""
+        """Return a created resource: an id, its inputs, and placeholders for generated properties."""
         state = dict(args.inputs)
         if not args.typ.startswith(PREFIX):
             return f"<{args.name}.id>", state
@@ -31,13 +33,13 @@ class PlanMocks(Mocks):
         for key, value in known.fills_in.items():
             if value is None:
                 continue
-            filled = _filled(value, args.name)
+            filled = _placeholders(value, args.name)
             below = state.get(key)
             state[key] = {**below, **filled} if isinstance(below, dict) and isinstance(filled, dict) else filled
         return f"<{args.name}.id>", state
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        """Answer a function: the two that lead into the cluster."""
+        """Return the result of a function: the two that give access to a cluster, and an empty one for any other."""
         name = args.args.get("resourceName", "cluster")
         if args.token.endswith(":listManagedClusterUserCredentials"):
             kubeconfig = {
@@ -51,28 +53,28 @@ class PlanMocks(Mocks):
 
 
 class Recorder(MockMonitor):
-    """Keeps every registration in the order in which it arrived."""
+    """Stores every registration, in order of arrival."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Start without registrations."""
         super().__init__(PlanMocks())
         self.registrations: list[Registration] = []
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the SDK's name, and generated types
-        """Write one down, and answer as the test monitor does."""
-        response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's mocks are not typed
+    def RegisterResource(self, request: RegisterResourceRequest) -> RegisterResourceResponse:  # noqa: N802 - the SDK's
+        """Record a registration, and return the test monitor's response."""
+        response: RegisterResourceResponse = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's mocks are not typed
         if request.type != STACK:
             self.registrations.append(self._registration(request, response.urn))
         return response
 
-    def _registration(self, request: Any, urn: str) -> Registration:  # noqa: ANN401 - generated type
+    def _registration(self, request: RegisterResourceRequest, urn: str) -> Registration:
         parent = self._find(request.parent)
         own: dict[str, Any] = {
             "protect": request.protect if request.HasField("protect") else None,
             "retain_on_delete": request.retainOnDelete if request.HasField("retainOnDelete") else None,
             "deleted_with": request.deletedWith or None,
         }
-        # the engine lets children inherit these three from their parent
+        # the engine lets children inherit these three options from their parent
         own = {key: getattr(parent, key, None) if value is None else value for key, value in own.items()}
         hooks = request.hooks
         return Registration(
@@ -81,7 +83,7 @@ class Recorder(MockMonitor):
             name=request.name,
             custom=request.custom,
             parent=request.parent or None,
-            inputs=_plain(rpc.deserialize_properties(request.object)),
+            inputs=_plain_mapping(rpc.deserialize_properties(request.object)),
             dependencies=sorted(
                 set(request.dependencies)
                 | {urn for entry in request.propertyDependencies.values() for urn in entry.urns}
@@ -102,18 +104,24 @@ class Recorder(MockMonitor):
         return next((registration for registration in self.registrations if registration.urn == urn), None)
 
 
-def _filled(value: Any, name: str) -> Any:  # noqa: ANN401 - any answer
+def _placeholders(value: object, name: str) -> object:
     if isinstance(value, dict):
-        return {key: _filled(item, name) for key, item in value.items()}
+        return {key: _placeholders(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_placeholders(item, name) for item in value]
     return f"<{value.format(name)}>" if isinstance(value, str) else value
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any input
+def _plain_mapping(values: Mapping[str, object]) -> dict[str, object]:
+    # the order of keys in a protobuf message is undefined
+    return {key: _plain(values[key]) for key in sorted(values) if values[key] is not None}
+
+
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         if value.get(_SIGNATURE_KEY) == _SECRET_SIGNATURE:
             return SECRET
-        # a message carries its keys in no order
-        return {key: _plain(value[key]) for key in sorted(value) if value[key] is not None}
+        return _plain_mapping(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer():

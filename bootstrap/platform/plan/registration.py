@@ -1,17 +1,17 @@
-"""What the program asks the engine for, as plain data."""
+"""The resources that the program registers with the engine, as plain data."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SECRET = "[secret]"  # noqa: S105 - the word that stands for one
-"""Stands where the program marked a value secret."""
+SECRET = "[secret]"  # noqa: S105 - a placeholder
+"""Placeholder of a value that the program marked secret."""
 
 STACK = "pulumi:pulumi:Stack"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """One resource as the engine gets it. Lists of resources are URNs."""
+    """One resource as registered with the engine. References to resources are URNs."""
 
     urn: str
     type: str
@@ -31,12 +31,12 @@ class Registration:
     ignore_changes: list[str] = field(default_factory=list)
     timeouts: dict[str, str] = field(default_factory=dict)
     hooks: dict[str, list[str]] = field(default_factory=dict)
-    """When to the names of what runs then, such as ``before_create``."""
+    """Names of hooks by the time when they run, such as ``before_create``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Everything that one run of the program registered."""
+    """The result of one run of the program: its resources and outputs."""
 
     stack: str
     project: str
@@ -45,12 +45,12 @@ class Evaluation:
     """The stack's outputs."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return data that ``json`` takes; :meth:`from_json` reads it back."""
+        """Return JSON data; :meth:`from_json` reads it back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Evaluation":
-        """Read what :meth:`to_json` gave."""
+        """Read the data of :meth:`to_json`."""
         return cls(
             stack=data["stack"],
             project=data["project"],
@@ -59,14 +59,5 @@ class Evaluation:
         )
 
     def by_urn(self) -> dict[str, Registration]:
-        """Index registrations."""
+        """Return the registrations by URN."""
         return {registration.urn: registration for registration in self.registrations}
-
-
-def secret_of(value: Any) -> bool:  # noqa: ANN401 - any input
-    """Tell whether a value is, or holds, a secret."""
-    if isinstance(value, dict):
-        return any(secret_of(item) for item in value.values())
-    if isinstance(value, list):
-        return any(secret_of(item) for item in value)
-    return bool(value == SECRET)

@@ -1,4 +1,4 @@
-"""A plan for eyes, in a terminal."""
+"""Prints a plan in a terminal."""
 
 import json
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from rich.text import Text
 from rich.tree import Tree
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from bootstrap.platform.plan.compare import Change, Kind
 from bootstrap.platform.plan.graph import Step
@@ -26,8 +28,8 @@ def print_plan(plan: PlanView, console: Console, *, values: bool) -> None:
     """Print a plan.
 
     Args:
-        plan: what is shown.
-        console: where to.
+        plan: the plan.
+        console: where it is printed.
         values: whether to print each release's final values in full.
     """
     evaluation = plan.evaluation
@@ -58,7 +60,7 @@ def print_plan(plan: PlanView, console: Console, *, values: bool) -> None:
 
 
 def changes_table(plan: PlanView) -> RenderableType:
-    """Return what changes against the other revision."""
+    """Return the changes against the other revision, with a warning about destructive ones."""
     if not plan.changes:
         return Text(f"no change against {plan.against}", style="green")
     table = Table(title=f"changes against {plan.against}", title_justify="left", box=None, pad_edge=False)
@@ -82,8 +84,8 @@ def changes_table(plan: PlanView) -> RenderableType:
     return Group(table, warning)
 
 
-def to_yaml(value: Any) -> str:  # noqa: ANN401 - YAML data
-    """Spell a value as YAML, keys in their given order, long texts as blocks."""
+def to_yaml(value: object) -> str:
+    """Return a value as YAML: keys in their original order, multi-line strings as blocks."""
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = 100
@@ -93,8 +95,8 @@ def to_yaml(value: Any) -> str:  # noqa: ANN401 - YAML data
     return str(stream.getvalue())
 
 
-def shown(value: Any) -> str:  # noqa: ANN401 - any input
-    """Spell a property's value on one line."""
+def shown(value: object) -> str:
+    """Return a property's value on one line, shortened to 120 characters."""
     text = "(none)" if value is None else value if isinstance(value, str) else json.dumps(value)
     first, *rest = text.splitlines() or [""]
     return first[:117] + "..." if len(first) > 120 or rest else first
@@ -179,6 +181,7 @@ def _what(change: Change) -> Text:
     return lines
 
 
-def _block_text(representer: Any, text: str) -> Any:  # noqa: ANN401 - ruamel.yaml is not typed here
+def _block_text(representer: RoundTripRepresenter, text: str) -> ScalarNode:
     style = "|" if "\n" in text else None
-    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    node: ScalarNode = representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node

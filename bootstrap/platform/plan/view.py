@@ -1,4 +1,4 @@
-"""What every format shows of a plan, gathered once."""
+"""The contents of a plan, which every output format shows."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -29,25 +29,27 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanView:
-    """A plan, ready to be shown."""
+    """A plan, ready for output."""
 
     evaluation: Evaluation
     steps: dict[str, Step]
+    """By URN."""
     path: list[Step]
-    """The longest way through, first to last."""
+    """The critical path, first to last."""
     parts: list[Step]
-    """The top-level components, each from its first resource's begin to its last one's end."""
+    """The top-level components, each from its first resource's beginning to its last one's end."""
     charts: list[Chart]
     against: str | None = None
+    """Git revision that the plan is compared with."""
     changes: Sequence[Change] = ()
 
     @property
     def exit_status(self) -> int:
-        """How the command ends."""
+        """Exit status of the command."""
         return int(exit_status(list(self.changes)))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the stable form that programs read; keys are only ever added."""
+        """Return the JSON form, which is stable: keys may be added, and are never renamed or removed."""
         return {
             "version": 1,
             "stack": self.evaluation.stack,
@@ -77,7 +79,13 @@ class PlanView:
 
 
 def view(evaluation: Evaluation, *, against: str | None = None, changes: Sequence[Change] = ()) -> PlanView:
-    """Gather what is shown of an evaluation."""
+    """Return the plan of an evaluation.
+
+    Args:
+        evaluation: the program's resources and outputs.
+        against: Git revision that it is compared with.
+        changes: the changes since then.
+    """
     steps = schedule(evaluation)
     return PlanView(
         evaluation=evaluation,
@@ -91,7 +99,7 @@ def view(evaluation: Evaluation, *, against: str | None = None, changes: Sequenc
 
 
 def duration(seconds: float) -> str:
-    """Spell seconds for people: ``11m 5s``."""
+    """Format seconds for people: ``11m 05s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
 

@@ -9,7 +9,7 @@ app.kubernetes.io/name: {{ .Release.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- /* a digest says more than a tag: with both, the registry is asked for the digest */ -}}
+{{- /* a digest is more specific than a tag: if both are set, the image is pulled by digest */ -}}
 {{- define "web.image" -}}
 {{ .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
 {{- end }}

@@ -1,0 +1,94 @@
+"""What Argo CD takes for a line of policy.csv. One bad line voids all of them.
+
+https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/#rbac-model-structure, as of Argo CD 3.4
+"""
+
+import csv
+import re
+from typing import Annotated
+
+from settings.forms import Form
+from settings.words import nearest
+
+_CRUD = ("get", "create", "update", "delete")
+ACTIONS: dict[str, tuple[str, ...]] = {
+    "applications": (*_CRUD, "sync", "rollback", "action", "override"),
+    "applicationsets": _CRUD,
+    "clusters": _CRUD,
+    "projects": _CRUD,
+    "repositories": _CRUD,
+    "write-repositories": _CRUD,
+    "accounts": ("get", "update"),
+    "certificates": ("get", "create", "delete"),
+    "gpgkeys": ("get", "create", "delete"),
+    "logs": ("get",),
+    "exec": ("create",),
+    "extensions": ("invoke",),
+}
+"""Resources, and what may be done with each."""
+
+_WITH_PATH = ("update", "delete", "action")
+"""Actions on applications that may name what is in them: ``action/apps/Deployment/restart``."""
+
+_GLOB = re.compile(r"[*?\[\]{}]")
+
+
+def fields_of(line: str) -> list[str]:
+    """Take a line apart as Argo CD does: comma-separated, blanks in front of a field dropped."""
+    return next(csv.reader([line.strip()], skipinitialspace=True), [])
+
+
+def _why_not(line: str) -> str | None:
+    if "\n" in line.strip():
+        return "make each line an entry of the list"
+    try:
+        fields = fields_of(line)
+    except csv.Error:
+        return "its quotes do not pair"
+    wanted = 6 if fields[0] == "p" else 3
+    if len(fields) != wanted:
+        parts = "p, subject, resource, action, object, effect" if wanted == 6 else "g, user or group, role"
+        return f"this has {len(fields)} fields, not {wanted}: {parts}"
+    for field in fields:
+        if not field.strip():
+            return "a field is empty"
+        if field != field.strip():
+            return f"the field {field!r} ends with a blank"
+    return _why_no_permission(*fields[2:]) if wanted == 6 else None
+
+
+def _why_no_permission(resource: str, action: str, _: str, effect: str) -> str | None:
+    if effect not in ("allow", "deny"):
+        return f"{effect!r} is no effect: allow, deny"
+    if _GLOB.search(resource):
+        return None
+    if resource not in ACTIONS:
+        near = nearest(resource, ACTIONS)
+        return f"{resource!r} is no resource: " + (f"did you mean {near}?" if near else ", ".join(ACTIONS))
+    verb, path, _ = action.partition("/")
+    if _GLOB.search(verb) or (verb in ACTIONS[resource] and (not path or _takes_path(resource, verb))):
+        return None
+    return f"{action!r} is no action on {resource}: {', '.join(ACTIONS[resource])}"
+
+
+def _takes_path(resource: str, verb: str) -> bool:
+    return resource == "applications" and verb in _WITH_PATH
+
+
+def _hint(line: str) -> str | None:
+    if line.lstrip().startswith("#"):
+        return "a comment belongs into the YAML file, behind #"
+    if re.match(r"[pg]\s", line):
+        return "a comma belongs behind the first letter"
+    return "it begins with p, or g,"
+
+
+Policy = Annotated[
+    str,
+    Form(
+        r"[pg],[\s\S]*\S[\s\S]*",
+        "a line such as 'p, role:dev, applications, sync, */*, allow' or 'g, <group>, role:dev'",
+        hints=(_hint,),
+        refused=(_why_not,),
+    ),
+]

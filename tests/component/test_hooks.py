@@ -1,0 +1,213 @@
+"""The hooks that the program registers, run for every addon against an API that writes down what it is asked."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pytest
+
+from bootstrap.platform.plan.evaluate import evaluate
+from bootstrap.platform.plan.registration import Registration
+from components.addons.addon import Addon
+from components.addons.ingress import GATEWAY_API
+from components.release import cluster_api
+from components.release.helm_record import Claim, Record
+from components.release.probe import Probe
+from tests.component.conftest import ROOT, STACKS, Program, configured
+
+Call = tuple[str, ...]
+
+
+@dataclass
+class Api:
+    """Stands where the cluster's API stands: every addon serves, and nothing is installed."""
+
+    calls: list[Call] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
+    signed_in: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def sign_in(self, kubeconfig: str, context: str | None) -> "Api":
+        self.signed_in.append((kubeconfig, context))
+        return self
+
+    def refusal(self, probe: Probe) -> None:
+        self.probes.append(probe)
+        self.calls.append(("serve", probe.kind))
+
+    def records(self, release: str, namespace: str) -> list[Record]:
+        self.calls.append(("records", release, namespace))
+        return []
+
+    def claim_of(self, name: str, namespace: str, holder: str, *, watch_seconds: float) -> Claim:
+        self.calls.append(("claim", name, namespace, holder))
+        assert watch_seconds == 0, "there is nothing to watch for"
+        return Claim.NONE
+
+    def take_lease(self, name: str, namespace: str, holder: str, operation: str) -> None:
+        self.calls.append(("take", name, namespace, holder, operation))
+
+    def renew_lease(self, name: str, namespace: str) -> None:
+        """Nothing to keep: the tests end within a heartbeat."""
+
+    def end_lease(self, name: str, namespace: str) -> None:
+        self.calls.append(("end", name, namespace))
+
+
+@dataclass
+class Staged:
+    """A program with its hooks and its addons as objects."""
+
+    program: Program
+    hooks: dict[str, pulumi.ResourceHook]
+    addons: dict[str, Addon]
+    """Addons by the logical name of their component."""
+
+    def run(self, names: list[str], resource: Registration) -> Api:
+        """Run hooks as the engine would before or after a creation; return what they asked."""
+        api = Api()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cluster_api, "ClusterApi", api.sign_in)
+            for name in names:
+                args = pulumi.ResourceHookArgs(resource.urn, "", resource.name, resource.type, new_inputs={})
+                asyncio.run(_finish(self.hooks[name](args)))
+        return api
+
+    def before(self, resource: Registration) -> Api:
+        return self.run(resource.hooks.get("before_create", []), resource)
+
+    def after(self, resource: Registration) -> Api:
+        return self.run(resource.hooks.get("after_create", []), resource)
+
+
+async def _finish(running: Awaitable[None] | None) -> None:
+    if running is not None:
+        await running
+
+
+def stage(stack: str, changes: dict[str, Any]) -> Staged:
+    """Evaluate a program, and keep its hooks and addons."""
+    hooks: dict[str, pulumi.ResourceHook] = {}
+    addons: dict[str, Addon] = {}
+    make_hook, make_addon = pulumi.ResourceHook.__init__, Addon.__init__
+
+    def hook(self: pulumi.ResourceHook, name: str, *rest: Any, **named: Any) -> None:
+        assert name not in hooks, f"two hooks are called {name}"
+        hooks[name] = self
+        make_hook(self, name, *rest, **named)
+
+    def addon(self: Addon, token: str, name: str, opts: pulumi.ResourceOptions | None) -> None:
+        addons[name] = self
+        make_addon(self, token, name, opts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi.ResourceHook, "__init__", hook)
+        patch.setattr(Addon, "__init__", addon)
+        return Staged(Program(evaluate(ROOT, stack, configured(stack, changes))), hooks, addons)
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def staged(request: pytest.FixtureRequest) -> Staged:
+    return stage(*STACKS[request.param])
+
+
+def releases_of(p: Program, addon: Registration) -> list[Registration]:
+    return [release for release in p.releases if addon.urn in p.above(release)]
+
+
+def test_every_step_in_the_cluster_is_an_addon(staged: Staged) -> None:
+    assert {addon.name for addon in staged.program.addons} <= staged.addons.keys()
+
+
+def test_every_release_asks_whether_the_addon_before_it_serves(staged: Staged) -> None:
+    p = staged.program
+    asked = 0
+    for before, addon in itertools.pairwise(p.addons):
+        probe = type(staged.addons[before.name]).probe
+        own = [release for release in releases_of(p, addon) if p.above(release)[1] == addon.urn]
+        for resource in own if probe else []:
+            assert probe in staged.before(resource).probes, resource.name
+            asked += 1
+    assert asked >= 2
+
+
+def test_every_custom_resource_comes_after_a_probe_of_whoever_judges_it(staged: Staged) -> None:
+    p = staged.program
+    probes = [type(addon).probe for addon in staged.addons.values()]
+    judges = {probe.group: probe for probe in probes if probe is not None}
+    hooked = {r.urn: staged.before(r).probes for r in p.custom if r.hooks.get("before_create") and _in_cluster(r)}
+    judged = 0
+    for resource in p.custom:
+        group = re.match(r"kubernetes:(.+)/", resource.type)
+        if group and group[1] in judges:
+            before = {resource.urn, *p.before(resource)}
+            asked = [probe for urn, probes in hooked.items() if urn in before for probe in probes]
+            assert judges[group[1]] in asked, resource.name
+            judged += 1
+    assert judged >= 4
+
+
+def _in_cluster(resource: Registration) -> bool:
+    return resource.type.startswith("kubernetes:")
+
+
+def test_every_release_is_checked_and_leased_before_it_is_touched(staged: Staged) -> None:
+    p = staged.program
+    (provider,) = p.several("pulumi:providers:kubernetes")
+    holder = f"{pulumi.get_organization()}/aks-bootstrap/{p.evaluation.stack}/<{provider.name}.id>"
+    for release in p.releases:
+        name, namespace = release.inputs["name"], release.inputs["namespace"]
+        api = staged.before(release)
+        steps = list(itertools.dropwhile(lambda call: call[0] == "serve", api.calls))
+        lease = f"aks-bootstrap-{name}"
+        assert steps == [
+            ("records", name, namespace),
+            ("claim", lease, namespace, holder),
+            ("take", lease, namespace, holder, "create"),
+        ]
+        assert staged.after(release).calls == [("end", lease, namespace)]
+
+
+def test_an_update_is_leased_as_one(staged: Staged) -> None:
+    release = staged.program.releases[0]
+    args = pulumi.ResourceHookArgs(release.urn, "", release.name, release.type, new_inputs={}, old_outputs={})
+    api = Api()
+    record = Record(secret="v1", revision=1, status="deployed", chart=release.inputs["name"])  # noqa: S106 - its name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "records", lambda *_: [record])
+        patch.setattr(cluster_api, "ClusterApi", api.sign_in)
+        (before,), (after,) = release.hooks["before_update"], release.hooks["after_update"]
+        asyncio.run(_finish(staged.hooks[before](args)))
+        asyncio.run(_finish(staged.hooks[after](args)))
+    assert [call[-1] for call in api.calls if call[0] == "take"] == ["update"]
+    assert api.calls[-1][0] == "end"
+
+
+def test_hooks_sign_in_as_the_provider_does(staged: Staged) -> None:
+    p = staged.program
+    (provider,) = p.several("pulumi:providers:kubernetes")
+    for resource in p.custom:
+        if _in_cluster(resource):
+            for kubeconfig, context in staged.before(resource).signed_in:
+                assert kubeconfig
+                assert context == provider.inputs.get("context")
+
+
+def test_no_hook_asks_a_cluster_that_is_not_known_yet(staged: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(_: object) -> None:
+        return None
+
+    monkeypatch.setattr(pulumi.Output, "future", unknown)
+    for resource in staged.program.custom:
+        if _in_cluster(resource):
+            assert staged.before(resource).calls == staged.after(resource).calls == []
+
+
+def test_a_gateway_is_asked_for_only_where_the_gateway_api_is_served() -> None:
+    for served in (False, True):
+        staged = stage("local", {"ingress": {"gatewayApi": served}})
+        release = staged.program.release("traefik")
+        assert (GATEWAY_API in staged.before(release).probes) is served

@@ -1,0 +1,178 @@
+"""The addons' values in the charts themselves: what Helm makes of them, held to what the platform promises.
+
+Needs Helm, and a folder with the charts' archives in AKS_BOOTSTRAP_CHARTS (`helm pull` each pinned chart).
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from components.addons.placement import LINUX, SYSTEM_POOL_EXPRESSION, SYSTEM_POOL_TOLERATIONS
+from settings.addon_requests import total
+from tests.component.conftest import Program
+
+CHARTS = os.environ.get("AKS_BOOTSTRAP_CHARTS", "")
+pytestmark = pytest.mark.skipif(
+    not (CHARTS and shutil.which("helm")),
+    reason="needs helm on PATH and the charts' archives in AKS_BOOTSTRAP_CHARTS",
+)
+
+UPDATER = {
+    "imageUpdaterWriteBack": "git",
+    "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
+}
+PERMANENT = {"Deployment", "StatefulSet", "DaemonSet"}
+PARTS = {*PERMANENT, "Job"}
+
+
+@pytest.fixture(params=["dev", "prod", "local", "updater"])
+def one(request: pytest.FixtureRequest, program: Callable[..., Program]) -> Program:
+    return program("dev", argocd=UPDATER) if request.param == "updater" else program(request.param)
+
+
+@cache
+def rendered(release: str, version: str, namespace: str, values: str) -> list[dict[str, Any]]:
+    found = sorted(Path(CHARTS).glob(f"{release}-{version}.tgz"))
+    assert found, f"{CHARTS} has no {release}-{version}.tgz"
+    done = subprocess.run(
+        ["helm", "template", release, str(found[0]), "-n", namespace, "--kube-version", "1.35.0", "-f", "-"],
+        input=values,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{release}: {done.stderr}"
+    return [document for document in YAML(typ="safe", pure=True).load_all(done.stdout) if document]
+
+
+def objects(p: Program) -> Iterator[tuple[str, dict[str, Any]]]:
+    for release in p.several("helm.sh/v3:Release"):
+        inputs = release.inputs
+        for item in rendered(inputs["name"], inputs["version"], inputs["namespace"], json.dumps(inputs["values"])):
+            yield inputs["name"], item
+
+
+def pods(p: Program, kinds: set[str] = PARTS) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for release, item in objects(p):
+        if item["kind"] in kinds:
+            yield f"{release} {item['kind']} {item['metadata']['name']}", item, item["spec"]["template"]["spec"]
+
+
+def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*(pod.get("initContainers") or []), *pod["containers"]]
+
+
+def test_every_pod_runs_on_linux_and_prefers_the_system_pool(one: Program) -> None:
+    seen = 0
+    for where, _, pod in pods(one):
+        seen += 1
+        assert LINUX.items() <= pod["nodeSelector"].items(), where
+        assert all(toleration in pod["tolerations"] for toleration in SYSTEM_POOL_TOLERATIONS), where
+        preferred = pod["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert SYSTEM_POOL_EXPRESSION in [e for term in preferred for e in term["preference"]["matchExpressions"]], (
+            where
+        )
+    assert seen > 10
+
+
+def test_every_container_requests_what_it_needs_and_has_a_memory_limit(one: Program) -> None:
+    for where, _, pod in pods(one):
+        for container in containers(pod):
+            resources = container.get("resources") or {}
+            assert set(resources.get("requests", {})) == {"cpu", "memory"}, f"{where}: {container['name']}"
+            assert set(resources.get("limits", {})) == {"memory"}, f"{where}: {container['name']}"
+
+
+def amount(text: str) -> int:
+    """Return millicores or MiB."""
+    found = re.fullmatch(r"(\d+)(m|Mi)", text)
+    assert found, text
+    return int(found[1])
+
+
+def test_the_sum_of_all_requests_is_the_one_that_settings_reckon_with(one: Program) -> None:
+    cpu = memory = replicas = 0
+    for where, item, pod in pods(one, PERMANENT):
+        count = item["spec"].get("replicas", 1)
+        replicas = count if where.startswith("traefik") else replicas
+        cpu += count * sum(amount(c["resources"]["requests"]["cpu"]) for c in pod["containers"])
+        memory += count * sum(amount(c["resources"]["requests"]["memory"]) for c in pod["containers"])
+    names = {release.inputs["name"] for release in one.several("helm.sh/v3:Release")}
+    values = one.release("argo-cd").inputs["values"]
+    assert (cpu, memory) == total(
+        production=one.release("cert-manager").inputs["values"]["replicaCount"] == 2,
+        ingress_replicas=replicas,
+        high_availability=values["redis-ha"]["enabled"],
+        image_updater="argocd-image-updater" in names,
+    )
+
+
+def test_several_replicas_have_a_budget_and_are_spread(one: Program) -> None:
+    budgets = [item for _, item in objects(one) if item["kind"] == "PodDisruptionBudget"]
+    for where, item, pod in pods(one, PERMANENT):
+        if item["spec"].get("replicas", 1) < 2:
+            continue
+        labels = item["spec"]["template"]["metadata"]["labels"]
+        fitting = [b for b in budgets if b["spec"]["selector"]["matchLabels"].items() <= labels.items()]
+        assert len(fitting) == 1, where
+        constraints = pod.get("topologySpreadConstraints") or []
+        assert constraints or pod["affinity"].get("podAntiAffinity"), where
+        for constraint in constraints:
+            assert constraint["labelSelector"]["matchLabels"].items() <= labels.items(), f"{where}: it spreads no pod"
+
+
+def test_one_replica_has_no_budget_that_would_stop_every_drain(one: Program) -> None:
+    budgets = [item for _, item in objects(one) if item["kind"] == "PodDisruptionBudget"]
+    for where, item, _ in pods(one, PERMANENT):
+        if item["spec"].get("replicas", 1) == 1:
+            labels = item["spec"]["template"]["metadata"]["labels"]
+            assert not [b for b in budgets if b["spec"]["selector"]["matchLabels"].items() <= labels.items()], where
+
+
+def test_a_proxy_that_ends_goes_on_serving_until_azure_has_noticed(one: Program) -> None:
+    [(_, item, pod)] = [found for found in pods(one, PERMANENT) if found[0].startswith("traefik")]
+    arguments = pod["containers"][0]["args"]
+    graces = [a for a in arguments if "requestAcceptGraceTimeout" in a]
+    assert len(graces) == 2
+    for grace in graces:
+        seconds = int(grace.split("=")[1].removesuffix("s"))
+        assert seconds >= 2 * 5 + 1, "two probes of 5 s, and a moment"
+        assert seconds + 30 < pod["terminationGracePeriodSeconds"], item["metadata"]["name"]
+
+
+def test_chart_knows_every_value(one: Program) -> None:
+    """A misspelt key is silently ignored by a chart without a schema."""
+    for release in one.several("helm.sh/v3:Release"):
+        inputs = release.inputs
+        archive = Path(CHARTS) / f"{inputs['name']}-{inputs['version']}.tgz"
+        shown = subprocess.run(["helm", "show", "values", str(archive)], capture_output=True, text=True, check=True)
+        defaults = YAML(typ="safe", pure=True).load(shown.stdout)
+        assert list(unknown(inputs["values"], defaults, inputs["name"])) == []
+
+
+OPEN = re.compile(
+    # mappings that the user fills, which a chart's defaults leave empty or give examples of
+    r"\.(cm|rbac|params|annotations|podLabels|resources|nodeSelector|affinity|spec|config|transport|listeners|additionalAffinities"
+    r"|podDisruptionBudget|scripts|authScripts|entryPoint|redis-ha|tlsStore|global\.affinity)(\.|$)"
+)
+
+
+def unknown(values: Any, defaults: Any, path: str) -> Iterator[str]:
+    if not isinstance(values, dict) or not isinstance(defaults, dict):
+        return
+    for key, value in values.items():
+        below = f"{path}.{key}"
+        if key not in defaults:
+            if not OPEN.search(path + "."):
+                yield below
+        else:
+            yield from unknown(value, defaults[key], below)

@@ -1,0 +1,1 @@
+"""How many small mistakes the tests would see: `make mutate`."""

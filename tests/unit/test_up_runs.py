@@ -1,0 +1,387 @@
+"""``up``, ``down`` and ``recover`` from end to end: Pulumi and kind are scripts on PATH, the cluster is on loopback."""
+
+import json
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bootstrap.errors import BootstrapError
+from bootstrap.platform.recover import Recovered
+from bootstrap.platform.up import UpError, down, recover_stack, up
+from tests.unit.loopback_api import SYSTEM, ApiServer, serve
+
+STACK_FILES = {
+    "local": """\
+config:
+  aks-bootstrap:environment: local
+  aks-bootstrap:target: local
+  aks-bootstrap:dns: {zone: local.example.com}
+  aks-bootstrap:certificates: {issuer: self-signed}
+  aks-bootstrap:gitops: {repoUrl: "https://github.com/example/repo.git"}
+""",
+    "dev": """\
+config:
+  aks-bootstrap:environment: dev
+  aks-bootstrap:tags: {owner: o, costCentre: c}
+  aks-bootstrap:azure:
+    subscriptionId: 5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51
+    tenantId: 0a6c9be4-41d7-4f0c-8f52-9d3e7b6a2c10
+    location: swedencentral
+  aks-bootstrap:cluster:
+    adminGroupObjectIds: [9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12]
+    apiServer: {exposure: private}
+  aks-bootstrap:keyVault: {softDeleteRetentionDays: 33}
+  aks-bootstrap:dns: {zone: dev.example.com}
+  aks-bootstrap:certificates: {email: o@example.com}
+  aks-bootstrap:gitops: {repoUrl: "https://github.com/example/repo.git"}
+""",
+}
+
+PULUMI = """\
+#!/bin/sh
+echo "$@" >> @/asked
+echo "$PULUMI_BACKEND_URL|$PULUMI_CONFIG_PASSPHRASE_FILE|$KUBECONFIG|$PULUMI_SKIP_UPDATE_CHECK|$PWD" >> @/environments
+case "$*" in
+  "stack ls --json") test ! -e @/unreadable || { echo "no bucket" >&2; exit 9; }; /bin/cat @/stacks ;;
+  "stack init "*) echo "[{\\"name\\": \\"organization/p/$3\\"}]" > @/stacks; echo "encryptionsalt: v1:$3" >> Pulumi.$3.yaml ;;
+  "stack rm "*) echo "[]" > @/stacks ;;
+  *"stack export"*) test ! -e @/broken || { echo "cannot export"; exit 4; }; echo '{"deployment": {}}' ;;
+  up*|destroy*) test ! -e @/failing || exit 3 ;;
+esac
+"""  # noqa: E501 - a script
+KIND = """\
+#!/bin/sh
+test "$1" = get || echo "$@" >> @/kind-asked
+case "$1" in
+  get) /bin/cat @/clusters ;;
+  create) echo "$4" > @/clusters; /bin/cp @/kubeconfig "$8" ;;
+  delete) : > @/clusters ;;
+esac
+"""
+SALT = "encryptionsalt: v1:"
+
+
+@dataclass
+class Machine:
+    """A project and the programs around it, of which Pulumi and kind write down what they are asked."""
+
+    root: Path
+    server: ApiServer
+    console: Console = field(default_factory=lambda: Console(record=True, width=400, quiet=False, file=None))
+
+    def script(self, name: str, text: str = "#!/bin/sh\n") -> None:
+        path = self.root / "bin" / name
+        path.write_text(text.replace("@/", f"{self.root}/"))
+        path.chmod(0o755)
+
+    def lines(self, name: str) -> list[str]:
+        """Return what a script wrote down since the last look."""
+        path = self.root / name
+        found = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return found
+
+    @property
+    def asked(self) -> list[str]:
+        """Everything that Pulumi was asked since the last look, but for the list of stacks."""
+        return [line for line in self.lines("asked") if line != "stack ls --json"]
+
+    @property
+    def said(self) -> str:
+        return self.console.export_text()
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".pulumi-state"
+
+    def flag(self, name: str) -> None:
+        (self.root / name).touch()
+
+    def another_cluster(self, uid: str) -> None:
+        self.server.put(SYSTEM, {"metadata": {"name": "kube-system", "uid": uid}})
+
+    def up(self, stack: str = "local", *, yes: bool = True) -> None:
+        up(self.root, stack, yes=yes, console=self.console)
+
+    def down(self, stack: str = "local", *, yes: bool = True) -> None:
+        down(self.root, stack, yes=yes, console=self.console)
+
+    def recover(self, stack: str = "local") -> Recovered:
+        return recover_stack(self.root, stack, console=self.console)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
+    for name in ("KUBECONFIG", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "ARM_CLIENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    for folder in ("bin", ".tools"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
+    (tmp_path / "stacks").write_text("[]")
+    (tmp_path / "clusters").touch()
+    for stack, text in STACK_FILES.items():
+        (tmp_path / f"Pulumi.{stack}.yaml").write_text(text)
+    with serve() as server:
+        made = Machine(tmp_path, server)
+        made.another_cluster("one")
+        (tmp_path / "kubeconfig").write_text(json.dumps(server.kubeconfig()))
+        made.script("pulumi", PULUMI)
+        yield made
+
+
+@pytest.fixture
+def local(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine with a cluster in KUBECONFIG."""
+    monkeypatch.setenv("KUBECONFIG", str(machine.root / "kubeconfig"))
+    return machine
+
+
+@pytest.fixture
+def kind(machine: Machine) -> Machine:
+    """A machine with kind and a container runtime."""
+    machine.script("kind", KIND)
+    machine.script("docker")
+    return machine
+
+
+@pytest.fixture
+def azure(machine: Machine) -> Machine:
+    """A machine that is signed in to Azure."""
+    machine.script("kubelogin")
+    machine.script("az", "#!/bin/sh\necho someone@example.com\n")
+    return machine
+
+
+def test_up_makes_the_stack_once_and_then_updates_it_with_the_projects_own_state(local: Machine) -> None:
+    config = f"--config-file {local.state}/Pulumi.local.yaml"
+    local.up()
+    assert local.asked == ["stack init local", f"up --stack local {config} --yes"]
+    local.up(yes=False)
+    assert local.asked == [f"up --stack local {config}"]
+
+
+def test_up_says_what_it_chose(local: Machine) -> None:
+    local.up()
+    said = local.said
+    assert f"pulumi   {local.root}/bin/pulumi, from PATH" in said
+    assert f"cluster  {local.server.url}, from {local.root}/kubeconfig" in said
+    assert f"state    {local.state}, as no backend is configured" in said
+
+
+def test_every_command_gets_the_environment_that_was_chosen(local: Machine) -> None:
+    local.up()
+    backend, secret = f"file://{local.state}?metadata=skip", f"{local.state}/passphrase"
+    assert set(local.lines("environments")) == {f"{backend}|{secret}|{local.root}/kubeconfig|true|{local.root}"}
+
+
+def test_the_passphrase_is_made_once_and_only_its_owner_reads_it(local: Machine) -> None:
+    local.up()
+    passphrase = local.state / "passphrase"
+    first = passphrase.read_text()
+    assert len(first) >= 32 and stat.S_IMODE(passphrase.stat().st_mode) == 0o600
+    local.up()
+    assert passphrase.read_text() == first
+
+
+def test_the_salt_is_kept_beside_the_state_and_the_stack_file_stays_as_it_is(local: Machine) -> None:
+    tracked, kept = local.root / "Pulumi.local.yaml", local.state / "Pulumi.local.yaml"
+    local.up()
+    assert tracked.read_text() == STACK_FILES["local"]
+    assert kept.read_text() == f"{STACK_FILES['local']}{SALT}local\n"
+    changed = STACK_FILES["local"].replace("local.example.com", "other.example.com")
+    tracked.write_text(f"{changed}{SALT}of-somebody-else\n")
+    local.up()
+    assert kept.read_text() == f"{changed}{SALT}local\n", "their salt is not our state's"
+
+
+def test_a_salt_that_is_gone_is_told_before_anything_is_changed(local: Machine) -> None:
+    local.up()
+    kept = local.state / "Pulumi.local.yaml"
+    kept.unlink()
+    assert local.asked
+    with pytest.raises(UpError, match=rf"{kept} is gone, and with it the salt"):
+        local.up()
+    assert local.asked == []
+
+
+def test_a_backend_of_the_users_gets_no_passphrase_and_no_configuration_of_ours(
+    local: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "azblob://state")
+    local.up()
+    assert local.asked == ["stack init local", "up --stack local --yes"]
+    assert SALT in (local.root / "Pulumi.local.yaml").read_text(), "the user's own, in the file where Pulumi keeps it"
+    assert not local.state.exists()
+    local.down()
+    assert local.asked == ["destroy --stack local --yes"], "what is left of the stack is the user's"
+    local.another_cluster("two")
+    local.up()
+    assert local.asked == ["up --stack local --yes"]
+
+
+def test_azure_is_refreshed_with_every_update_as_the_autoscaler_moves_counts(azure: Machine) -> None:
+    azure.up("dev")
+    config = f"--config-file {azure.state}/Pulumi.dev.yaml"
+    assert azure.asked == ["stack init dev", f"up --stack dev {config} --refresh --yes"]
+    assert "azure    someone@example.com, signed in with the Azure CLI" in azure.said
+    assert not (azure.state / "dev.cluster").exists()
+
+
+def test_a_failed_update_says_how_it_ended_and_what_helps_after_a_dead_one(local: Machine) -> None:
+    local.flag("failing")
+    with pytest.raises(
+        UpError, match=r"`pulumi up --stack` failed with exit status 3; see above; .* `make recover STACK=local`"
+    ):
+        local.up()
+
+
+def test_state_that_cannot_be_read_is_told(local: Machine) -> None:
+    local.flag("unreadable")
+    with pytest.raises(UpError, match="the state cannot be read: no bucket"):
+        local.up()
+
+
+def test_settings_are_checked_before_anything_is_looked_for(machine: Machine) -> None:
+    (machine.root / "Pulumi.local.yaml").write_text("config: {aks-bootstrap:environment: local}\n")
+    for command in (machine.up, machine.down, machine.recover):
+        with pytest.raises(BootstrapError, match=r"aks-bootstrap:gitops: missing"):
+            command()
+    assert machine.asked == []
+
+
+def test_a_state_is_of_one_cluster_and_no_other(local: Machine) -> None:
+    local.up()
+    assert (local.state / "local.cluster").read_text() == "one"
+    assert local.asked
+    local.another_cluster("two")
+    for command in (local.up, local.down):
+        with pytest.raises(UpError, match=r"is of another cluster than http://127\.0\.0\.1"):
+            command()
+    assert local.asked == []
+    assert (local.state / "local.cluster").read_text() == "one"
+
+
+def test_a_cluster_may_be_another_one_where_nothing_was_built_in_the_first(local: Machine) -> None:
+    local.up()
+    local.down()
+    local.another_cluster("two")
+    local.up()
+    assert (local.state / "local.cluster").read_text() == "two"
+
+
+def test_down_destroys_and_forgets_what_up_made(local: Machine) -> None:
+    local.up()
+    assert local.asked
+    local.down()
+    config = f"--config-file {local.state}/Pulumi.local.yaml"
+    assert local.asked == [
+        f"destroy --stack local {config} --yes",
+        "stack rm local --yes --force --preserve-config",
+    ]
+    assert [path.name for path in local.state.iterdir()] == ["passphrase"]
+    local.down(yes=False)
+    assert local.asked == []
+    assert "there is no stack local in the state: nothing to destroy" in local.said
+
+
+def test_down_asks_where_up_did(local: Machine) -> None:
+    local.up()
+    local.down(yes=False)
+    assert f"destroy --stack local --config-file {local.state}/Pulumi.local.yaml" in local.asked
+
+
+def test_a_failed_destroy_forgets_nothing(local: Machine) -> None:
+    local.up()
+    local.flag("failing")
+    with pytest.raises(UpError, match="`pulumi destroy --stack` failed"):
+        local.down()
+    assert (local.state / "Pulumi.local.yaml").exists()
+    assert not [line for line in local.asked if line.startswith("stack rm")]
+
+
+def test_down_of_azure_says_how_long_its_vault_stays(azure: Machine) -> None:
+    azure.up("dev")
+    azure.down("dev")
+    assert "stays for 33 days after its group is deleted" in azure.said
+
+
+def test_kind_makes_a_cluster_once_and_down_removes_it(kind: Machine) -> None:
+    kubeconfig = f"{kind.root}/.tools/kind.kubeconfig"
+    kind.up()
+    assert kind.lines("kind-asked") == [
+        f"create cluster --name aks-bootstrap --wait 120s --kubeconfig {kubeconfig}",
+    ]
+    assert {line.split("|")[2] for line in kind.lines("environments")} == {kubeconfig}
+    kind.up()
+    assert kind.lines("kind-asked") == []
+    kind.down()
+    assert kind.lines("kind-asked") == ["delete cluster --name aks-bootstrap"]
+    assert [line.split()[0] for line in kind.asked if "stack init" not in line] == ["up", "up", "destroy", "stack"]
+
+
+def test_a_kind_cluster_that_is_gone_took_along_what_the_stack_made(kind: Machine) -> None:
+    kind.up()
+    assert kind.asked and kind.lines("kind-asked")
+    (kind.root / "clusters").write_text("somebody-elses\n")
+    kind.down()
+    assert kind.asked == ["stack rm local --yes --force --preserve-config"]
+    assert kind.lines("kind-asked") == []
+    assert "the kind cluster 'aks-bootstrap' is gone, and with it everything that the stack created" in kind.said
+    assert not (kind.state / "local.cluster").exists()
+
+
+def test_a_kind_cluster_that_was_made_again_starts_anew(kind: Machine) -> None:
+    kind.up()
+    assert kind.asked and kind.lines("kind-asked")
+    (kind.root / "clusters").write_text("")
+    kind.another_cluster("two")
+    kind.up()
+    assert [line.split()[0] for line in kind.lines("kind-asked")] == ["create"]
+    assert [line.split(" --")[0] for line in kind.asked] == ["stack rm local", "stack init local", "up"]
+    assert "its state is discarded" in kind.said
+    assert (kind.state / "local.cluster").read_text() == "two"
+
+
+def test_recovering_a_stack_leaves_its_configuration_to_what_reads_it(local: Machine) -> None:
+    local.up()
+    assert local.asked
+    assert local.recover() == Recovered(imported=(), discarded=())
+    assert local.asked == [
+        "--non-interactive cancel --yes local",
+        "--non-interactive stack export --stack local",
+    ]
+    assert "removing the dead run's lock" in local.said
+
+
+def test_recovering_takes_over_what_was_being_created(local: Machine) -> None:
+    local.up()
+    assert local.asked
+    urn = "urn:pulumi:local::p::kubernetes:core/v1:Namespace::traefik"
+    resource = {
+        "urn": urn,
+        "type": "kubernetes:core/v1:Namespace",
+        "custom": True,
+        "provider": "urn:pulumi:local::p::pulumi:providers:kubernetes::cluster::id",
+        "inputs": {"metadata": {"name": "traefik"}},
+    }
+    state = {"deployment": {"resources": [], "pending_operations": [{"type": "creating", "resource": resource}]}}
+    (local.root / "exported").write_text(json.dumps(state))
+    local.script("pulumi", PULUMI.replace("echo '{\"deployment\": {}}'", "/bin/cat @/exported"))
+    assert local.recover() == Recovered(imported=("traefik",), discarded=())
+    config = f"--stack local --config-file {local.state}/Pulumi.local.yaml"
+    imported = [line for line in local.asked if line.startswith("--non-interactive import")]
+    assert len(imported) == 1 and imported[0].endswith(f"--protect=false {config}")
+
+
+def test_a_recovery_that_pulumi_refuses_is_told_with_its_words(local: Machine) -> None:
+    local.up()
+    local.flag("broken")
+    with pytest.raises(UpError, match=r"`pulumi stack export` failed:\ncannot export"):
+        local.recover()
