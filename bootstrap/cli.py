@@ -1,7 +1,9 @@
 """The ``bootstrap`` command: what is around ``pulumi``, and what is around ``gitops/``, under one name."""
 
 import contextlib
+import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -24,6 +26,7 @@ app.add_typer(delivery)
 def main() -> None:
     """Run the command line; an error is one message and an exit status, never a traceback."""
     sys.path.insert(0, str(ROOT))
+    _have_a_home()
     try:
         streams.prepare()
         # by itself Typer ends with 2 after a wrong option, which here says that something changes
@@ -44,6 +47,14 @@ def main() -> None:
     finally:
         streams.settle()
     raise SystemExit(status)
+
+
+def _have_a_home() -> None:
+    """Do as container runtimes do for an identity that nobody has heard of: / is its home."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"
 
 
 def _told(message: str, status: int = 1) -> int:

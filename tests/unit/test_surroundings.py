@@ -71,7 +71,10 @@ UNPRIVILEGED = {"preexec_fn": drop_capabilities} if AS_ROOT else {}
         ),
         (("promote", "hello", "dev", "abc1234", "--timeout", "inf"), "--timeout: got inf"),
         (("promote", "hello", "dev", "abc1234", "--timeout", "-1"), "--timeout: got -1"),
-        (("promote", "hello", "dev", "abc1234", "--attempts", "0"), "--attempts: got 0; allowed: 1 or more"),
+        (
+            ("promote", "hello", "dev", "abc1234", "--attempts", "0"),
+            "--attempts: got 0; allowed: a whole number above zero",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_ends_with_1(arguments, told, tmp_path):

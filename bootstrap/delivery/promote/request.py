@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from bootstrap.delivery.promote.git import redact
-from bootstrap.delivery.promote.scalar import parse_path
+from bootstrap.delivery.promote.scalar import ScalarError, parse_path
 from bootstrap.delivery.promote.version import digest_of, is_digest
 from bootstrap.errors import BootstrapError, RefusedError
 
@@ -63,11 +63,14 @@ class Request:
             if text is not None and not (text.isprintable() and text.strip()):
                 raise BootstrapError(f"{option} has to be one line of text")
         if self.attempts < 1:
-            raise BootstrapError(f"--attempts: got {self.attempts}; allowed: 1 or more")
+            raise BootstrapError(f"--attempts: got {self.attempts}; allowed: a whole number above zero")
         if not (self.seconds > 0 and math.isfinite(self.seconds)):
             raise BootstrapError(f"--timeout: got {self.seconds:g}; allowed: a number of seconds above zero")
         if self.path is not None:
-            parse_path(self.path)
+            try:
+                parse_path(self.path)
+            except ScalarError as error:
+                raise RefusedError(f"--path: {error}") from None
 
     @property
     def title(self) -> str:
