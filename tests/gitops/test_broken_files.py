@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.delivery import new_app
 from bootstrap.delivery.gitops import require_folder
 from bootstrap.delivery.manifests import dump, load_all
 from bootstrap.delivery.new_app import new_application, new_environment
@@ -260,7 +259,7 @@ def test_an_environment_is_no_path(project, environment):
 @pytest.mark.parametrize("step", ["write_text", "replace"])
 def test_a_new_application_is_written_as_a_whole_or_not_at_all(project, monkeypatch, step, fails_at):
     count = 0
-    real = getattr(new_app.Path, step)
+    real = getattr(Path, step)
 
     def failing(self, *arguments, **options):
         nonlocal count
@@ -269,7 +268,7 @@ def test_a_new_application_is_written_as_a_whole_or_not_at_all(project, monkeypa
             raise OSError(30, "Read-only file system", str(self))
         return real(self, *arguments, **options)
 
-    monkeypatch.setattr(new_app.Path, step, failing)
+    monkeypatch.setattr(Path, step, failing)
     with pytest.raises(GitOpsError, match="cannot be written: Read-only file system; nothing was written"):
         new_application(project.root, "shop", environments=["dev", "prod"], chart="web", image="example/shop")
     monkeypatch.undo()
@@ -281,7 +280,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(project, monkeypatch):
     def interrupted(self, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(new_app.Path, "replace", interrupted)
+    monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         new_environment(project.root, "stage", like="dev")
     monkeypatch.undo()
