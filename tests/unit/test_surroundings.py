@@ -208,7 +208,8 @@ def test_a_project_below_the_repositorys_top_is_compared(clone):
 
 
 def test_a_stack_that_is_new_since_then_is_added(clone):
-    shutil.copy(clone / "Pulumi.local.yaml", clone / "Pulumi.mine.yaml")
+    text = (clone / "Pulumi.local.yaml").read_text(encoding="utf-8")
+    (clone / "Pulumi.mine.yaml").write_text(text.replace("environment: local", "environment: mine"), encoding="utf-8")
     done = run_in(clone, "plan", "--stack", "mine", "--against", "HEAD", "--format", "json")
     assert done.returncode == 2, done.stderr
     plan = json.loads(done.stdout)
