@@ -124,7 +124,7 @@ def sign_in(tmp_path, answers):
         "AZURE_AUTHORITY_HOST": "https://login.example/",
         "AZURE_TENANT_ID": "tenant",
         "AZURE_CLIENT_ID": "client",
-        "REGISTRY_HOST": "corpimages.azurecr.io",
+        "REGISTRY_HOST": "corp.azurecr.io",
     }
     done = subprocess.run(["sh", str(script)], env=given, capture_output=True, text=True, check=False)
     return done, (tmp_path / "asked").read_text()
