@@ -175,7 +175,7 @@ def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConf
     told = []
     for flaw in sorted(flaws):
         where = report.format_path(_ours(flaw.place)) if flaw.place[:1] == ("config",) and len(flaw.place) > 1 else ""
-        where = where or ".".join(str(part) for part in flaw.place)
+        where = where or words.redact(".".join(str(part) for part in flaw.place))
         told.append(
             f"{where} (line {flaw.line}): {words.redact(flaw.message)}"
             if where

@@ -141,10 +141,10 @@ def counted(lines: Sequence[object]) -> str:
 
 
 def format_path(path: Iterable[str | int]) -> str:
-    """Spell a path as ``pulumi config`` does: ``aks-bootstrap:nodePools[1].maxCount``."""
+    """Spell a path as ``pulumi config`` does: ``aks-bootstrap:nodePools[1].maxCount``; a key may hold a secret too."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{redact(part)}" if text else redact(part)
     return text if ":" in text.split(".")[0] else f"{NAMESPACE}:{text}"
 
 

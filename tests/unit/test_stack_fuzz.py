@@ -118,6 +118,8 @@ MANY = settings(
 @example(("dev", "? [a, b]\n: c\n"))
 @example(("dev", "config: &a\n  x: *a\n"))
 @example(("dev", "\x00\x00"))
+@example(("dev", f"config:\n  aks-bootstrap:certificates:\n    https://x:{SECRET}@h/p: 0\n"))
+@example(("dev", f"config:\n  https://x:{SECRET}@h/p: 0\nhttps://x:{SECRET}@h: 1\n"))
 @example(("dev", "config:\n  aks-bootstrap:environment: &x dev\n  aks-bootstrap:platform: &x y\n"))
 @example(("local", "config:\n  aks-bootstrap:environment: local\n  aks-bootstrap:argocd:- 0\n    adminEnabled: true\n"))
 @example(("dev", ""))
