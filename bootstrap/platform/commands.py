@@ -100,7 +100,7 @@ def rehearse(
         int | None, typer.Option(metavar="N", min=1, help="Kill the run at the n-th step, recover, and continue.")
     ] = None,
     seconds_per_minute: Annotated[
-        float, typer.Option(min=0, help="Real seconds for each minute that Azure typically takes.")
+        float, typer.Option(min=0, max=600, help="Real seconds for each minute that Azure typically takes.")
     ] = 1.0,
     charts: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Folder with the real charts' archives.")

@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 from bootstrap.delivery.gitops import require_folder
 from bootstrap.delivery.manifests import dump, load_all
 from bootstrap.delivery.new_app import new_application, new_environment
+from bootstrap.delivery.overlay import fix as mending
 from bootstrap.delivery.overlay.check import check
+from bootstrap.delivery.overlay.rules import read_rules
+from bootstrap.delivery.overlay.values import read_values
 from bootstrap.delivery.render.helm import Template
 from bootstrap.delivery.render.render import everything
 from bootstrap.delivery.validate.files import check_files
@@ -301,3 +305,26 @@ def test_an_image_that_is_none_is_refused(project, image):
     with pytest.raises(GitOpsError, match="for an image; allowed: its repository"):
         new_application(project.root, "shop", environments=["dev"], chart="web", image=image)
     assert project.git("status", "--porcelain") == ""
+
+
+def test_a_fix_that_cannot_be_written_as_a_whole_changes_nothing(project, monkeypatch):
+    for environment in ("dev", "prod", "local"):
+        file = f"{APP}/{environment}.yaml"
+        project.write(file, project.read(file) + "\ndrainSeconds: 7\n")
+    project.commit()
+    real = tempfile.mkstemp
+    made = []
+
+    def full(**options):
+        made.append(options)
+        if len([one for one in made if "prefix" in one and one["prefix"].startswith(".")]) > 1:
+            raise OSError(28, "No space left on device")
+        return real(**options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    values = read_values(project.root, "hello")
+    mended, _ = mending.fix(values, read_rules(project.root, "hello"))
+    with pytest.raises(OSError, match="No space left"):
+        mending.write(values, mended)
+    monkeypatch.undo()
+    assert project.git("status", "--porcelain", "--ignored") == ""

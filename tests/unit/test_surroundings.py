@@ -263,7 +263,9 @@ def test_ended_in_the_middle_of_a_comparison_nothing_is_left(clone, tmp_path, nu
     # a program that does not end by itself, at the revision and now
     (clone / "__main__.py").write_text("import time\n\ntime.sleep(60)\n")
     git(clone.parent, "commit", "-qam", "sleeps")
-    start = START.replace(repr(str(ROOT)), repr(str(clone)))
+    # a shell lets what it starts in the background ignore Ctrl-C, and tests may be run there
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    start = heeds + START.replace(repr(str(ROOT)), repr(str(clone)))
     process = subprocess.Popen(
         [sys.executable, "-c", start, "plan", "--stack", "local", "--against", "HEAD"],
         stdout=subprocess.PIPE,

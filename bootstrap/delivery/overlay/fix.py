@@ -72,16 +72,23 @@ def fix(values: Values, rules: Rules, say: Callable[[str], None] = lambda _: Non
 
 
 def write(before: Values, after: Values) -> list[Layer]:
-    """Write the files that differ, each in one go, and return them."""
+    """Write the files that differ, each in one go once all of them are there, and return them."""
     # the base first: until an environment's file says nothing of a value, it says what it said
     changed = [after.base] if after.base.text != before.base.text else []
     changed += [layer for name, layer in after.environments.items() if layer.text != before.environments[name].text]
-    for layer in changed:
-        handle, name = tempfile.mkstemp(dir=layer.path.parent, prefix=f".{layer.path.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(layer.text.encode("utf-8"))
-        Path(name).chmod(layer.path.stat().st_mode)
-        Path(name).replace(layer.path)
+    beside: list[Path] = []
+    try:
+        for layer in changed:
+            handle, name = tempfile.mkstemp(dir=layer.path.parent, prefix=f".{layer.path.name}.")
+            beside.append(Path(name))
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(layer.text.encode("utf-8"))
+            beside[-1].chmod(layer.path.stat().st_mode)
+        for layer, file in zip(changed, beside, strict=True):
+            file.replace(layer.path)
+    finally:
+        for file in beside:
+            file.unlink(missing_ok=True)
     return changed
 
 
