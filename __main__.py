@@ -7,6 +7,7 @@ import pulumi
 from components.addons.argocd import ArgoCd, ArgoCdArgs
 from components.addons.cert_manager import CertManager, CertManagerArgs
 from components.addons.external_secrets import ExternalSecrets, ExternalSecretsArgs
+from components.addons.gateway_api import GatewayApi, GatewayApiArgs
 from components.addons.ingress import Ingress, IngressArgs
 from components.addons.root_application import RootApplication, RootApplicationArgs
 from components.azure_stack import AzureStack
@@ -31,9 +32,10 @@ else:
 
 # Each addon begins when the one that it comes after serves.
 inside = platform.access
-cert_manager = CertManager(
-    inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.options(after=platform.credentials)
-)
+first = list(platform.credentials)
+if s.ingress.gateway_api:
+    first.append(GatewayApi(inside.name("gateway-api"), GatewayApiArgs.of(s, platform), inside.options()))
+cert_manager = CertManager(inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.options(after=first))
 ingress = Ingress(inside.name("ingress"), IngressArgs.of(s, platform), inside.options(after=[cert_manager]))
 external_secrets = ExternalSecrets(
     inside.name("external-secrets"), ExternalSecretsArgs.of(s, platform), inside.options(after=[ingress])

@@ -9,10 +9,16 @@ import pulumi_kubernetes as kubernetes
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterAccess:
-    """A Kubernetes provider, and what resources that use it need."""
+    """The Kubernetes providers of a cluster, and what resources that use them need."""
 
     provider: kubernetes.Provider
-    """The one explicit provider; default providers are disabled in every stack."""
+    """For everything but CRDs; default providers are disabled in every stack."""
+    crds: kubernetes.Provider
+    """For CRDs: it takes over those that are there, whoever applied them.
+
+    CRDs outlive releases and stacks, and no two stacks could have their own. An object of any other kind that is there
+    already belongs to somebody, and is an error.
+    """
     kubeconfig: pulumi.Output[str]
     """What the provider signs in with; secret."""
     context: str | None = None
@@ -21,6 +27,50 @@ class ClusterAccess:
     """Suffix of the logical name of everything in this generation, such as ``-g1``."""
     cluster: pulumi.Resource | None = None
     """``deleted_with`` of everything inside, so that no delete waits for an API server that is gone."""
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        kubeconfig: pulumi.Output[str],
+        cluster_identifier: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+        context: str | None = None,
+        suffix: str = "",
+        cluster: pulumi.Resource | None = None,
+    ) -> "ClusterAccess":
+        """Create the providers of a cluster.
+
+        Args:
+            name: logical name of the provider, without the generation's suffix.
+            kubeconfig: what they sign in with; secret.
+            cluster_identifier: changes exactly when the cluster is another one; all that is inside is replaced then.
+            opts: options of both providers.
+            context: context in the kubeconfig; the current one when None.
+            suffix: ends the logical name of everything in this generation.
+            cluster: ``deleted_with`` of everything inside.
+        """
+
+        def provider(base: str, *, take_over: bool | None = None) -> kubernetes.Provider:
+            return kubernetes.Provider(
+                f"{base}{suffix}",
+                kubeconfig=kubeconfig,
+                context=context,
+                cluster_identifier=cluster_identifier,
+                upsert_existing_objects=take_over,
+                enable_patch_force=take_over,
+                opts=opts,
+            )
+
+        return cls(
+            provider=provider(name),
+            crds=provider(f"{name}-crds", take_over=True),
+            kubeconfig=kubeconfig,
+            context=context,
+            suffix=suffix,
+            cluster=cluster,
+        )
 
     def name(self, base: str) -> str:
         """Return a logical name of this generation."""

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from components.access import ClusterAccess
 from settings.cluster import Local
@@ -17,7 +16,7 @@ class ExistingCluster(pulumi.ComponentResource):
     """Access to it."""
 
     def __init__(self, name: str, settings: Local, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the provider.
+        """Declare the providers.
 
         Args:
             name: logical name.
@@ -27,7 +26,7 @@ class ExistingCluster(pulumi.ComponentResource):
         super().__init__("aks-bootstrap:existing_cluster:ExistingCluster", name, None, opts)
         path = kubeconfig_path(settings)
         kubeconfig = pulumi.Output.secret(str(path))
-        provider = kubernetes.Provider(
+        self.access = ClusterAccess.create(
             name,
             kubeconfig=kubeconfig,
             context=settings.context,
@@ -35,7 +34,6 @@ class ExistingCluster(pulumi.ComponentResource):
             cluster_identifier=f"local/{settings.context or 'current-context'}",
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.access = ClusterAccess(provider=provider, kubeconfig=kubeconfig, context=settings.context)
         self.register_outputs({})
 
 

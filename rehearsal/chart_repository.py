@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import io
+import shutil
 import tarfile
 import threading
 from pathlib import Path
@@ -13,9 +14,10 @@ from ruamel.yaml import YAML
 from components.addons.charts import IMAGE_UPDATER, PINNED
 from rehearsal.errors import RehearsalError
 
-"""Every chart that the program may install."""
 SOURCES = Path(__file__).resolve().parent / "charts"
 """One folder for each small chart."""
+MANIFESTS = SOURCES.parent / "manifests"
+"""Manifests that are served beside the charts."""
 
 
 class ChartRepository:
@@ -53,6 +55,8 @@ class ChartRepository:
                 }
             ]
         YAML(typ="safe").dump({"apiVersion": "v1", "entries": entries}, folder / "index.yaml")
+        for manifest in MANIFESTS.glob("*.yaml"):
+            shutil.copy(manifest, folder)
         handler = functools.partial(_QuietHandler, directory=str(folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 

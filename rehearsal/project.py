@@ -103,6 +103,11 @@ class Project:
         project.pulumi("stack", "init", stack)
         return project
 
+    def section(self, key: str) -> dict[str, Any]:
+        """Return a section of the stack file, empty where it is left out; ``key`` is without ``aks-bootstrap:``."""
+        document = YAML(typ="safe").load(self.folder / f"Pulumi.{self.stack}.yaml")
+        return dict(document["config"].get(f"aks-bootstrap:{key}") or {})
+
     def configure(self, changes: Mapping[str, Any]) -> None:
         """Merge changes into the stack file; keys are the program's sections, without ``aks-bootstrap:``."""
         path, yaml = self.folder / f"Pulumi.{self.stack}.yaml", YAML()

@@ -75,6 +75,8 @@ class Sandbox:
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})
         sources = {"mirror": charts, "timeoutSeconds": 60, **{chart: {"repository": None} for chart in CHARTS}}
         project.configure(merge({"charts": sources}, changes or {}))
+        if project.section("ingress").get("gatewayApi"):
+            project.configure({"ingress": {"gatewayApiManifest": f"{charts}/gateway-api.yaml"}})
         return cls(cloud=cloud, project=project, planes=tuple(planes))
 
 

@@ -34,13 +34,24 @@ class Certificates(Section):
     """Who signs the default certificate and Argo CD's."""
 
 
+Manifest = Annotated[
+    str,
+    Form(
+        r"https?://[^\s/?#@]+/[^\s?#]*[^\s/?#]|(?!/)(?!.*://)(?:[^\s\\]*[^\s/\\.])",
+        "the https:// URL of a manifest, or its path relative to the project",
+    ),
+]
+
+
 class Ingress(Section):
     """Traefik, and the address that leads to it."""
 
     replicas: Annotated[int, Field(strict=True, ge=1, le=50)] = 1
     """Proxies; two or more get a disruption budget and are spread over nodes and zones."""
     gateway_api: Flag = False
-    """Serve Gateway API routes too, from listeners with the default certificate; its CRDs have to be in the cluster.
+    """Serve Gateway API routes too, from listeners with the default certificate; brings the Gateway API's CRDs."""
+    gateway_api_manifest: Manifest | None = None
+    """Where those CRDs come from, for networks that do not reach GitHub; the release that Traefik serves when left out.
 
     https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api
     """
@@ -56,6 +67,14 @@ class Ingress(Section):
         """A Gateway's HTTPS listener names a certificate. https://gateway-api.sigs.k8s.io/reference/spec/#listener."""
         if self.gateway_api and not self.default_certificate:
             yield Problem(("gatewayApi",), "got true with defaultCertificate: false; its HTTPS listener needs that one")
+
+    @check
+    def manifest_of_gateway(self) -> Iterator[Problem]:
+        """A manifest without the Gateway API would be dropped in silence."""
+        if self.gateway_api_manifest is not None and not self.gateway_api:
+            yield Problem(
+                ("gatewayApiManifest",), f"got {self.gateway_api_manifest!r}; allowed only with gatewayApi: true"
+            )
 
 
 class EntraSignIn(Section):

@@ -53,7 +53,8 @@ def adopt(evaluation: Evaluation) -> Adoption:
     providers = [r for r in evaluation.registrations if r.type == "pulumi:providers:azure-native"]
     ids = azure_ids(evaluation, str(providers[0].inputs["subscriptionId"]) if providers else "")
     azure = [r for r in evaluation.registrations if r.type.startswith(PREFIX)]
-    inside = [r for r in evaluation.registrations if r.type.startswith(kubernetes_types.PREFIX)]
+    # CRDs need no import: their provider takes over those that are there
+    inside = [r for r in evaluation.registrations if r.custom and r.type.startswith(kubernetes_types.PREFIX)]
     provider = next(r for r in evaluation.registrations if r.type == kubernetes_types.PROVIDER)
     return Adoption(
         azure=_file(evaluation, azure, {r.urn: ids[r.urn] for r in azure}, providers=providers),

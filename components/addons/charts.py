@@ -38,5 +38,12 @@ IMAGE_UPDATER = Chart(
     override=lambda charts: charts.image_updater,
 )
 
+# renovate: datasource=github-releases depName=kubernetes-sigs/gateway-api
+_GATEWAY_API_VERSION = "v1.5.1"
+GATEWAY_API_MANIFEST = (
+    f"https://github.com/kubernetes-sigs/gateway-api/releases/download/{_GATEWAY_API_VERSION}/standard-install.yaml"
+)
+"""The version that the pinned Traefik serves: https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/gateway-api/."""
+
 PINNED = tuple(value for value in list(vars().values()) if isinstance(value, Chart))
-"""All of the above."""
+"""Every chart."""

@@ -16,7 +16,6 @@ from components.addons.addon import Addon
 from components.addons.charts import TRAEFIK
 from components.addons.placement import PLACEMENT, spread
 from components.platform import Platform, PublicAddress
-from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from settings import Settings
 from settings.addon_requests import TRAEFIK as TRAEFIK_REQUEST
@@ -36,16 +35,16 @@ https://learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overv
 https://doc.traefik.io/traefik/reference/install-configuration/entrypoints/
 """
 
-GATEWAY_API = Probe(
-    addon="the Gateway API (its CRDs: https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api)",
-    group="gateway.networking.k8s.io",
-    version="v1",
-    kind="Gateway",
-    plural="gateways",
-    namespace=NAMESPACE,
-    spec={"gatewayClassName": "traefik", "listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
-)
-"""Taken only when the cluster has the CRDs, which the chart does not bring."""
+CRDS_ALONE: dict[str, Any] = {
+    "deployment": {"enabled": False},
+    "service": {"enabled": False},
+    "rbac": {"enabled": False},
+    "serviceAccount": {"name": "traefik"},
+    "ingressClass": {"enabled": False},
+    "gateway": {"enabled": False},
+    "gatewayClass": {"enabled": False},
+}
+"""Values with which the chart renders nothing but its CRDs: whatever it has by default is turned off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,8 @@ class Ingress(Addon):
                 charts=args.charts,
                 namespace=NAMESPACE,
                 values=values(args.settings, args.address),
-                needs=[*self.needs, *([GATEWAY_API] if args.settings.gateway_api else [])],
+                crds=CRDS_ALONE,
+                needs=self.needs,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -129,7 +129,7 @@ class Cluster(pulumi.ComponentResource):
             opts=child,
         )
         self.access = aks_access(
-            f"cluster{suffix}",
+            "cluster",
             cluster=cluster,
             resource_group_name=group.name,
             cluster_name=args.names.cluster,

@@ -1,7 +1,6 @@
 """Access to an AKS cluster: its kubeconfig, and a provider that recognises the cluster."""
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 from pulumi_azure_native import containerservice as aks
 
 from components.access import ClusterAccess
@@ -19,10 +18,10 @@ def aks_access(
     suffix: str,
     parent: pulumi.Resource,
 ) -> ClusterAccess:
-    """Create the Kubernetes provider of a cluster.
+    """Create the Kubernetes providers of a cluster.
 
     Args:
-        name: the provider's logical name.
+        name: the provider's logical name, without the generation's suffix.
         cluster: the cluster, ``deleted_with`` of everything inside.
         resource_group_name: its resource group.
         cluster_name: its Azure name, known before Azure answers.
@@ -48,7 +47,7 @@ def aks_access(
             )
         )
     )
-    provider = kubernetes.Provider(
+    return ClusterAccess.create(
         name,
         kubeconfig=kubeconfig,
         # changes exactly when the cluster is another one: not with a rotated certificate authority, but with a
@@ -56,8 +55,9 @@ def aks_access(
         # answer shows
         cluster_identifier=live.apply(lambda answer: cluster_identifier(answer.id, answer.resource_uid)),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[cluster]),
+        suffix=suffix,
+        cluster=cluster,
     )
-    return ClusterAccess(provider=provider, kubeconfig=kubeconfig, suffix=suffix, cluster=cluster)
 
 
 def cluster_identifier(cluster_id: str | None, resource_uid: str | None) -> str:

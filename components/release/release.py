@@ -12,6 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.access import ClusterAccess
 from components.release.chart import Chart
+from components.release.crds import chart_crds
 from components.release.guard import Guard, release_hooks
 from components.release.probe import Probe
 from settings.addons import Charts
@@ -32,6 +33,8 @@ class ReleaseArgs:
     """The addon's own values; those of the stack file's override are merged over them, deeply."""
     pod_security: str = "restricted"
     """Pod Security Standard that the namespace enforces. https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
+    crds: Mapping[str, Any] | None = None
+    """Of a chart with a ``crds/`` folder: values with which it renders nothing but those CRDs."""
     needs: Sequence[Probe] = ()
     """What has to serve before the release is created or updated."""
 
@@ -63,6 +66,21 @@ class Release(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        crds = (
+            [
+                chart_crds(
+                    f"{name}-crds",
+                    args.access,
+                    chart,
+                    args.crds,
+                    namespace=args.namespace,
+                    keep=args.charts.keep_crds,
+                    parent=self,
+                )
+            ]
+            if args.crds is not None
+            else []
+        )
         guard = Guard(release=chart.name, namespace=args.namespace, chart=chart.name, needs=args.needs)
         self.ready = HelmRelease(
             name,
@@ -74,8 +92,10 @@ class Release(pulumi.ComponentResource):
             values=merge(args.values, chart.override(args.charts).values),
             timeout=seconds,
             max_history=5,
+            skip_crds=True if crds else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=crds,
                 # two releases of one name cannot coexist
                 delete_before_replace=True,
                 # Helm's own wait comes first; this one only bounds a provider that hangs

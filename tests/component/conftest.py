@@ -79,6 +79,16 @@ class Program:
         assert len(found) == 1
         return found[0]
 
+    def cluster_provider(self, *, crds: bool = False) -> Registration:
+        """The provider of objects in the cluster, or that of CRDs, which takes over those that are there."""
+        found = [
+            r
+            for r in self.several("pulumi:providers:kubernetes")
+            if bool(r.inputs.get("upsertExistingObjects")) is crds
+        ]
+        assert len(found) == 1
+        return found[0]
+
     @property
     def addons(self) -> list[Registration]:
         """The components directly below the stack that have objects in the cluster, in the program's order."""

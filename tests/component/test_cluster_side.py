@@ -13,7 +13,7 @@ def values(program, chart):
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_no_secret_is_plain(program, stack):
     p = program(stack)
-    assert p.one("pulumi:providers:kubernetes").inputs["kubeconfig"] == "[secret]"
+    assert {r.inputs["kubeconfig"] for r in p.several("pulumi:providers:kubernetes")} == {"[secret]"}
     for secret in p.several("core/v1:Secret"):
         words = json.dumps(secret.inputs).lower()
         assert not any(word in words for word in ("password", "privatekey", "token", "client-secret"))
@@ -112,6 +112,16 @@ def test_gateway_api_is_served_on_request(program):
     listeners = values(p, "traefik")["gateway"]["listeners"]
     assert listeners["websecure"]["certificateRefs"] == [{"name": "default-certificate"}]
     assert {listener["namespacePolicy"]["from"] for listener in listeners.values()} == {"All"}
+    crds = p.one("yaml/v2:ConfigFile")
+    assert crds.inputs["file"].endswith("/standard-install.yaml")
+    assert p.waits_for(p.release("cert-manager"), crds), "cert-manager ends where it watches gateways and has no CRDs"
+
+
+def test_the_gateway_apis_manifest_may_come_from_a_mirror(program):
+    p = program(
+        "dev", ingress={"gatewayApi": True, "gatewayApiManifest": "https://mirror.example.com/gateway-api.yaml"}
+    )
+    assert p.one("yaml/v2:ConfigFile").inputs["file"] == "https://mirror.example.com/gateway-api.yaml"
 
 
 def test_another_controller_can_be_the_default(program):

@@ -61,6 +61,25 @@ def test_every_release_is_waited_for_and_the_wait_is_bounded(program: Callable[.
                 assert seconds(release.timeouts[operation]) == chosen + 120, "Helm's own wait must end first"
 
 
+@pytest.mark.parametrize("changes", [{}, {"mirror": "oci://mirror.example.com/charts"}], ids=["pinned", "mirror"])
+def test_crds_that_helm_would_never_upgrade_are_applied_before_the_release(
+    program: Callable[..., Program], changes: dict[str, Any]
+) -> None:
+    p = program("prod", charts=changes)
+    applied = p.several("kubernetes:helm.sh/v4:Chart")
+    assert applied
+    for crds in applied:
+        release = p.release(crds.inputs["name"])
+        assert crds.provider == p.cluster_provider(crds=True).urn
+        for key in ("chart", "version", "repositoryOpts", "namespace"):
+            assert crds.inputs.get(key) == release.inputs.get(key), "of the chart that is installed, and no other"
+        assert release.inputs["skipCrds"] is True
+        assert p.waits_for(release, crds)
+        assert crds.retain_on_delete, "keepCrds, whose default is true"
+        assert crds.deleted_with == release.deleted_with
+    assert not any(crds.retain_on_delete for crds in program("local").several("kubernetes:helm.sh/v4:Chart"))
+
+
 def test_a_few_revisions_of_every_release_are_kept(each: Program) -> None:
     for release in each.releases:
         assert release.inputs["maxHistory"] == 5, "going back needs one; each is a Secret of up to a megabyte"

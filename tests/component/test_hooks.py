@@ -13,7 +13,7 @@ import pytest
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.registration import Registration
 from components.addons.addon import Addon
-from components.addons.ingress import GATEWAY_API
+from components.addons.gateway_api import GatewayApi
 from components.release import cluster_api
 from components.release.helm_record import Claim, Record
 from components.release.probe import Probe
@@ -206,8 +206,8 @@ def test_no_hook_asks_a_cluster_that_is_not_known_yet(staged: Staged, monkeypatc
             assert staged.before(resource).calls == staged.after(resource).calls == []
 
 
-def test_a_gateway_is_asked_for_only_where_the_gateway_api_is_served() -> None:
+def test_cert_manager_waits_for_the_gateway_api_only_where_it_is_served() -> None:
     for served in (False, True):
         staged = stage("local", {"ingress": {"gatewayApi": served}})
-        release = staged.program.release("traefik")
-        assert (GATEWAY_API in staged.before(release).probes) is served
+        release = staged.program.release("cert-manager")
+        assert (GatewayApi.probe in staged.before(release).probes) is served

@@ -19,10 +19,9 @@ def test_everything_inside_the_cluster_goes_with_it(program, stack):
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
-def test_everything_inside_the_cluster_uses_the_one_explicit_provider(program, stack):
+def test_everything_inside_the_cluster_uses_one_explicit_provider(program, stack):
     p = program(stack)
-    provider = p.one("pulumi:providers:kubernetes")
-    assert {r.provider for r in in_cluster(p)} == {provider.urn}
+    assert {r.provider for r in in_cluster(p)} == {p.cluster_provider().urn}
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -168,19 +167,32 @@ def test_another_region_moves_network_and_cluster_and_leaves_the_foundation(prog
         assert here.one(type_).urn != there.one(type_).urn
 
 
-def test_the_provider_tells_clusters_apart_by_the_uid_that_azure_gives(prod):
-    identifier = prod.one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
-    assert "resourceuid" in identifier
+def test_the_providers_tell_clusters_apart_by_the_uid_that_azure_gives(prod):
+    for provider in prod.several("pulumi:providers:kubernetes"):
+        assert "resourceuid" in provider.inputs["clusterIdentifier"]
 
 
-def test_the_provider_waits_for_the_cluster(prod):
-    provider = prod.one("pulumi:providers:kubernetes")
-    assert prod.one("containerservice:ManagedCluster").urn in provider.dependencies
+def test_the_providers_wait_for_the_cluster(prod):
+    for provider in prod.several("pulumi:providers:kubernetes"):
+        assert prod.one("containerservice:ManagedCluster").urn in provider.dependencies
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_only_crds_that_are_there_already_are_taken_over(program, stack):
+    p = program(stack, ingress={"gatewayApi": True})
+    crds = p.cluster_provider(crds=True)
+    assert crds.inputs["enablePatchForce"] is True
+    for provider in (crds, p.cluster_provider()):
+        assert provider.inputs["kubeconfig"] == "[secret]"
+    taking = {r.type for r in p.all if r.provider == crds.urn}
+    assert taking == {"kubernetes:helm.sh/v4:Chart", "kubernetes:yaml/v2:ConfigFile"}
 
 
 def test_a_local_cluster_is_the_same_wherever_its_kubeconfig_lies(program):
     def identifier(**local):
-        return program("local", local=local).one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
+        providers = program("local", local=local).several("pulumi:providers:kubernetes")
+        [found] = {provider.inputs["clusterIdentifier"] for provider in providers}
+        return found
 
     assert identifier() == identifier(kubeconfig="/a/kubeconfig") == identifier(kubeconfig="/b/kubeconfig")
     assert identifier() == "local/current-context"

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -157,6 +158,24 @@ def test_chart_knows_every_value(one: Program) -> None:
         shown = subprocess.run(["helm", "show", "values", str(archive)], capture_output=True, text=True, check=True)
         defaults = YAML(typ="safe", pure=True).load(shown.stdout)
         assert list(unknown(inputs["values"], defaults, inputs["name"])) == []
+
+
+def test_crds_that_helm_would_never_upgrade_are_applied_by_the_program(one: Program) -> None:
+    applied = {chart.inputs["name"]: chart for chart in one.several("helm.sh/v4:Chart")}
+    for release in one.several("helm.sh/v3:Release"):
+        name, version = release.inputs["name"], release.inputs["version"]
+        archive = Path(CHARTS) / f"{name}-{version}.tgz"
+        with tarfile.open(archive) as files:
+            ours = [
+                file for file in files.getnames() if file.startswith(f"{name}/crds/") and "kustomization" not in file
+            ]
+        assert bool(ours) is (name in applied), f"{name} has {len(ours)} files in crds/"
+        if ours:
+            command = ["helm", "template", name, str(archive), "--include-crds", "-f", "-"]
+            values = json.dumps(applied[name].inputs["values"])
+            done = subprocess.run(command, input=values, capture_output=True, text=True, check=True)
+            kinds = [document["kind"] for document in YAML(typ="safe", pure=True).load_all(done.stdout) if document]
+            assert kinds == ["CustomResourceDefinition"] * len(ours)
 
 
 OPEN = re.compile(

@@ -66,7 +66,7 @@ def test_the_schemas_are_sound(chart: str) -> None:
 
 
 def test_what_the_program_gives_is_taken(each: Program) -> None:
-    for release in each.releases:
+    for release in [*each.releases, *each.several("kubernetes:helm.sh/v4:Chart")]:
         assert complaints(release.inputs["name"], release.inputs["values"]) == []
 
 

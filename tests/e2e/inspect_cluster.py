@@ -1,5 +1,6 @@
 """Reads what tests check inside a cluster."""
 
+import json
 import time
 from typing import Any
 
@@ -9,6 +10,27 @@ from kubernetes import client
 def namespaces(api: Any) -> set[str]:
     items: Any = client.CoreV1Api(api).list_namespace().items
     return {found.metadata.name for found in items}
+
+
+COMING_AND_GOING = {"endpoints", "endpointslices", "events", "leases", "nodes", "controllerrevisions"}
+"""What a cluster makes for itself, at any time."""
+
+
+def everything(api: Any) -> set[str]:
+    """Name every object in the cluster but those that come and go by themselves."""
+    listed = [("api/v1", client.CoreV1Api(api).get_api_resources())]
+    for group in client.ApisApi(api).get_api_versions().groups:
+        version = group.preferred_version.group_version
+        listed.append((f"apis/{version}", client.CustomObjectsApi(api).get_api_resources(*version.split("/"))))
+    found = set()
+    for path, answer in listed:
+        for kind in answer.resources:
+            if "list" in kind.verbs and "/" not in kind.name and kind.name not in COMING_AND_GOING:
+                answered = api.rest_client.request("GET", f"{api.configuration.host}/{path}/{kind.name}")
+                for item in json.loads(answered.read())["items"]:
+                    metadata = item["metadata"]
+                    found.add(f"{kind.name} {metadata.get('namespace', '')}/{metadata['name']}")
+    return found
 
 
 def root_application(api: Any) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import pytest
 from kubernetes import config
 from ruamel.yaml import YAML
 
-from tests.e2e.inspect_cluster import namespaces, root_application
+from tests.e2e.inspect_cluster import everything, root_application
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +54,7 @@ def test_up_prints_its_choices_and_down_undoes_it(bootstrap, clone, cluster):
     simulator = cluster.simulate()
     tracked = (clone / "Pulumi.local.yaml").read_bytes()
     api = config.new_client_from_config(str(cluster.plane.kubeconfig))
+    before = everything(api)
 
     done = bootstrap("up")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,7 +76,7 @@ def test_up_prints_its_choices_and_down_undoes_it(bootstrap, clone, cluster):
 
     gone = bootstrap("down")
     assert gone.returncode == 0, gone.stdout + gone.stderr
-    assert namespaces(api) == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    assert everything(api) - before == set()
     again = bootstrap("down")
     assert again.returncode == 0 and "nothing to destroy" in again.stdout
     simulator.stop()
