@@ -156,7 +156,7 @@ def _in_cluster(resource: Registration) -> bool:
 
 def test_every_release_is_checked_and_leased_before_it_is_touched(staged: Staged) -> None:
     p = staged.program
-    (provider,) = p.several("pulumi:providers:kubernetes")
+    provider = p.cluster_provider()
     holder = f"{pulumi.get_organization()}/aks-bootstrap/{p.evaluation.stack}/<{provider.name}.id>"
     for release in p.releases:
         name, namespace = release.inputs["name"], release.inputs["namespace"]
@@ -188,7 +188,7 @@ def test_an_update_is_leased_as_one(staged: Staged) -> None:
 
 def test_hooks_sign_in_as_the_provider_does(staged: Staged) -> None:
     p = staged.program
-    (provider,) = p.several("pulumi:providers:kubernetes")
+    provider = p.cluster_provider()
     for resource in p.custom:
         if _in_cluster(resource):
             for kubeconfig, context in staged.before(resource).signed_in:

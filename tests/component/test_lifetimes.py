@@ -181,7 +181,7 @@ def test_the_providers_wait_for_the_cluster(prod):
 def test_only_crds_that_are_there_already_are_taken_over(program, stack):
     p = program(stack, ingress={"gatewayApi": True})
     crds = p.cluster_provider(crds=True)
-    assert crds.inputs["enablePatchForce"] is True
+    assert crds.inputs["enablePatchForce"] == "true"
     for provider in (crds, p.cluster_provider()):
         assert provider.inputs["kubeconfig"] == "[secret]"
     taking = {r.type for r in p.all if r.provider == crds.urn}
