@@ -20,6 +20,9 @@ ENVIRONMENTS_FOLDER = f"{GITOPS_FOLDER}/environments"
 DEFAULT_REVISION = "main"
 """Revision that Argo CD tracks where the stack file names none."""
 
+WORKING_TREE_URL = "file:///working-tree/repository"
+"""Repository in Argo CD's repo-server that holds the working tree, where no other is used."""
+
 ARGO_CD_NAMESPACE = "argocd"
 """Namespace of Argo CD, of every Application and of every project."""
 ROOT_APPLICATION = "root"

@@ -18,6 +18,7 @@ from rehearsal.project import Project
 from settings import Settings
 from settings.addons import ChartOverride, Charts
 from settings.merge import merge
+from settings.placeholders import is_placeholder
 
 CHARTS = tuple(field.alias or name for name, field in Charts.model_fields.items() if field.annotation is ChartOverride)
 """Keys of ``charts`` that override the source of an addon's chart."""
@@ -75,6 +76,8 @@ class Sandbox:
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})
         sources = {"mirror": charts, "timeoutSeconds": 60, **{chart: {"repository": None} for chart in CHARTS}}
         project.configure(merge({"charts": sources}, changes or {}))
+        if is_placeholder(str(project.section("gitops").get("repoUrl"))):
+            project.configure({"gitops": {"repoUrl": "https://git.invalid/rehearsal.git"}})
         if project.section("ingress").get("gatewayApi"):
             project.configure({"ingress": {"gatewayApiManifest": f"{charts}/gateway-api.yaml"}})
         return cls(cloud=cloud, project=project, planes=tuple(planes))

@@ -24,6 +24,7 @@ from settings.foundation import Azure, Dns, KeyVault, Observability, Registry, T
 from settings.keys import misplaced, stray_keys
 from settings.merge import merge
 from settings.network import Network
+from settings.placeholders import placeholders
 from settings.pools import NodePool, SystemPool
 from settings.production import PRODUCTION_DEFAULTS
 from settings.reading import Reader, Spelling
@@ -104,6 +105,9 @@ _PLAIN = frozenset({"environment", "platform", "target", "production"})
 SPELLING: ContextVar[Spelling] = ContextVar("spelling", default={})  # noqa: B039 - it is only replaced
 """How the stack file spells what :func:`load` reads, where somebody read the file: ``1.40``, which Pulumi makes 1.4."""
 
+LOOKED_AT: ContextVar[bool] = ContextVar("looked_at", default=False)
+"""Whether what :func:`load` reads is only looked at: placeholders of the shipped stack files are no mistakes then."""
+
 for _rule in RULES:
     if _unknown := set(_rule.sections) - _ALIASES.keys():
         raise TypeError(f"the rule {_rule.check.__name__} reads {', '.join(sorted(_unknown))}, which no setting is")
@@ -120,7 +124,13 @@ def load() -> Settings:
     whole = {**_of_environment(), **CONFIG.get()}
     ours = {key: config.get(key.removeprefix(prefix)) for key in whole if key.startswith(prefix)}
     secret = [key for key in ours if pulumi.runtime.is_config_secret(key)]
-    settings = read({**whole, **ours}, secret=secret, stack=pulumi.get_stack(), spelling=SPELLING.get())
+    settings = read(
+        {**whole, **ours},
+        secret=secret,
+        stack=pulumi.get_stack(),
+        spelling=SPELLING.get(),
+        deployed=not LOOKED_AT.get(),
+    )
     for warning in warnings_of(settings.charts):
         pulumi.log.warn(warning)
     return settings
@@ -134,6 +144,7 @@ def read(
     spelling: Spelling | None = None,
     unread: Collection[str] = (),
     folder: Path = Path(),
+    deployed: bool = False,
 ) -> Settings:
     """Turn a stack's whole configuration into settings.
 
@@ -144,6 +155,7 @@ def read(
         spelling: how the file spells values that are read as something else.
         unread: our keys that are given and could not be read, which is told elsewhere.
         folder: where stack files are.
+        deployed: whether the stack is to be deployed, so that placeholders are mistakes.
 
     Raises:
         SettingsError: as for :func:`load`.
@@ -161,6 +173,7 @@ def read(
         spelling=spelling,
         unread={*closed, *unread},
         problems=problems,
+        deployed=deployed,
     )
 
 
@@ -189,6 +202,7 @@ def parse(
     spelling: Spelling | None = None,
     unread: Collection[str] = (),
     problems: Iterable[Problem] = (),
+    deployed: bool = False,
 ) -> Settings:
     """Turn top-level keys into settings.
 
@@ -197,6 +211,7 @@ def parse(
         spelling: how the file spells values that are read as something else.
         unread: keys that are given and could not be read, which is told elsewhere.
         problems: what is wrong already, to be told with the rest.
+        deployed: as for :func:`read`.
 
     Raises:
         SettingsError: as for :func:`load`.
@@ -217,6 +232,9 @@ def parse(
     found += _not_of_the_target(given, settings, unread)
     found += settings.problems()
     found += _across_sections(settings, unread)
+    if deployed and "gitops" in given and "gitops" not in unread:
+        with suppress(UnreadError):
+            found += guarded(placeholders(settings.gitops))
     if found:
         refuse(found)
     return settings

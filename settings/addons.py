@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conventions import DEFAULT_REVISION
+from conventions import DEFAULT_REVISION, WORKING_TREE_URL
 from settings.argocd_policy import Policy
 from settings.forms import Form
 from settings.report import UNREAD, Problem, Section, check, guarded
@@ -43,6 +43,25 @@ Manifest = Annotated[
 ]
 
 
+NodePort = Annotated[int, Field(strict=True, ge=30000, le=32767)]
+"""https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport."""
+
+
+class NodePorts(Section):
+    """Where the proxies are reached on every node of a cluster without a load balancer."""
+
+    http: NodePort
+    """Redirects to HTTPS."""
+    https: NodePort
+    """Serves."""
+
+    @check
+    def ports_differ(self) -> Iterator[Problem]:
+        """A port of a node leads to one service."""
+        if self.http == self.https:
+            yield Problem(("https",), f"got {self.https}, which http is too; allowed: another one")
+
+
 class Ingress(Section):
     """Traefik, and the address that leads to it."""
 
@@ -61,12 +80,23 @@ class Ingress(Section):
     """Serve Ingresses that name no class; turn it off where another controller does."""
     service_type: Literal["LoadBalancer", "ClusterIP", "NodePort"] = "LoadBalancer"
     """How the proxies are reached; the local stack may do without a load balancer."""
+    node_ports: NodePorts | None = None
+    """Ports of the nodes that lead to the proxies, for ``NodePort``; Kubernetes chooses them when left out."""
 
     @check
     def certificate_of_gateway(self) -> Iterator[Problem]:
         """A Gateway's HTTPS listener names a certificate. https://gateway-api.sigs.k8s.io/reference/spec/#listener."""
         if self.gateway_api and not self.default_certificate:
             yield Problem(("gatewayApi",), "got true with defaultCertificate: false; its HTTPS listener needs that one")
+
+    @check
+    def ports_of_nodes(self) -> Iterator[Problem]:
+        """Ports of nodes would be dropped in silence."""
+        if self.node_ports is not None and self.service_type != "NodePort":
+            yield Problem(
+                ("nodePorts",),
+                f"got a value with serviceType {self.service_type!r}; allowed only with serviceType: NodePort",
+            )
 
     @check
     def manifest_of_gateway(self) -> Iterator[Problem]:
@@ -265,10 +295,29 @@ class GitOps(Section):
 
     repo_url: RepositoryUrl
     """Repository of the applications."""
+    source: Literal["git", "workingTree"] = "git"
+    """Where Argo CD reads it from: that repository, or, on a local cluster, ``gitops/`` of the working tree.
+
+    ``workingTree`` needs no account and no push: ``up`` hands the files over, and they stand for the repository
+    wherever they name it.
+    """
     revision: Revision = DEFAULT_REVISION
     """Branch, tag or commit."""
     path: RelativePath | None = None
     """Folder in it; gitops/environments/<environment> when left out."""
+
+    @property
+    def served_url(self) -> str:
+        """URL that Argo CD reads."""
+        return WORKING_TREE_URL if self.source == "workingTree" else self.repo_url
+
+    @check
+    def revision_of_the_working_tree(self) -> Iterator[Problem]:
+        """The working tree has one revision."""
+        if self.source == "workingTree" and self.revision != DEFAULT_REVISION:
+            yield Problem(
+                ("revision",), f"got {self.revision!r} with source 'workingTree'; allowed: {DEFAULT_REVISION}, or none"
+            )
 
 
 def _chart_version_hint(value: str) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from settings.addons import ArgoCd, Certificates, GitOps, RepositoryCredential
+from settings.addons import ArgoCd, Certificates, GitOps, Ingress, RepositoryCredential
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
 from settings.foundation import Azure, Dns, Tags
@@ -285,6 +285,23 @@ def certificate_email(certificates: Certificates) -> Iterator[Problem]:
 
 
 @rule
+def load_balancer(target: Target, ingress: Ingress) -> Iterator[Problem]:
+    """Records lead to the load balancer's address. https://learn.microsoft.com/azure/aks/load-balancer-standard."""
+    if target is Target.AZURE and ingress.service_type != "LoadBalancer":
+        yield Problem(
+            ("ingress", "serviceType"),
+            f"got {ingress.service_type!r}; allowed with target 'azure': LoadBalancer, whose address DNS records name",
+        )
+
+
+@rule
+def working_tree(target: Target, gitops: GitOps) -> Iterator[Problem]:
+    """What an Azure cluster runs stands in Git; https://opengitops.dev: versioned and immutable."""
+    if target is Target.AZURE and gitops.source == "workingTree":
+        yield Problem(("gitops", "source"), "got 'workingTree'; allowed with target 'azure': git")
+
+
+@rule
 def argocd_host(dns: Dns, argocd: ArgoCd) -> Iterator[Problem]:
     """https://argo-cd.readthedocs.io/en/stable/operator-manual/ingress/: the host needs a record of ours."""
     if argocd.host and argocd.host != dns.zone and not argocd.host.endswith(f".{dns.zone}"):
@@ -310,6 +327,11 @@ def argocd_record(target: Target, dns: Dns, argocd: ArgoCd) -> Iterator[Problem]
 def image_updater(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
     """https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials."""
     if argocd.image_updater_write_back == "none":
+        return
+    if gitops.source == "workingTree":
+        yield Problem(
+            ("argocd", "imageUpdaterWriteBack"), "got 'git' with gitops.source 'workingTree'; allowed with it: none"
+        )
         return
     # Argo CD takes the longest prefix that fits
     url = gitops.repo_url

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pulumi.automation import PulumiCommand
 from rich.console import Console
+from rich.markup import escape
 
 from bootstrap.errors import BootstrapError, MissingToolError
 from bootstrap.platform.recover import Recovered, recover
@@ -28,8 +29,11 @@ from settings.types import Target
 
 if TYPE_CHECKING:
     from kubernetes import client, config
+
+    from bootstrap.platform import reach
 else:  # a third of a second that only a local stack needs
     client, config = on_demand("kubernetes.client"), on_demand("kubernetes.config")
+    reach = on_demand("bootstrap.platform.reach")
 
 KIND_CLUSTER = "aks-bootstrap"
 _TOOLS, _STATE = ".tools", ".pulumi-state"
@@ -86,25 +90,21 @@ def up(root: Path, stack: str, *, yes: bool, console: Console) -> None:
     Raises:
         BootstrapError: something is missing (nothing was changed), or Pulumi failed.
     """
+    settings_of(root, stack, deployed=True)
     run = prepare(root, stack, console)
     if run.local and run.target.managed and KIND_CLUSTER not in _kind_clusters():
-        _execute(
-            run,
-            "kind",
-            "create",
-            "cluster",
-            "--name",
-            KIND_CLUSTER,
-            "--wait",
-            "120s",
-            "--kubeconfig",
-            run.environment["KUBECONFIG"],
-        )
+        _create_kind_cluster(run)
     _check_cluster(run)
     config = _select_stack(run)
     # every update sends the node counts in the state: without a refresh, those from before the autoscaler's changes
     refresh = [] if run.local else ["--refresh"]
     _execute(run, "pulumi", "up", "--stack", stack, *config, *refresh, *(["--yes"] if yes else []))
+    if run.local:
+        kubeconfig = Path(run.environment["KUBECONFIG"]).expanduser()
+        found = reach.entry(_api(kubeconfig, run.settings.local.context), mapped=run.target.managed)
+        console.print("\n[bold]Argo CD[/]")
+        for word, text in reach.directions(run.settings, kubeconfig, found):
+            console.print(f"[bold]{word:8}[/] {escape(text)}", soft_wrap=True, highlight=False)
 
 
 def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
@@ -172,15 +172,27 @@ def prepare(root: Path, stack: str, console: Console) -> Run:
     return Run(root=root, stack=stack, settings=settings, cli=cli, target=target, state=state, console=console)
 
 
-def settings_of(root: Path, stack: str) -> Settings:
+def settings_of(root: Path, stack: str, *, deployed: bool = False) -> Settings:
     """Read and validate a stack's settings.
+
+    Args:
+        root: the project.
+        stack: the stack's name.
+        deployed: whether the stack is to be deployed, so that placeholders are mistakes.
 
     Raises:
         BootstrapError: the files cannot be read, or a setting is invalid.
     """
     config = read_stack(root, stack)
     try:
-        return read(config.values, stack=stack, secret=config.secret_keys, spelling=config.spelling, folder=root)
+        return read(
+            config.values,
+            stack=stack,
+            secret=config.secret_keys,
+            spelling=config.spelling,
+            folder=root,
+            deployed=deployed,
+        )
     except SettingsError as error:
         raise UpError(str(error)) from None
 
@@ -324,6 +336,15 @@ def _select_stack(run: Run) -> list[str]:
     return ["--config-file", str(kept)]
 
 
+def _create_kind_cluster(run: Run) -> None:
+    folder = Path(run.environment["KUBECONFIG"]).parent
+    folder.mkdir(exist_ok=True)
+    kind = folder / "kind.yaml"
+    kind.write_text(reach.kind_config(run.settings.ingress.node_ports), encoding="utf-8")
+    options = ["--config", str(kind), "--wait", "120s", "--kubeconfig", run.environment["KUBECONFIG"]]
+    _execute(run, "kind", "create", "cluster", "--name", KIND_CLUSTER, *options)
+
+
 def _check_cluster(run: Run) -> None:
     """Refuse to deploy to another cluster than the state describes; Pulumi would not notice the difference.
 
@@ -395,17 +416,22 @@ def _identify_cluster(kubeconfig: Path, context: str | None) -> tuple[str, str]:
     Raises:
         UpError: the kubeconfig cannot be used, or the API server does not answer.
     """
-    try:
-        loaded = config.new_client_from_config(str(kubeconfig), context=context)  # type: ignore[no-untyped-call] # not typed
-        server = str(loaded.configuration.host)
-    except (config.ConfigException, OSError) as error:
-        raise UpError(f"the kubeconfig {kubeconfig} cannot be used: {error}") from None
+    loaded = _api(kubeconfig, context)
+    server = str(loaded.configuration.host)
     try:
         system = client.CoreV1Api(loaded).read_namespace("kube-system", _request_timeout=10)
     except Exception as error:
         # the client's transport has a dozen exceptions, and all of them mean this
         raise UpError(f"the API server {server} of {kubeconfig} does not answer ({type(error).__name__})") from None
     return server, str(system.metadata.uid if system.metadata else "")
+
+
+def _api(kubeconfig: Path, context: str | None) -> client.ApiClient:
+    try:
+        found: client.ApiClient = config.new_client_from_config(str(kubeconfig), context=context)  # type: ignore[no-untyped-call] # not typed
+    except (config.ConfigException, OSError) as error:
+        raise UpError(f"the kubeconfig {kubeconfig} cannot be used: {error}") from None
+    return found
 
 
 def _container_runtime() -> bool:

@@ -1,11 +1,12 @@
 """Argo CD, the owner of applications, and the credentials of the repositories that it reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.access import ClusterAccess
@@ -14,6 +15,7 @@ from components.addons.argocd_values import values
 from components.addons.charts import ARGO_CD
 from components.addons.external_secrets import STORE
 from components.addons.image_updater import ImageUpdater, ImageUpdaterArgs
+from components.addons.working_tree import config_map, read_tree
 from components.platform import Platform, RegistrySignIn
 from components.release.guard import serving_hooks
 from components.release.probe import Probe
@@ -45,6 +47,8 @@ class ArgoCdArgs:
     """Identity that reads repositories with no stored credential, where one needs it."""
     image_registry: RegistrySignIn | None = None
     """The registry that Image Updater reads, where it is installed and the environment has one."""
+    working_tree: Mapping[str, str] | None = None
+    """Files that stand for the repository, text by path; None where Argo CD reads a repository."""
 
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "ArgoCdArgs":
@@ -58,6 +62,7 @@ class ArgoCdArgs:
             tenant_id=platform.tenant_id,
             repository_client_id=platform.repository_client_id,
             image_registry=platform.image_registry,
+            working_tree=read_tree(settings.gitops.repo_url) if settings.gitops.source == "workingTree" else None,
         )
 
 
@@ -100,11 +105,21 @@ class ArgoCd(Addon):
                     keep_crds=args.charts.keep_crds,
                     tenant_id=args.tenant_id,
                     repository_client_id=args.repository_client_id,
+                    working_tree=args.working_tree,
                 ),
                 needs=self.needs,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if args.working_tree is not None:
+            config_map_name, data = config_map(args.working_tree)
+            ConfigMap(
+                args.access.name("working-tree"),
+                metadata=ObjectMetaArgs(name=config_map_name, namespace=release.namespace),
+                data=data,
+                immutable=True,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         serving = serving_hooks(name, args.access, self.needs)
         for repository in args.settings.repositories:
             logical = args.access.name(f"repository-{repository.name}")

@@ -1,5 +1,6 @@
 """Argo CD's chart values, from the settings: pure, so that they are tested without Pulumi."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -8,6 +9,7 @@ from ruamel.yaml.compat import StringIO
 
 from components.addons.ingress import INGRESS_CLASS
 from components.addons.placement import LINUX, PREFER_SYSTEM_POOL, SYSTEM_POOL_EXPRESSION, SYSTEM_POOL_TOLERATIONS
+from components.addons.working_tree import repo_server_values
 from settings.addon_requests import (
     ARGO_CD_CONTROLLER,
     ARGO_CD_REPO_SERVER,
@@ -90,6 +92,13 @@ spec. https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#argocd-ap
 """
 
 
+_AT_ONCE = {"timeout.reconciliation": "15s", "timeout.reconciliation.jitter": "0s"}
+"""How often the working tree is compared with the cluster: reading it costs nothing.
+
+https://argo-cd.readthedocs.io/en/stable/operator-manual/argocd-cm-yaml/
+"""
+
+
 def values(
     settings: ArgoCd,
     *,
@@ -98,6 +107,7 @@ def values(
     keep_crds: bool,
     tenant_id: str | None,
     repository_client_id: pulumi.Input[str] | None = None,
+    working_tree: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the chart's values.
 
@@ -108,6 +118,7 @@ def values(
         keep_crds: leave the CRDs, and so every Application, when the release is removed.
         tenant_id: Entra tenant; None on a local cluster.
         repository_client_id: client id of the identity that reads repositories, where one needs it.
+        working_tree: files that stand for the repository, text by path.
     """
     replicas = 2 if settings.high_availability else 1
     budget = {"enabled": settings.high_availability, "minAvailable": 1}
@@ -133,6 +144,8 @@ def values(
         server |= _signed_in_as(settings.sign_in.application_client_id)
     if repository_client_id is not None:
         repo_server |= _signed_in_as(repository_client_id)
+    if working_tree is not None:
+        repo_server |= repo_server_values(working_tree)
     return {
         # names as Argo CD's own documents have them: argocd-server, argocd-repo-server
         "fullnameOverride": "argocd",
@@ -147,7 +160,7 @@ def values(
         "configs": {
             # Traefik ends TLS; the page itself speaks plain HTTP inside the cluster
             "params": {"server.insecure": True},
-            "cm": _configuration(settings, host, tenant_id),
+            "cm": {**_configuration(settings, host, tenant_id), **(_AT_ONCE if working_tree is not None else {})},
             "rbac": rbac(settings),
         },
         "controller": {"replicas": 1, "resources": ARGO_CD_CONTROLLER.resources, **metrics},

@@ -23,7 +23,7 @@ NAMESPACE = "cert-manager"
 SERVICE_ACCOUNT = "cert-manager"
 """The controller's service account, which the chart names after the release."""
 
-_CA = "self-signed-ca"
+CERTIFICATE_AUTHORITY = "self-signed-ca"
 """Secret, certificate and common name of the authority behind the self-signed issuer."""
 _CA_ISSUER = "self-signed-root"
 
@@ -105,10 +105,10 @@ class CertManager(Addon):
                 opts=opts,
             )
         CustomResource(
-            args.access.name(_CA),
+            args.access.name(CERTIFICATE_AUTHORITY),
             api_version="cert-manager.io/v1",
             kind="Certificate",
-            metadata=ObjectMetaArgs(name=_CA, namespace=release.namespace),
+            metadata=ObjectMetaArgs(name=CERTIFICATE_AUTHORITY, namespace=release.namespace),
             spec=authority(),
             opts=opts,
         )
@@ -145,8 +145,8 @@ def authority() -> dict[str, Any]:
     """
     return {
         "isCA": True,
-        "commonName": _CA,
-        "secretName": _CA,
+        "commonName": CERTIFICATE_AUTHORITY,
+        "secretName": CERTIFICATE_AUTHORITY,
         "duration": "87600h",
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Never"},
         "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": _CA_ISSUER},
@@ -159,7 +159,7 @@ def issuers(certificates: Certificates, azure_dns: AzureDns | None) -> dict[str,
     https://cert-manager.io/docs/configuration/acme/dns01/azuredns/
     """
     found: dict[str, dict[str, Any]] = {
-        Issuer.SELF_SIGNED.value: {"ca": {"secretName": _CA}},
+        Issuer.SELF_SIGNED.value: {"ca": {"secretName": CERTIFICATE_AUTHORITY}},
         _CA_ISSUER: {"selfSigned": {}},
     }
     if azure_dns is None or certificates.email is None:

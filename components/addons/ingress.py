@@ -122,7 +122,7 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         "ingressClass": {"enabled": True, "isDefaultClass": settings.default_class, "name": INGRESS_CLASS},
         "ingressRoute": {"dashboard": {"enabled": False}},
         "providers": {
-            "kubernetesIngress": {"enabled": True, "publishedService": {"enabled": True}},
+            "kubernetesIngress": {"enabled": True, **_published(settings)},
             "kubernetesCRD": {"enabled": True},
             "kubernetesGateway": {"enabled": settings.gateway_api},
         },
@@ -135,6 +135,9 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         },
         "service": {"spec": {"type": settings.service_type}, "annotations": _annotations(address)},
     }
+    if settings.node_ports is not None:
+        result["ports"]["web"]["nodePort"] = settings.node_ports.http
+        result["ports"]["websecure"]["nodePort"] = settings.node_ports.https
     if settings.service_type == "LoadBalancer":
         # keeps the caller's address, and makes Azure probe only nodes that have a proxy
         result["service"]["spec"]["externalTrafficPolicy"] = "Local"
@@ -155,6 +158,17 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
     if settings.default_certificate:
         result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": _DEFAULT_CERTIFICATE}}}
     return result
+
+
+def _published(settings: IngressSettings) -> dict[str, Any]:
+    """Return the address that Ingresses show.
+
+    Argo CD waits for one before it calls an application healthy, and without a load balancer there is none.
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#ingress
+    """
+    if settings.service_type == "LoadBalancer":
+        return {"publishedService": {"enabled": True}}
+    return {"publishedService": {"enabled": False}, "ingressEndpoint": {"ip": "127.0.0.1"}}
 
 
 def _annotations(address: PublicAddress | None) -> dict[str, pulumi.Input[str]]:

@@ -114,7 +114,7 @@ def project_spec(settings: GitOps, *, image_updater: bool) -> dict[str, Any]:
     kinds = [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if image_updater else ())]
     return {
         "description": "The root Application: Applications and their projects, nothing else.",
-        "sourceRepos": [settings.repo_url],
+        "sourceRepos": [settings.served_url],
         "destinations": [{"server": IN_CLUSTER, "namespace": ARGO_CD_NAMESPACE}],
         "clusterResourceWhitelist": [],
         "namespaceResourceWhitelist": [{"group": group, "kind": kind} for group, kind in kinds],
@@ -126,7 +126,7 @@ def application_spec(settings: GitOps, environment: str) -> dict[str, Any]:
     return {
         "project": ROOT_APPLICATION,
         "source": {
-            "repoURL": settings.repo_url,
+            "repoURL": settings.served_url,
             "targetRevision": settings.revision,
             "path": gitops_path(settings, environment),
             "directory": {"recurse": True},

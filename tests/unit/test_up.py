@@ -16,7 +16,7 @@ LOCAL = parse(
         "target": "local",
         "dns": {"zone": "local.example.com"},
         "certificates": {"issuer": "self-signed"},
-        "gitops": {"repoUrl": "https://github.com/example/repo.git"},
+        "gitops": {"repoUrl": "https://github.com/acme/repo.git"},
     }
 )
 
@@ -137,7 +137,7 @@ AZURE = parse(
         },
         "dns": {"zone": "dev.example.com"},
         "certificates": {"email": "o@example.com"},
-        "gitops": {"repoUrl": "https://github.com/example/repo.git"},
+        "gitops": {"repoUrl": "https://github.com/acme/repo.git"},
     }
 )
 

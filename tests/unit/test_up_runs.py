@@ -21,7 +21,7 @@ config:
   aks-bootstrap:target: local
   aks-bootstrap:dns: {zone: local.example.com}
   aks-bootstrap:certificates: {issuer: self-signed}
-  aks-bootstrap:gitops: {repoUrl: "https://github.com/example/repo.git"}
+  aks-bootstrap:gitops: {repoUrl: "https://github.com/acme/repo.git"}
 """,
     "dev": """\
 config:
@@ -37,7 +37,7 @@ config:
   aks-bootstrap:keyVault: {softDeleteRetentionDays: 33}
   aks-bootstrap:dns: {zone: dev.example.com}
   aks-bootstrap:certificates: {email: o@example.com}
-  aks-bootstrap:gitops: {repoUrl: "https://github.com/example/repo.git"}
+  aks-bootstrap:gitops: {repoUrl: "https://github.com/acme/repo.git"}
 """,
 }
 
