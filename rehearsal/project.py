@@ -23,7 +23,7 @@ from settings.merge import merge
 PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
 """Programs that have to be on PATH or in the CLI's plugin folder: nothing is downloaded."""
 
-_COPIED = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "settings", "components", "stack.schema.json")
+_COPIED = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "settings", "components", "gitops", "stack.schema.json")
 
 
 def missing_programs() -> list[str]:

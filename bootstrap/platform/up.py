@@ -341,7 +341,7 @@ def _create_kind_cluster(run: Run) -> None:
     folder.mkdir(exist_ok=True)
     kind = folder / "kind.yaml"
     kind.write_text(reach.kind_config(run.settings.ingress.node_ports), encoding="utf-8")
-    options = ["--config", str(kind), "--wait", "120s", "--kubeconfig", run.environment["KUBECONFIG"]]
+    options = ["--wait", "120s", "--kubeconfig", run.environment["KUBECONFIG"], "--config", str(kind)]
     _execute(run, "kind", "create", "cluster", "--name", KIND_CLUSTER, *options)
 
 

@@ -32,7 +32,7 @@ STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "local": ("local", {}),
     "dev, updating images": ("dev", UPDATING),
     "prod, updating images": ("prod", UPDATING),
-    "local, updating images": ("local", {"argocd": UPDATING["argocd"]}),
+    "local, updating images": ("local", {"argocd": UPDATING["argocd"], "gitops": {"source": "git"}}),
 }
 """Stacks and changes that between them install every addon."""
 

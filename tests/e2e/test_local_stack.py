@@ -114,8 +114,9 @@ def test_a_release_that_a_live_run_is_installing_is_not_changed(cluster, local, 
 
 def test_image_updater_can_read_applications_and_not_change_them(cluster, local, api, simulate):
     simulate()
-    repository = {"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}
+    repository = {"name": "apps", "url": "https://github.com/acme", "vaultSecret": "token"}
     local.configure({"argocd": {"imageUpdaterWriteBack": "git", "repositories": [repository]}})
+    local.configure({"gitops": {"source": "git", "repoUrl": "https://github.com/acme/platform.git"}})
     local.pulumi("up", "--yes")
 
     assert client.AppsV1Api(api).read_namespaced_deployment("argocd-image-updater-controller", "argocd-image-updater")

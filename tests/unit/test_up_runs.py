@@ -316,7 +316,8 @@ def test_kind_makes_a_cluster_once_and_down_removes_it(kind: Machine) -> None:
     kubeconfig = f"{kind.root}/.tools/kind.kubeconfig"
     kind.up()
     assert kind.lines("kind-asked") == [
-        f"create cluster --name aks-bootstrap --wait 120s --kubeconfig {kubeconfig}",
+        f"create cluster --name aks-bootstrap --wait 120s --kubeconfig {kubeconfig} "
+        f"--config {kind.root}/.tools/kind.yaml",
     ]
     assert {line.split("|")[2] for line in kind.lines("environments")} == {kubeconfig}
     kind.up()
