@@ -335,6 +335,18 @@ def argocd_nodes(system_pool: SystemPool, argocd: ArgoCd) -> Iterator[Problem]:
 
 
 @rule
+def somebody_gets_in(target: Target, production: bool, argocd: ArgoCd) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/: one of the two, or nobody gets in."""
+    if argocd.sign_in is not None or argocd.admin_enabled:
+        return
+    given = "adminEnabled: false" if "admin_enabled" in argocd.model_fields_set else "no adminEnabled"
+    account = "adminEnabled: true, the account whose first password is in Secret argocd-initial-admin-secret"
+    ways = ["signIn, with Entra ID"] if target is Target.AZURE else []
+    ways += [] if production and target is Target.AZURE else [account]
+    yield Problem(("argocd",), f"nobody gets in: got {given} and no signIn; allowed: {', or '.join(ways)}")
+
+
+@rule
 def only_azure_signs_in(target: Target, argocd: ArgoCd) -> Iterator[Problem]:
     """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/microsoft/: Entra trusts AKS' issuer."""
     if target is Target.LOCAL and argocd.sign_in is not None:

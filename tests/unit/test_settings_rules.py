@@ -400,6 +400,7 @@ LOCAL: Stack = {
     "target": "local",
     "dns": {"zone": "local.example.com"},
     "certificates": {"issuer": "self-signed"},
+    "argocd": {"adminEnabled": True},
     "gitops": {"repoUrl": "https://github.com/example/repo.git"},
 }
 
