@@ -10,6 +10,7 @@ from conventions import DEFAULT_REVISION
 from settings.argocd_policy import Policy
 from settings.forms import Form
 from settings.report import UNREAD, Problem, Section, check, guarded
+from settings.repositories import normalized, over_ssh, without_scheme
 from settings.types import (
     ChartRepository,
     CredentialUrl,
@@ -18,6 +19,7 @@ from settings.types import (
     Flag,
     Guid,
     Issuer,
+    KnownHost,
     RelativePath,
     RepositoryUrl,
     Revision,
@@ -95,12 +97,17 @@ class RepositoryCredential(Section):
     name: SecretName
     """Name of the Secret in Argo CD's namespace."""
     url: CredentialUrl
-    """The repository, or the prefix of several."""
+    """The repository, or the prefix of several: of those that a repository's URL begins with, the longest is taken.
+
+    For ``sshKey``, ``git@host:path`` and ``ssh://git@host/path`` are the same. A registry, ``<name>.azurecr.io/path``,
+    has no scheme, here and in an Application's ``repoURL``.
+    """
     kind: Literal["password", "sshKey", "githubApp", "workloadIdentity"] = "password"
     """What the vault holds: a password or token, a private key, or a GitHub App's key.
 
-    ``workloadIdentity`` (Azure Repos, Azure Container Registry) stores nothing at all: Argo CD signs in as its own
-    identity, which the repository trusts.
+    ``workloadIdentity`` (Azure Repos, Helm charts of an Azure Container Registry) stores nothing at all: Argo CD signs
+    in as its own identity, which the repository trusts. On the environment's own registry that identity has AcrPull;
+    any other has to give it.
     """
     username: Annotated[str, Field(min_length=1)] = "git"
     """User name that goes with a password."""
@@ -141,26 +148,35 @@ class RepositoryCredential(Section):
         if "username" in self.model_fields_set and self.kind != "password":
             yield Problem(("username",), f"got {self.username!r} with kind {self.kind!r}; allowed only with 'password'")
 
+    @property
+    def registry(self) -> str | None:
+        """The host of the Azure Container Registry that charts come from; None for a Git repository."""
+        host = without_scheme(self.url).partition("/")[0]
+        return host if self.kind == "workloadIdentity" and host.endswith(".azurecr.io") else None
+
     @check
     def url_of_kind(self) -> Iterator[Problem]:
         """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#ssh-private-key-credential."""
-        over_ssh = not self.url.startswith("http")
-        if self.kind == "sshKey" and not over_ssh:
-            path = self.url.split("/", 3)
+        if self.kind == "sshKey" and not over_ssh(self.url):
             yield Problem(
                 ("url",),
-                f"got {self.url!r} with kind 'sshKey'; allowed: "
-                f"ssh://git@{path[2]}/{path[3] if len(path) > 3 else ''}, as a key is of no use over https",
+                f"got {self.url!r} with kind 'sshKey'; allowed: ssh://git@{without_scheme(self.url)}, "
+                "as a key is of no use over https",
             )
-        if self.kind != "sshKey" and over_ssh:
+        if self.kind != "sshKey" and over_ssh(self.url):
             yield Problem(("url",), f"got {self.url!r} with kind {self.kind!r}; allowed: https://, or kind: sshKey")
+        if self.kind not in ("sshKey", "workloadIdentity") and "://" not in self.url and not over_ssh(self.url):
+            yield Problem(
+                ("url",), f"got {self.url!r} with kind {self.kind!r}; allowed: https://, or kind: workloadIdentity"
+            )
 
     @check
     def host_of_identity(self) -> Iterator[Problem]:
-        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-workload-identity."""
-        host = self.url.partition("://")[2].partition("/")[0]
-        azure = ("dev.azure.com", "visualstudio.com", "azurecr.io")
-        if self.kind == "workloadIdentity" and not any(host == name or host.endswith(f".{name}") for name in azure):
+        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-container-registryazure-repos-using-azure-workload-identity."""
+        host = without_scheme(self.url).partition("/")[0]
+        repos = ("dev.azure.com", "visualstudio.com")
+        git = any(host == name or host.endswith(f".{name}") for name in repos)
+        if self.kind == "workloadIdentity" and not over_ssh(self.url) and not git and not self.registry:
             yield Problem(
                 ("url",), f"got {self.url!r} with kind 'workloadIdentity'; allowed: Azure Repos or *.azurecr.io"
             )
@@ -187,6 +203,11 @@ class ArgoCd(Section):
     """Further RBAC lines, as in argocd-rbac-cm's policy.csv."""
     repositories: tuple[RepositoryCredential, ...] = ()
     """Credentials of private repositories."""
+    ssh_known_hosts: Annotated[tuple[KnownHost, ...], Unique] = ()
+    """Keys of SSH servers, as ``ssh-keyscan <host>`` prints them: compare them with what the server's owner publishes.
+
+    Those of GitHub, GitLab, Bitbucket and Azure Repos are there already. Argo CD connects to no other server.
+    """
     image_updater_write_back: Literal["none", "git"] = "none"
     """``git`` installs Argo CD Image Updater, which may write to Git and not to the cluster.
 
@@ -214,7 +235,7 @@ class ArgoCd(Section):
 
     def _once(self, index: int, key: str, repository: RepositoryCredential, seen: set[str]) -> Iterator[Problem]:
         value: str = getattr(repository, key)
-        same = value.removesuffix("/").removesuffix(".git") if key == "url" else value
+        same = normalized(value.removesuffix("/")) if key == "url" else value
         if same in seen:
             yield Problem(("repositories", index, key), f"got {value!r} again; allowed: each {key} once")
         seen.add(same)
@@ -236,7 +257,7 @@ class GitOps(Section):
     """What the root Application points at."""
 
     repo_url: RepositoryUrl
-    """Repository of the applications."""
+    """Repository of the applications. Over SSH, ``argocd.repositories`` has to have a key that fits it."""
     revision: Revision = DEFAULT_REVISION
     """Branch, tag or commit."""
     path: RelativePath | None = None

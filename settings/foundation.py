@@ -219,6 +219,13 @@ class Registry(Section):
     sku: Literal["Basic", "Standard", "Premium"] = "Basic"
     """Premium is zone-redundant."""
 
+    @property
+    def existing_host(self) -> str | None:
+        """Host name of an existing one; None where there is none."""
+        if self.mode != "existing" or self.resource_id is None:
+            return None
+        return self.login_server or f"{self.resource_id.rsplit('/', 1)[-1].lower()}.azurecr.io"
+
     @check
     def existing(self) -> Iterator[Problem]:
         """An existing registry is named by its id."""

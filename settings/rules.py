@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from settings.addons import ArgoCd, Certificates, GitOps, RepositoryCredential
+from settings.addons import ArgoCd, Certificates, Charts, GitOps, RepositoryCredential
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
 from settings.foundation import Azure, Dns, Tags
 from settings.network import Network
 from settings.pools import NodePool, Pool, SystemPool
 from settings.report import UNREAD, Path, Problem, UnreadError, guarded
+from settings.repositories import fitting, over_ssh, unknown_server
 from settings.types import DataPlane, Exposure, Issuer, PodAddressing, Target
 from settings.words import show
 
@@ -311,16 +312,51 @@ def image_updater(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
     """https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials."""
     if argocd.image_updater_write_back == "none":
         return
-    # Argo CD takes the longest prefix that fits
-    url = gitops.repo_url
-    fitting = [repository for repository in argocd.repositories if url.startswith(repository.url)]
-    kind = max(fitting, key=lambda repository: len(repository.url)).kind if fitting else None
+    credential = fitting(gitops.repo_url, argocd.repositories)
+    kind = credential.kind if credential is not None else None
     # neither a key nor Entra's token opens the pull requests that change production
     if kind not in ("password", "githubApp"):
         yield Problem(
             ("argocd", "imageUpdaterWriteBack"),
             f"got 'git', and {gitops.repo_url} has {f'a credential of kind {kind!r}' if kind else 'no credential'} in "
             "argocd.repositories; allowed: one of kind 'password' or 'githubApp'",
+        )
+
+
+@rule
+def key_of_repository(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#ssh-private-key-credential.
+
+    Unlike over https, nobody reads over SSH without a key.
+    """
+    if over_ssh(gitops.repo_url) and fitting(gitops.repo_url, argocd.repositories) is None:
+        yield Problem(
+            ("gitops", "repoUrl"),
+            f"got {gitops.repo_url!r}, which none of argocd.repositories fits; "
+            "allowed: with one of kind 'sshKey' there, or https://",
+        )
+
+
+@rule
+def host_keys(argocd: ArgoCd, charts: Charts) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#unknown-ssh-hosts.
+
+    A stack that overrides the chart's own list of hosts knows which ones are in it.
+    """
+    configs = charts.argo_cd.values.get("configs")
+    if isinstance(configs, dict) and "ssh" in configs:
+        return
+    for index, repository in enumerate(argocd.repositories):
+        yield from guarded(_host_key(argocd, index, repository))
+
+
+def _host_key(argocd: ArgoCd, index: int, repository: RepositoryCredential) -> Iterator[Problem]:
+    if (name := unknown_server(repository.url, argocd.ssh_known_hosts)) is not None:
+        host, _, port = name.strip("[").partition("]:")
+        yield Problem(
+            ("argocd", "repositories", index, "url"),
+            f"got {repository.url!r}, a server whose key Argo CD does not know; allowed: with the key of {name} in "
+            f"argocd.sshKnownHosts: ssh-keyscan {f'-p {port} ' if port else ''}{host}",
         )
 
 

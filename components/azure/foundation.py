@@ -162,11 +162,8 @@ class Foundation(pulumi.ComponentResource):
         args = self._args
         self.registry_id = self.registry_host = None
         if args.registry.mode == "existing":
-            id_ = args.registry.resource_id or ""
-            self.registry_id = pulumi.Output.from_input(id_)
-            self.registry_host = pulumi.Output.from_input(
-                args.registry.login_server or f"{id_.rsplit('/', 1)[-1].lower()}.azurecr.io"
-            )
+            self.registry_id = pulumi.Output.from_input(args.registry.resource_id or "")
+            self.registry_host = pulumi.Output.from_input(args.registry.existing_host or "")
         if args.registry.mode == "create":
             registry = containerregistry.Registry(
                 "registry",

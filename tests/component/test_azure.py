@@ -10,6 +10,10 @@ from pulumi_azure_native import keyvault
 AKS = "aks-g1-5874"
 """The cluster of prod, named after its generation and what cannot be changed in it."""
 SYSTEM_TAINT = "CriticalAddonsOnly=true:NoSchedule"
+REGISTRY_ID = (
+    "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-images"
+    "/providers/Microsoft.ContainerRegistry/registries/CorpImages"
+)
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -316,6 +320,29 @@ def test_argo_cd_has_an_identity_only_where_a_repository_is_read_with_it(program
     assert credential.inputs["subject"] == "system:serviceaccount:argocd:argocd-repo-server"
     secret = p.one("core/v1:Secret", "repository-azure-repos-g1")
     assert secret.inputs["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
+    assert [r for r in p.several("RoleAssignment") if r.name.startswith("argocd")] == []
+
+
+@pytest.mark.parametrize(
+    ("registry", "host", "given"),
+    [
+        ({"mode": "create", "name": "examplecharts"}, "examplecharts.azurecr.io", True),
+        ({"mode": "create", "name": "examplecharts"}, "other.azurecr.io", False),
+        ({"mode": "existing", "resourceId": REGISTRY_ID}, "corpimages.azurecr.io", True),
+        (
+            {"mode": "existing", "resourceId": REGISTRY_ID, "loginServer": "corp-a1.azurecr.io"},
+            "corp-a1.azurecr.io",
+            True,
+        ),
+        ({}, "corpimages.azurecr.io", False),
+    ],
+)
+def test_argo_cd_may_pull_charts_of_the_environments_own_registry(program, registry, host, given):
+    charts = {"name": "charts", "url": f"{host}/charts", "kind": "workloadIdentity"}
+    p = program("dev", registry=registry, argocd={"repositories": [charts]})
+    roles = [r for r in p.several("RoleAssignment") if r.name.startswith("argocd")]
+    assert [r.name for r in roles] == (["argocd-acr-pull-registry"] if given else [])
+    assert all(r.inputs["principalId"] == "<argocd.principalId>" for r in roles)
 
 
 def test_observability_is_off_in_dev_and_on_in_prod(dev, prod):
