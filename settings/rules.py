@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, RepositoryCredential
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
-from settings.foundation import Azure, Dns, Tags
+from settings.foundation import Azure, Dns, KeyVault, Tags
 from settings.network import Network
 from settings.pools import NodePool, Pool, SystemPool
 from settings.report import UNREAD, Path, Problem, UnreadError, guarded
@@ -242,6 +242,13 @@ def ids_of_groups(azure: Azure, cluster: Cluster) -> Iterator[Problem]:
     """A group's object id is none of the subscription's and tenant's."""
     for index, group in enumerate(cluster.admin_group_object_ids):
         yield from guarded(_no_other_id(azure, ("cluster", "adminGroupObjectIds", index), group))
+
+
+@rule
+def ids_of_writers(azure: Azure, key_vault: KeyVault) -> Iterator[Problem]:
+    """A group's object id is none of the subscription's and tenant's."""
+    for index, group in enumerate(key_vault.writer_group_object_ids):
+        yield from guarded(_no_other_id(azure, ("keyVault", "writerGroupObjectIds", index), group))
 
 
 @rule

@@ -64,7 +64,35 @@ def test_each_role_has_the_narrowest_scope(prod, assignment, role, scope):
 
 
 def test_there_is_no_other_role(prod):
-    assert len(prod.several("authorization:RoleAssignment")) == 6
+    identities = [r for r in prod.several("authorization:RoleAssignment") if "vault-writer" not in r.name]
+    assert len(identities) == 6
+
+
+WRITERS = ["9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12", "0d3f7c1a-5b2e-4f6d-9a8c-1e2d3c4b5a69"]
+
+
+def test_the_groups_that_write_secrets_are_officers_of_the_vault_and_of_nothing_else(program):
+    """Key Vault Secrets Officer. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security."""
+    p = program("prod", keyVault={"writerGroupObjectIds": WRITERS})
+    for group in WRITERS:
+        given = p.one("authorization:RoleAssignment", f"vault-writer-{group}")
+        assert given.inputs["roleDefinitionId"].endswith("/b86a8fe4-44ce-4948-aee5-eccb2c155cd7")
+        assert (given.inputs["scope"], given.inputs["principalId"]) == ("<vault.id>", group)
+        assert given.inputs["principalType"] == "Group"
+        assert given.protect, "the vault's lock would keep it too"
+    names = {r.inputs["roleAssignmentName"] for r in p.several("authorization:RoleAssignment")}
+    assert len(names) == len(p.several("authorization:RoleAssignment"))
+
+
+def test_a_group_keeps_its_role_whatever_others_there_are_and_in_which_order(program):
+    def roles(*groups):
+        p = program("dev", keyVault={"writerGroupObjectIds": list(groups)})
+        found = [r for r in p.several("authorization:RoleAssignment") if r.name.startswith("vault-writer")]
+        return {r.name: r.inputs["roleAssignmentName"] for r in found}
+
+    both = roles(*WRITERS)
+    assert both == roles(*WRITERS[::-1]) == {**roles(WRITERS[0]), **roles(WRITERS[1])}
+    assert roles() == {}
 
 
 @pytest.mark.parametrize(

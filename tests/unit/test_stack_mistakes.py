@@ -152,7 +152,10 @@ def test_the_original_files_are_told(project):
         message = told(project, said["base"])
         (project / f"Pulumi.{said['base']}.yaml").unlink()
         # the files are older than the rule that somebody has to get into Argo CD
-        if said["really"].startswith("takes") and re.sub(r".*: nobody gets in: .*|.* 1 mistake; .*|\n", "", message) == "":
+        if (
+            said["really"].startswith("takes")
+            and re.sub(r".*: nobody gets in: .*|.* 1 mistake; .*|\n", "", message) == ""
+        ):
             continue
         if said["place"] not in message or said.get("given", "") not in message:
             wrong.append((path.stem, message))
