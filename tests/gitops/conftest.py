@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 # `make test`: the same examples on every run; `make fuzz`: others each time
 hypothesis.settings.register_profile("fuzz", max_examples=5000, deadline=None)
 
-SHA = "4f2a9c17be0d5386a1c7e94f80b2d6351a9ce07d"
+DIGEST = "sha256:187803cdf611a19d4fffbdf6a4260a01be4c09ffe9924b28902424fc0639ceb8"
+IMAGE = f"ghcr.io/stefanprodan/podinfo@{DIGEST}"
+"""What the example runs in every environment."""
+OTHER = f"sha256:{'b' * 64}"
 
 
 def pytest_collection_modifyitems(items):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.gitops.conftest import ROOT, SHA, Project
+from tests.gitops.conftest import DIGEST, IMAGE, OTHER, ROOT, Project
 
 
 @pytest.fixture
@@ -44,19 +44,19 @@ def test_render_prints_yaml_that_kubectl_takes_and_ends_with_0(copy):
     assert done.stdout.startswith(
         "---\n# hello in prod, wave -1\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
     )
-    assert f"image: example.azurecr.io/hello:{SHA}\n" in done.stdout
+    assert f"image: {IMAGE}\n" in done.stdout
 
 
 def test_render_ends_with_2_when_something_differs(copy):
     same = run(copy, "render", "--all", "--against", "HEAD")
     assert (same.returncode, same.stdout) == (0, "no change against HEAD\n")
-    copy.edit("gitops/apps/hello/dev.yaml", SHA, "b" * 40)
+    copy.edit("gitops/apps/hello/dev.yaml", DIGEST, OTHER)
     done = run(copy, "render", "--all", "--against", "HEAD", "--format", "json")
     assert done.returncode == 2
     shown = json.loads(done.stdout)
     [change] = shown["changes"]
     assert (shown["version"], shown["exitStatus"], change["objectKind"]) == (1, 2, "Deployment")
-    assert f"+        image: example.azurecr.io/hello:{'b' * 40}" in change["diff"]
+    assert f"+        image: ghcr.io/stefanprodan/podinfo@{OTHER}" in change["diff"]
     markdown = run(copy, "render", "hello", "dev", "--against", "HEAD", "--format", "markdown")
     assert markdown.returncode == 2 and "```diff" in markdown.stdout
     text = run(copy, "render", "hello", "dev", "--against", "HEAD")

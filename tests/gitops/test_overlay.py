@@ -14,9 +14,11 @@ from bootstrap.delivery.overlay.unread import other_than, unread
 from bootstrap.delivery.overlay.values import read_values
 from bootstrap.delivery.render.helm import Template
 from bootstrap.errors import GitOpsError, RevisionError
-from tests.gitops.conftest import ROOT, SHA
+from tests.gitops.conftest import DIGEST, ROOT
 
 APPS = "gitops/apps/hello"
+NEVER = f"sha256:{'c' * 64}"
+"""An image that no environment ran."""
 
 
 def found(project, rule=None, **options):
@@ -87,11 +89,11 @@ def test_dev_and_local_alone_may_say_the_same(project):
     assert found(project, Rule.COMMON) == []
 
 
-def test_tags_stand_in_every_environment_even_when_all_are_the_same(project):
-    assert project.read(f"{APPS}/dev.yaml").count(SHA) == project.read(f"{APPS}/prod.yaml").count(SHA) == 1
+def test_images_stand_in_every_environment_even_when_all_are_the_same(project):
+    assert project.read(f"{APPS}/dev.yaml").count(DIGEST) == project.read(f"{APPS}/prod.yaml").count(DIGEST) == 1
     assert found(project) == []
-    project.edit("gitops/overlay.yaml", "  - image.tag\n", "")
-    assert found(project, Rule.COMMON) == [("common", ("dev", "prod"), "image.tag")]
+    project.edit("gitops/overlay.yaml", "  - image.digest\n", "")
+    assert found(project, Rule.COMMON) == [("common", ("dev", "local", "prod"), "image.digest")]
 
 
 def test_what_stands_in_every_environment_can_be_said_for_one_application(project):
@@ -266,38 +268,40 @@ def test_a_long_search_says_how_far_it_is(project, counted, monkeypatch):
 
 
 def test_an_image_that_dev_never_ran_is_found(project):
-    project.edit(f"{APPS}/prod.yaml", SHA, "c" * 40)
-    assert found(project, Rule.NEVER_RAN) == [("never-ran", ("prod",), "image.tag")]
+    project.edit(f"{APPS}/prod.yaml", DIGEST, NEVER)
+    assert found(project, Rule.NEVER_RAN) == [("never-ran", ("prod",), "image.digest")]
 
 
 def test_an_image_that_dev_ran_once_may_be_in_prod(project):
-    for tag in ("c" * 40, "d" * 40):
+    for digest in (NEVER, f"sha256:{'d' * 64}"):
         text = project.read(f"{APPS}/dev.yaml")
-        project.write(f"{APPS}/dev.yaml", text.replace(text.split("tag: ")[1][:40], tag))
-        project.commit(tag)
+        project.write(f"{APPS}/dev.yaml", text.replace(text.split("digest: ")[1][: len(digest)], digest))
+        project.commit(digest)
     assert found(project, Rule.NEVER_RAN) == [], "prod still has the first"
-    project.edit(f"{APPS}/prod.yaml", SHA, "c" * 40)
+    project.edit(f"{APPS}/prod.yaml", DIGEST, NEVER)
     assert found(project, Rule.NEVER_RAN) == []
 
 
 def test_dev_and_prod_at_once_is_not_dev_before_prod(project):
     for environment in ("dev", "prod"):
-        project.edit(f"{APPS}/{environment}.yaml", SHA, "c" * 40)
+        project.edit(f"{APPS}/{environment}.yaml", DIGEST, NEVER)
     project.git("switch", "-qc", "topic")
     project.commit()
-    assert found(project, Rule.NEVER_RAN, history="main") == [("never-ran", ("prod",), "image.tag")]
+    assert found(project, Rule.NEVER_RAN, history="main") == [("never-ran", ("prod",), "image.digest")]
 
 
-def test_a_tag_that_only_a_comment_of_devs_file_names_never_ran(project):
-    project.edit(f"{APPS}/dev.yaml", "# What dev", f"# once {'c' * 40}\n# What dev")
+def test_an_image_that_only_a_comment_of_devs_file_names_never_ran(project):
+    project.edit(f"{APPS}/dev.yaml", "# What dev", f"# once {NEVER}\n# What dev")
     project.commit()
-    project.edit(f"{APPS}/prod.yaml", SHA, "c" * 40)
-    assert found(project, Rule.NEVER_RAN) == [("never-ran", ("prod",), "image.tag")]
+    project.edit(f"{APPS}/prod.yaml", DIGEST, NEVER)
+    assert found(project, Rule.NEVER_RAN) == [("never-ran", ("prod",), "image.digest")]
 
 
 def test_a_digest_counts_before_a_tag(project):
-    project.edit(f"{APPS}/prod.yaml", "image:\n", f"image:\n  digest: sha256:{'a' * 64}\n")
-    assert found(project, Rule.NEVER_RAN) == [("never-ran", ("prod",), "image.digest")]
+    project.edit(f"{APPS}/prod.yaml", "image:\n", f"image:\n  tag: {'c' * 40}\n")
+    assert found(project, Rule.NEVER_RAN) == []
+    project.edit(f"{APPS}/prod.yaml", f"  digest: {DIGEST}", "  #")
+    assert found(project, Rule.NEVER_RAN) == [("never-ran", ("prod",), "image.tag")]
 
 
 def test_without_its_history_a_clone_cannot_tell(project, tmp_path):
@@ -314,9 +318,9 @@ def test_a_revision_that_is_none_is_told(project):
 
 # --- the fix ---------------------------------------------------------------------------------------------------------
 
-DEV = """# What dev differs in.
+DEV = f"""# What dev differs in.
 image:
-  tag: "4f2a9c17be0d5386a1c7e94f80b2d6351a9ce07d" # bootstrap promote hello dev <sha>
+  digest: "{DIGEST}" # bootstrap promote hello dev <digest>
 
 # one is enough here
 replicas: 1
@@ -330,7 +334,7 @@ env:
   PODINFO_UI_COLOR: "#336699" # ours
 
 resources:
-  limits: { memory: 64Mi }
+  limits: {{ memory: 64Mi }}
 
 ingress:
   host: hello.dev.example.com

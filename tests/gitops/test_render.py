@@ -10,7 +10,7 @@ from bootstrap.delivery.render.compare import Kind, compare, render_at
 from bootstrap.delivery.render.output import View, to_markdown
 from bootstrap.delivery.render.render import everything, render, render_several
 from bootstrap.errors import GitOpsError, HelmError, MissingToolError, RevisionError
-from tests.gitops.conftest import ROOT, SHA, one
+from tests.gitops.conftest import DIGEST, IMAGE, OTHER, ROOT, one
 
 CHART = "gitops/charts/web/templates"
 
@@ -138,13 +138,13 @@ def test_nothing_changed_is_no_change(project):
 
 
 def test_a_new_tag_is_one_object_and_one_line(project):
-    project.edit("gitops/apps/hello/dev.yaml", SHA, "b" * 40)
+    project.edit("gitops/apps/hello/dev.yaml", DIGEST, OTHER)
     [change] = changes(project)
     assert shown([change]) == [("hello", "dev", "changed", "Deployment app-hello/hello")]
     marked = [line for line in change.diff if line[0] in "+-"]
     assert marked == [
-        f"-        image: example.azurecr.io/hello:{SHA}",
-        f"+        image: example.azurecr.io/hello:{'b' * 40}",
+        f"-        image: {IMAGE}",
+        f"+        image: ghcr.io/stefanprodan/podinfo@{OTHER}",
     ]
 
 
@@ -205,7 +205,7 @@ def test_a_secret_is_never_printed(project):
 
 
 def test_markdown_begins_with_a_table_and_fits_a_comment(project):
-    project.edit("gitops/apps/hello/dev.yaml", SHA, "b" * 40)
+    project.edit("gitops/apps/hello/dev.yaml", DIGEST, OTHER)
     view = View(rendered=[], against="HEAD", changes=changes(project, ("hello", "dev")))
     text = to_markdown(view)
     assert "| hello | dev | `~ Deployment app-hello/hello` |" in text
