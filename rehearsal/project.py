@@ -23,7 +23,8 @@ from settings.merge import merge
 PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
 """Programs that have to be on PATH or in the CLI's plugin folder: nothing is downloaded."""
 
-_COPIED = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "settings", "components", "gitops", "stack.schema.json")
+_FOLDERS = ("settings", "components", "gitops")
+_COPIED = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "stack.schema.json", *_FOLDERS)
 
 
 def missing_programs() -> list[str]:

@@ -6,6 +6,7 @@ reader of ``pulumi.Config``.
 """
 
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -105,8 +106,11 @@ _PLAIN = frozenset({"environment", "platform", "target", "production"})
 SPELLING: ContextVar[Spelling] = ContextVar("spelling", default={})  # noqa: B039 - it is only replaced
 """How the stack file spells what :func:`load` reads, where somebody read the file: ``1.40``, which Pulumi makes 1.4."""
 
-LOOKED_AT: ContextVar[bool] = ContextVar("looked_at", default=False)
-"""Whether what :func:`load` reads is only looked at: placeholders of the shipped stack files are no mistakes then."""
+LOOKED_AT = "AKS_BOOTSTRAP_LOOKED_AT"
+"""Environment variable that is set where a stack is only looked at: placeholders of the shipped files are no mistakes.
+
+A plan evaluates another revision's program too, which has a module of its own in this one's place.
+"""
 
 for _rule in RULES:
     if _unknown := set(_rule.sections) - _ALIASES.keys():
@@ -129,7 +133,7 @@ def load() -> Settings:
         secret=secret,
         stack=pulumi.get_stack(),
         spelling=SPELLING.get(),
-        deployed=not LOOKED_AT.get(),
+        deployed=LOOKED_AT not in os.environ,
     )
     for warning in warnings_of(settings.charts):
         pulumi.log.warn(warning)

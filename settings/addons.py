@@ -10,6 +10,7 @@ from conventions import DEFAULT_REVISION, WORKING_TREE_URL
 from settings.argocd_policy import Policy
 from settings.forms import Form
 from settings.report import UNREAD, Problem, Section, check, guarded
+from settings.repositories import normalized, over_ssh, without_scheme
 from settings.types import (
     ChartRepository,
     CredentialUrl,
@@ -18,6 +19,7 @@ from settings.types import (
     Flag,
     Guid,
     Issuer,
+    KnownHost,
     RelativePath,
     RepositoryUrl,
     Revision,
@@ -144,12 +146,17 @@ class RepositoryCredential(Section):
     name: SecretName
     """Name of the Secret in Argo CD's namespace."""
     url: CredentialUrl
-    """The repository, or the prefix of several."""
+    """The repository, or the prefix of several: of those that a repository's URL begins with, the longest is taken.
+
+    For ``sshKey``, ``git@host:path`` and ``ssh://git@host/path`` are the same. A registry, ``<name>.azurecr.io/path``,
+    has no scheme, here and in an Application's ``repoURL``.
+    """
     kind: Literal["password", "sshKey", "githubApp", "workloadIdentity"] = "password"
     """What the vault holds: a password or token, a private key, or a GitHub App's key.
 
-    ``workloadIdentity`` (Azure Repos, Azure Container Registry) stores nothing at all: Argo CD signs in as its own
-    identity, which the repository trusts.
+    ``workloadIdentity`` (Azure Repos, Helm charts of an Azure Container Registry) stores nothing at all: Argo CD signs
+    in as its own identity, which the repository trusts. On the environment's own registry that identity has AcrPull;
+    any other has to give it.
     """
     username: Annotated[str, Field(min_length=1)] = "git"
     """User name that goes with a password."""
@@ -190,26 +197,35 @@ class RepositoryCredential(Section):
         if "username" in self.model_fields_set and self.kind != "password":
             yield Problem(("username",), f"got {self.username!r} with kind {self.kind!r}; allowed only with 'password'")
 
+    @property
+    def registry(self) -> str | None:
+        """The host of the Azure Container Registry that charts come from; None for a Git repository."""
+        host = without_scheme(self.url).partition("/")[0]
+        return host if self.kind == "workloadIdentity" and host.endswith(".azurecr.io") else None
+
     @check
     def url_of_kind(self) -> Iterator[Problem]:
         """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#ssh-private-key-credential."""
-        over_ssh = not self.url.startswith("http")
-        if self.kind == "sshKey" and not over_ssh:
-            path = self.url.split("/", 3)
+        if self.kind == "sshKey" and not over_ssh(self.url):
             yield Problem(
                 ("url",),
-                f"got {self.url!r} with kind 'sshKey'; allowed: "
-                f"ssh://git@{path[2]}/{path[3] if len(path) > 3 else ''}, as a key is of no use over https",
+                f"got {self.url!r} with kind 'sshKey'; allowed: ssh://git@{without_scheme(self.url)}, "
+                "as a key is of no use over https",
             )
-        if self.kind != "sshKey" and over_ssh:
+        if self.kind != "sshKey" and over_ssh(self.url):
             yield Problem(("url",), f"got {self.url!r} with kind {self.kind!r}; allowed: https://, or kind: sshKey")
+        if self.kind not in ("sshKey", "workloadIdentity") and "://" not in self.url and not over_ssh(self.url):
+            yield Problem(
+                ("url",), f"got {self.url!r} with kind {self.kind!r}; allowed: https://, or kind: workloadIdentity"
+            )
 
     @check
     def host_of_identity(self) -> Iterator[Problem]:
-        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-workload-identity."""
-        host = self.url.partition("://")[2].partition("/")[0]
-        azure = ("dev.azure.com", "visualstudio.com", "azurecr.io")
-        if self.kind == "workloadIdentity" and not any(host == name or host.endswith(f".{name}") for name in azure):
+        """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-container-registryazure-repos-using-azure-workload-identity."""
+        host = without_scheme(self.url).partition("/")[0]
+        repos = ("dev.azure.com", "visualstudio.com")
+        git = any(host == name or host.endswith(f".{name}") for name in repos)
+        if self.kind == "workloadIdentity" and not over_ssh(self.url) and not git and not self.registry:
             yield Problem(
                 ("url",), f"got {self.url!r} with kind 'workloadIdentity'; allowed: Azure Repos or *.azurecr.io"
             )
@@ -223,15 +239,24 @@ class ArgoCd(Section):
     high_availability: Flag = False
     """Redis in a quorum of three, two of each server; needs three nodes."""
     admin_enabled: Flag = False
-    """Keep the built-in admin account."""
+    """Keep the built-in admin account; without ``signIn`` it is the only way in.
+
+    Its first password: ``kubectl -n argocd get secret argocd-initial-admin-secret -o
+    jsonpath='{.data.password}' | base64 -d``. https://argo-cd.readthedocs.io/en/stable/getting_started/#4-login-using-the-cli
+    """
     sign_in: EntraSignIn | None = None
-    """Sign-in with Entra ID."""
+    """Sign-in with Entra ID, which production needs."""
     default_role: Literal["", "role:readonly", "role:admin"] = ""
     """What everyone who signs in may do; nothing when empty."""
     policies: tuple[Policy, ...] = ()
     """Further RBAC lines, as in argocd-rbac-cm's policy.csv."""
     repositories: tuple[RepositoryCredential, ...] = ()
     """Credentials of private repositories."""
+    ssh_known_hosts: Annotated[tuple[KnownHost, ...], Unique] = ()
+    """Keys of SSH servers, as ``ssh-keyscan <host>`` prints them: compare them with what the server's owner publishes.
+
+    Those of GitHub, GitLab, Bitbucket and Azure Repos are there already. Argo CD connects to no other server.
+    """
     image_updater_write_back: Literal["none", "git"] = "none"
     """``git`` installs Argo CD Image Updater, which may write to Git and not to the cluster.
 
@@ -259,23 +284,10 @@ class ArgoCd(Section):
 
     def _once(self, index: int, key: str, repository: RepositoryCredential, seen: set[str]) -> Iterator[Problem]:
         value: str = getattr(repository, key)
-        same = value.removesuffix("/").removesuffix(".git") if key == "url" else value
+        same = normalized(value.removesuffix("/")) if key == "url" else value
         if same in seen:
             yield Problem(("repositories", index, key), f"got {value!r} again; allowed: each {key} once")
         seen.add(same)
-
-    @check
-    def somebody_gets_in(self) -> Iterator[Problem]:
-        """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/.
-
-        A stack that leaves both out does without the page; one that turns the account off means somebody to sign in.
-        """
-        if self.sign_in is None and not self.admin_enabled and "admin_enabled" in self.model_fields_set:
-            yield Problem(
-                (),
-                "nobody can sign in: got adminEnabled: false, and no signIn; allowed: one of the two, or neither where "
-                "nobody needs the page",
-            )
 
     @check
     def somebody_may_do_something(self) -> Iterator[Problem]:
@@ -294,7 +306,7 @@ class GitOps(Section):
     """What the root Application points at."""
 
     repo_url: RepositoryUrl
-    """Repository of the applications."""
+    """Repository of the applications. Over SSH, ``argocd.repositories`` has to have a key that fits it."""
     source: Literal["git", "workingTree"] = "git"
     """Where Argo CD reads it from: that repository, or, on a local cluster, ``gitops/`` of the working tree.
 

@@ -185,6 +185,12 @@ class KeyVault(Section):
     """Take a soft-deleted vault of this name back instead of creating one: for the ``up`` after a deletion."""
     allowed_ip_ranges: Annotated[tuple[Cidr, ...], Unique] = ()
     """Ranges that may reach the vault; all may when empty. The cluster's egress addresses are added by the program."""
+    writer_group_object_ids: Annotated[tuple[Guid, ...], Unique] = ()
+    """Entra groups whose members write its secrets, as Key Vault Secrets Officer; nobody does when empty.
+
+    The vault is one with Azure RBAC, where not even the subscription's owner reads or writes secrets.
+    https://learn.microsoft.com/azure/key-vault/general/rbac-guide
+    """
 
     @check
     def public_ranges(self) -> Iterator[Problem]:
@@ -218,6 +224,13 @@ class Registry(Section):
     """Host name of an existing one, where it is not <name>.azurecr.io."""
     sku: Literal["Basic", "Standard", "Premium"] = "Basic"
     """Premium is zone-redundant."""
+
+    @property
+    def existing_host(self) -> str | None:
+        """Host name of an existing one; None where there is none."""
+        if self.mode != "existing" or self.resource_id is None:
+            return None
+        return self.login_server or f"{self.resource_id.rsplit('/', 1)[-1].lower()}.azurecr.io"
 
     @check
     def existing(self) -> Iterator[Problem]:

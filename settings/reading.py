@@ -39,9 +39,10 @@ class Reader:
                 read = self._read(_kind(model, name), data[alias], (*path, alias), partial(_adapter, model, name))
                 if read is not UNREAD:
                     values[name] = read
+            elif alias in meant:
+                continue  # it is there and misspelt, which is told: neither missing nor at its default
             elif field.is_required():
-                if alias not in meant:
-                    self._say((*path, alias), "missing; it has no default")
+                self._say((*path, alias), "missing; it has no default")
             else:
                 values[name] = field.get_default(call_default_factory=True)
         return model.partly(values, [names[key] for key in data if key in names])

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from settings.addons import ArgoCd, Certificates, GitOps, Ingress, RepositoryCredential
+from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress, RepositoryCredential
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
-from settings.foundation import Azure, Dns, Tags
+from settings.foundation import Azure, Dns, KeyVault, Tags
 from settings.network import Network
 from settings.pools import NodePool, Pool, SystemPool
 from settings.report import UNREAD, Path, Problem, UnreadError, guarded
+from settings.repositories import fitting, over_ssh, unknown_server
 from settings.types import DataPlane, Exposure, Issuer, PodAddressing, Target
 from settings.words import show
 
@@ -244,6 +245,13 @@ def ids_of_groups(azure: Azure, cluster: Cluster) -> Iterator[Problem]:
 
 
 @rule
+def ids_of_writers(azure: Azure, key_vault: KeyVault) -> Iterator[Problem]:
+    """A group's object id is none of the subscription's and tenant's."""
+    for index, group in enumerate(key_vault.writer_group_object_ids):
+        yield from guarded(_no_other_id(azure, ("keyVault", "writerGroupObjectIds", index), group))
+
+
+@rule
 def ids_of_sign_in(azure: Azure, argocd: ArgoCd) -> Iterator[Problem]:
     """An application's and a group's id are none of the subscription's and tenant's."""
     if argocd.sign_in is None:
@@ -333,16 +341,51 @@ def image_updater(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
             ("argocd", "imageUpdaterWriteBack"), "got 'git' with gitops.source 'workingTree'; allowed with it: none"
         )
         return
-    # Argo CD takes the longest prefix that fits
-    url = gitops.repo_url
-    fitting = [repository for repository in argocd.repositories if url.startswith(repository.url)]
-    kind = max(fitting, key=lambda repository: len(repository.url)).kind if fitting else None
+    credential = fitting(gitops.repo_url, argocd.repositories)
+    kind = credential.kind if credential is not None else None
     # neither a key nor Entra's token opens the pull requests that change production
     if kind not in ("password", "githubApp"):
         yield Problem(
             ("argocd", "imageUpdaterWriteBack"),
             f"got 'git', and {gitops.repo_url} has {f'a credential of kind {kind!r}' if kind else 'no credential'} in "
             "argocd.repositories; allowed: one of kind 'password' or 'githubApp'",
+        )
+
+
+@rule
+def key_of_repository(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#ssh-private-key-credential.
+
+    Unlike over https, nobody reads over SSH without a key.
+    """
+    if over_ssh(gitops.repo_url) and fitting(gitops.repo_url, argocd.repositories) is None:
+        yield Problem(
+            ("gitops", "repoUrl"),
+            f"got {gitops.repo_url!r}, which none of argocd.repositories fits; "
+            "allowed: with one of kind 'sshKey' there, or https://",
+        )
+
+
+@rule
+def host_keys(argocd: ArgoCd, charts: Charts) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#unknown-ssh-hosts.
+
+    A stack that overrides the chart's own list of hosts knows which ones are in it.
+    """
+    configs = charts.argo_cd.values.get("configs")
+    if isinstance(configs, dict) and "ssh" in configs:
+        return
+    for index, repository in enumerate(argocd.repositories):
+        yield from guarded(_host_key(argocd, index, repository))
+
+
+def _host_key(argocd: ArgoCd, index: int, repository: RepositoryCredential) -> Iterator[Problem]:
+    if (name := unknown_server(repository.url, argocd.ssh_known_hosts)) is not None:
+        host, _, port = name.strip("[").partition("]:")
+        yield Problem(
+            ("argocd", "repositories", index, "url"),
+            f"got {repository.url!r}, a server whose key Argo CD does not know; allowed: with the key of {name} in "
+            f"argocd.sshKnownHosts: ssh-keyscan {f'-p {port} ' if port else ''}{host}",
         )
 
 
@@ -354,6 +397,18 @@ def argocd_nodes(system_pool: SystemPool, argocd: ArgoCd) -> Iterator[Problem]:
             ("argocd", "highAvailability"),
             f"got true with systemPool.maxCount {system_pool.max_count}; its Redis quorum needs three nodes",
         )
+
+
+@rule
+def somebody_gets_in(target: Target, production: bool, argocd: ArgoCd) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/: one of the two, or nobody gets in."""
+    if argocd.sign_in is not None or argocd.admin_enabled:
+        return
+    given = "adminEnabled: false" if "admin_enabled" in argocd.model_fields_set else "no adminEnabled"
+    account = "adminEnabled: true, the account whose first password is in Secret argocd-initial-admin-secret"
+    ways = ["signIn, with Entra ID"] if target is Target.AZURE else []
+    ways += [] if production and target is Target.AZURE else [account]
+    yield Problem(("argocd",), f"nobody gets in: got {given} and no signIn; allowed: {', or '.join(ways)}")
 
 
 @rule

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 
 from settings.azure_facts import REGIONS, VM_SIZE, why_no_vm_size
 from settings.forms import Form
+from settings.repositories import why_no_host_key
 from settings.words import holds_secret, nearest
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -141,8 +142,12 @@ def _no_email(value: str) -> str | None:
     return "at most 64 characters before the @ and 254 in all" if value.find("@") > 64 or len(value) > 254 else None
 
 
-_WEB = rf"(?:{_LABEL}(?:\.{_LABEL})*|{_ADDRESS})(?::[0-9]{{1,5}})?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|{_ADDRESS})"
+_WEB = rf"{_HOST}(?::[0-9]{{1,5}})?"
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:%/-]*"
+_USER = "[A-Za-z0-9._-]+"
+_SSH = rf"ssh://{_USER}@{_WEB}(?:/{_PATH})?|{_USER}@{_HOST}:{_PATH}"
+_REGISTRY = rf"{_LABEL}(?:\.{_LABEL})*\.azurecr\.io(?:/{_PATH})?"
 
 
 def _url_hint(value: str) -> str | None:  # noqa: PLR0911 - one line for each way to miss
@@ -152,6 +157,10 @@ def _url_hint(value: str) -> str | None:  # noqa: PLR0911 - one line for each wa
     if scheme not in ("http", "https", "oci", "ssh"):
         near = nearest(scheme, ("http", "https", "oci"))
         return f"did you mean {near}://?" if near else f"{scheme}:// is not read"
+    if scheme == "ssh" and "@" not in rest:
+        return f"with the user in front of the host: write ssh://git@{rest}"
+    if scheme == "oci" and rest.split("/")[0].endswith(".azurecr.io"):
+        return f"without a scheme, which is how Argo CD signs in to a registry: write {rest}"
     if "@" in rest.split("/")[0]:
         return "without credentials: they would be stored in plain"
     if re.search(r"\s", value):
@@ -172,6 +181,14 @@ def _no_url(value: str) -> str | None:
     port = re.match(r"[a-z]+://[^/]*:([0-9]+)(/|$)", value)
     if port and not 0 < int(port[1]) < 65536:
         return f"{port[1]} is no port: 1 to 65535"
+    # https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#ssh-private-key-credential
+    folder = re.fullmatch(rf"({_USER}@[^:/]+):([0-9]+)(/.*)?", value)
+    if folder:
+        server, number, path = folder[1], folder[2], folder[3] or "/"
+        return (
+            f"ssh takes {number} for a folder: write ssh://{server}:{number}{path} for a port, "
+            f"ssh://{server}/{number}{path} for a folder"
+        )
     return None
 
 
@@ -182,18 +199,18 @@ _BROWSED = re.compile(
 
 
 def _no_repository(value: str) -> str | None:
-    parts = value.split("/", 3)
-    path = parts[3].strip("/") if len(parts) > 3 else ""
+    match = re.fullmatch(r"((?:[a-z]+://)?(?:[^@/]+@)?([^/:]+)(?::[0-9]+)?[:/]?)(.*)", value)
+    server, host, path = (match[1], match[2], match[3].strip("/")) if match else (value, "", "")
     if not path:
         return "the repository is missing behind the host"
-    github = parts[2] == "github.com"
+    github = host == "github.com"
     browsed = _BROWSED.search(f"/{path}")
     if not browsed and not (github and path.count("/") != 1):
         return None
     clean = "/".join(path.split("/")[:2]) if github or not browsed else path[: max(browsed.start() - 1, 0)]
     if "/" not in clean:
         return "the address that is cloned from: https://<host>/<owner>/<repository>"
-    return f"the address that is cloned from, not a page of it: {'/'.join(parts[:3])}/{clean}"
+    return f"the address that is cloned from, not a page of it: {server}{clean}"
 
 
 def _no_chart_repository(value: str) -> str | None:
@@ -203,6 +220,18 @@ def _no_chart_repository(value: str) -> str | None:
         return "without a tag or digest: the version stands in version"
     if path.endswith((".tgz", "index.yaml")):
         return "the folder that index.yaml is in"
+    return None
+
+
+def _known_host_hint(line: str) -> str | None:
+    if "PRIVATE KEY" in line:
+        return "this is a private key, which belongs into the vault"
+    if line.startswith("|1|"):
+        return "the host in clear, not hashed: ssh-keyscan <host> prints it so"
+    if line.startswith(("ssh-", "ecdsa-", "AAAA")):
+        return "the host is missing in front of the key"
+    if len(line.split()) > 3:
+        return "without what follows the key"
     return None
 
 
@@ -355,8 +384,8 @@ Url = Annotated[
 RepositoryUrl = Annotated[
     str,
     Form(
-        rf"https?://{_WEB}(?:/{_PATH})?",
-        "an http:// or https:// URL of a Git repository",
+        rf"https?://{_WEB}(?:/{_PATH})?|{_SSH}",
+        "an http:// or https:// URL of a Git repository, ssh://git@host/path or git@host:path",
         hints=(_url_hint,),
         refused=(_no_url, _no_repository),
     ),
@@ -365,10 +394,22 @@ CredentialUrl = Annotated[
     str,
     # https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#ssh-private-key-credential
     Form(
-        rf"(?:https?://{_WEB}|ssh://(?:[A-Za-z0-9._-]+@)?{_WEB})(?:/{_PATH})?|[A-Za-z0-9._-]+@{_WEB}:{_PATH}",
-        "an https:// URL without credentials; for kind sshKey, ssh://git@host/path or git@host:path",
+        rf"https?://{_WEB}(?:/{_PATH})?|{_SSH}|{_REGISTRY}",
+        "an https:// URL without credentials; for kind sshKey, ssh://git@host/path or git@host:path; "
+        "for a registry, <name>.azurecr.io/path",
         hints=(_url_hint,),
-        refused=(lambda value: _no_url(value) if value.startswith("http") else None,),
+        refused=(_no_url,),
+    ),
+]
+KnownHost = Annotated[
+    str,
+    # https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT; names in clear, as Argo CD's own page shows them
+    Form(
+        rf"(?:{_HOST}|\[{_HOST}\]:[0-9]{{1,5}}) (?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) "
+        r"AAAA[A-Za-z0-9+/]+={0,2}",
+        "a line of known_hosts with one host, the key's type and the key, as ssh-keyscan prints it",
+        hints=(_known_host_hint,),
+        refused=(why_no_host_key,),
     ),
 ]
 ChartRepository = Annotated[

@@ -146,6 +146,10 @@ def values(
         repo_server |= _signed_in_as(repository_client_id)
     if working_tree is not None:
         repo_server |= repo_server_values(working_tree)
+    if any(repository.registry for repository in settings.repositories):
+        # a registry may refuse tokens of the resource manager, which Argo CD asks for unless told
+        # https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-container-registryazure-repos-using-azure-workload-identity
+        repo_server["env"] = [{"name": "AZURE_ARM_TOKEN_RESOURCE", "value": "https://containerregistry.azure.net"}]
     return {
         # names as Argo CD's own documents have them: argocd-server, argocd-repo-server
         "fullnameOverride": "argocd",
@@ -162,6 +166,7 @@ def values(
             "params": {"server.insecure": True},
             "cm": {**_configuration(settings, host, tenant_id), **(_AT_ONCE if working_tree is not None else {})},
             "rbac": rbac(settings),
+            **known_hosts(settings),
         },
         "controller": {"replicas": 1, "resources": ARGO_CD_CONTROLLER.resources, **metrics},
         "server": server,
@@ -215,6 +220,12 @@ def rbac(settings: ArgoCd) -> dict[str, str]:
         "policy.csv": "\n".join(lines) + ("\n" if lines else ""),
         "scopes": "[groups]",
     }
+
+
+def known_hosts(settings: ArgoCd) -> dict[str, Any]:
+    """Return the keys of SSH servers that stand beside the chart's own: argocd-ssh-known-hosts-cm."""
+    lines = settings.ssh_known_hosts
+    return {"ssh": {"extraHosts": "".join(f"{line}\n" for line in lines)}} if lines else {}
 
 
 def _configuration(settings: ArgoCd, host: str, tenant_id: str | None) -> dict[str, Any]:

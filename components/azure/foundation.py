@@ -7,6 +7,7 @@ import pulumi
 from pulumi_azure_native import authorization, containerregistry, dns, keyvault, monitor, operationalinsights, resources
 
 from components.azure.naming import Names
+from components.azure.roles import Role
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.foundation import Azure, Dns, KeyVault, Observability, Registry
 
@@ -143,6 +144,19 @@ class Foundation(pulumi.ComponentResource):
             ),
         )
         self._lock("vault", vault.id)
+        for group in args.key_vault.writer_group_object_ids:
+            authorization.RoleAssignment(
+                f"vault-writer-{group}",
+                role_assignment_name=args.names.role_assignment(
+                    scope="vault", role=Role.KEY_VAULT_SECRETS_OFFICER, consumer=f"group-{group}"
+                ),
+                scope=vault.id,
+                role_definition_id=Role.KEY_VAULT_SECRETS_OFFICER.definition(args.names.subscription_id),
+                principal_id=group,
+                principal_type=authorization.PrincipalType.GROUP,
+                # the vault's lock is inherited by it: Azure would refuse to delete it too
+                opts=self._keep,
+            )
         self.vault_id = vault.id
         self.vault_uri = vault.properties.apply(lambda properties: properties.vault_uri or "")
 
@@ -162,11 +176,8 @@ class Foundation(pulumi.ComponentResource):
         args = self._args
         self.registry_id = self.registry_host = None
         if args.registry.mode == "existing":
-            id_ = args.registry.resource_id or ""
-            self.registry_id = pulumi.Output.from_input(id_)
-            self.registry_host = pulumi.Output.from_input(
-                args.registry.login_server or f"{id_.rsplit('/', 1)[-1].lower()}.azurecr.io"
-            )
+            self.registry_id = pulumi.Output.from_input(args.registry.resource_id or "")
+            self.registry_host = pulumi.Output.from_input(args.registry.existing_host or "")
         if args.registry.mode == "create":
             registry = containerregistry.Registry(
                 "registry",

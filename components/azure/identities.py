@@ -90,7 +90,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
             "external-secrets", grant(Role.KEY_VAULT_SECRETS_USER, foundation.vault_id, "vault", locked=True)
         ),
         argocd=(
-            identity("argocd")
+            identity("argocd", *(pull if _reads_own_registry(settings, args.names) else ()))
             if any(repository.kind == "workloadIdentity" for repository in settings.argocd.repositories)
             else None
         ),
@@ -98,6 +98,13 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
             identity("image-updater", *pull) if pull and settings.argocd.image_updater_write_back == "git" else None
         ),
     )
+
+
+def _reads_own_registry(settings: Settings, names: Names) -> bool:
+    """Tell whether Argo CD reads charts of the environment's registry; another registry gives its own role."""
+    created = settings.registry.mode == "create"
+    own = names.container_registry_host if created else settings.registry.existing_host
+    return own is not None and own in {repository.registry for repository in settings.argocd.repositories}
 
 
 def _network_scopes(cluster: Cluster, network: Network) -> dict[str, pulumi.Output[str]]:

@@ -86,6 +86,11 @@ class Names:
         return self.registry or f"cr{self.platform}{self.environment}{self._unique}"
 
     @property
+    def container_registry_host(self) -> str:
+        """Host name of that registry."""
+        return f"{self.container_registry}.azurecr.io"
+
+    @property
     def log_analytics(self) -> str:
         """Log Analytics workspace."""
         return f"log-{self._base}"

@@ -293,7 +293,8 @@ def _validate(content: dict[str, Any], id_: str, type_: str, inputs: Mapping[str
 
 
 def _validate_role_assignment(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    if inputs.get("principalType") != "ServicePrincipal":
+    # a group of the stack file has been in the directory for long, an identity of this run has not
+    if inputs.get("principalType") not in {"ServicePrincipal", "Group"}:
         raise AzureError("PrincipalNotFound", f"Principal {inputs['principalId']} does not exist in the directory.")
     same = ("principalId", "roleDefinitionId", "scope")
     for resource in resources.values():

@@ -10,6 +10,10 @@ from pulumi_azure_native import keyvault
 AKS = "aks-g1-5874"
 """The cluster of prod, named after its generation and what cannot be changed in it."""
 SYSTEM_TAINT = "CriticalAddonsOnly=true:NoSchedule"
+REGISTRY_ID = (
+    "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-images"
+    "/providers/Microsoft.ContainerRegistry/registries/CorpImages"
+)
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -60,7 +64,35 @@ def test_each_role_has_the_narrowest_scope(prod, assignment, role, scope):
 
 
 def test_there_is_no_other_role(prod):
-    assert len(prod.several("authorization:RoleAssignment")) == 6
+    identities = [r for r in prod.several("authorization:RoleAssignment") if "vault-writer" not in r.name]
+    assert len(identities) == 6
+
+
+WRITERS = ["9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12", "0d3f7c1a-5b2e-4f6d-9a8c-1e2d3c4b5a69"]
+
+
+def test_the_groups_that_write_secrets_are_officers_of_the_vault_and_of_nothing_else(program):
+    """Key Vault Secrets Officer. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security."""
+    p = program("prod", keyVault={"writerGroupObjectIds": WRITERS})
+    for group in WRITERS:
+        given = p.one("authorization:RoleAssignment", f"vault-writer-{group}")
+        assert given.inputs["roleDefinitionId"].endswith("/b86a8fe4-44ce-4948-aee5-eccb2c155cd7")
+        assert (given.inputs["scope"], given.inputs["principalId"]) == ("<vault.id>", group)
+        assert given.inputs["principalType"] == "Group"
+        assert given.protect, "the vault's lock would keep it too"
+    names = {r.inputs["roleAssignmentName"] for r in p.several("authorization:RoleAssignment")}
+    assert len(names) == len(p.several("authorization:RoleAssignment"))
+
+
+def test_a_group_keeps_its_role_whatever_others_there_are_and_in_which_order(program):
+    def roles(*groups):
+        p = program("dev", keyVault={"writerGroupObjectIds": list(groups)})
+        found = [r for r in p.several("authorization:RoleAssignment") if r.name.startswith("vault-writer")]
+        return {r.name: r.inputs["roleAssignmentName"] for r in found}
+
+    both = roles(*WRITERS)
+    assert both == roles(*WRITERS[::-1]) == {**roles(WRITERS[0]), **roles(WRITERS[1])}
+    assert roles() == {}
 
 
 @pytest.mark.parametrize(
@@ -316,6 +348,29 @@ def test_argo_cd_has_an_identity_only_where_a_repository_is_read_with_it(program
     assert credential.inputs["subject"] == "system:serviceaccount:argocd:argocd-repo-server"
     secret = p.one("core/v1:Secret", "repository-azure-repos-g1")
     assert secret.inputs["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
+    assert [r for r in p.several("RoleAssignment") if r.name.startswith("argocd")] == []
+
+
+@pytest.mark.parametrize(
+    ("registry", "host", "given"),
+    [
+        ({"mode": "create", "name": "examplecharts"}, "examplecharts.azurecr.io", True),
+        ({"mode": "create", "name": "examplecharts"}, "other.azurecr.io", False),
+        ({"mode": "existing", "resourceId": REGISTRY_ID}, "corpimages.azurecr.io", True),
+        (
+            {"mode": "existing", "resourceId": REGISTRY_ID, "loginServer": "corp-a1.azurecr.io"},
+            "corp-a1.azurecr.io",
+            True,
+        ),
+        ({}, "corpimages.azurecr.io", False),
+    ],
+)
+def test_argo_cd_may_pull_charts_of_the_environments_own_registry(program, registry, host, given):
+    charts = {"name": "charts", "url": f"{host}/charts", "kind": "workloadIdentity"}
+    p = program("dev", registry=registry, argocd={"repositories": [charts]})
+    roles = [r for r in p.several("RoleAssignment") if r.name.startswith("argocd")]
+    assert [r.name for r in roles] == (["argocd-acr-pull-registry"] if given else [])
+    assert all(r.inputs["principalId"] == "<argocd.principalId>" for r in roles)
 
 
 def test_observability_is_off_in_dev_and_on_in_prod(dev, prod):

@@ -5,6 +5,9 @@ from collections import Counter
 
 import pytest
 
+from components.addons.argocd import identity_secret
+from settings.addons import RepositoryCredential
+
 
 def values(program, chart):
     return program.release(chart).inputs["values"]
@@ -188,7 +191,7 @@ def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(
         argocd={
             "repositories": [
                 {"name": "apps", "url": "https://github.com/example", "vaultSecret": "github-token"},
-                {"name": "ssh", "url": "ssh://git@git.example.com", "kind": "sshKey", "vaultSecret": "deploy-key"},
+                {"name": "ssh", "url": "ssh://git@github.com/example", "kind": "sshKey", "vaultSecret": "deploy-key"},
             ]
         },
     )
@@ -247,6 +250,65 @@ def test_the_repo_server_signs_in_where_a_repository_needs_it(program):
     server = values(p, "argo-cd")["repoServer"]
     assert server["podLabels"] == {"azure.workload.identity/use": "true"}
     assert server["serviceAccount"]["annotations"]["azure.workload.identity/client-id"] == "<argocd.clientId>"
+
+
+HOST_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+
+@pytest.mark.parametrize(
+    ("url", "prefix", "host"),
+    [
+        ("git@git.example.com:group/apps.git", "ssh://git@git.example.com/group", "git.example.com"),
+        ("ssh://git@git.example.com:2222/group/apps.git", "ssh://git@git.example.com:2222", "[git.example.com]:2222"),
+    ],
+)
+def test_a_repository_over_ssh_is_read_with_a_key_from_the_vault(program, url, prefix, host):
+    p = program(
+        "dev",
+        argocd={
+            "repositories": [{"name": "apps", "url": prefix, "kind": "sshKey", "vaultSecret": "deploy-key"}],
+            "sshKnownHosts": [f"{host} ssh-ed25519 {HOST_KEY}"],
+        },
+        gitops={"repoUrl": url},
+    )
+    secret = p.one(":ExternalSecret", "repository-apps-g1").inputs["spec"]
+    assert secret["target"]["template"]["data"] == {"type": "git", "url": prefix, "sshPrivateKey": "{{ .value }}"}
+    assert values(p, "argo-cd")["configs"]["ssh"] == {"extraHosts": f"{host} ssh-ed25519 {HOST_KEY}\n"}
+    assert p.one("argoproj.io/v1alpha1:Application").inputs["spec"]["source"]["repoURL"] == url
+    assert p.one("argoproj.io/v1alpha1:AppProject").inputs["spec"]["sourceRepos"] == [url]
+
+
+def test_the_charts_own_hosts_stand_where_the_stack_adds_none(dev):
+    assert "ssh" not in values(dev, "argo-cd")["configs"]
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://dev.azure.com/example", {"type": "git", "url": "https://dev.azure.com/example"}),
+        ("example.azurecr.io/charts", {"type": "helm", "url": "example.azurecr.io/charts", "enableOCI": "true"}),
+        ("https://example.azurecr.io/", {"type": "helm", "url": "example.azurecr.io", "enableOCI": "true"}),
+    ],
+)
+def test_where_argo_cd_signs_in_as_its_identity_a_repository_is_gits_and_a_registry_helms(url, written):
+    """Of type oci, Argo CD has a password only; and it takes what is before the first slash for the registry's host.
+
+    https://github.com/argoproj/argo-cd/blob/v3.4.4/pkg/apis/application/v1alpha1/repository_types.go and
+    .../util/helm/creds.go
+    """
+    credential = RepositoryCredential.model_validate({"name": "charts", "url": url, "kind": "workloadIdentity"})
+    assert identity_secret(credential) == {**written, "useAzureWorkloadIdentity": "true"}
+
+
+def test_a_registry_is_asked_for_a_token_of_its_own(program):
+    def environment(url):
+        repositories = [{"name": "charts", "url": url, "kind": "workloadIdentity"}]
+        return values(program("dev", argocd={"repositories": repositories}), "argo-cd")["repoServer"].get("env")
+
+    assert environment("https://dev.azure.com/example") is None
+    assert environment("example.azurecr.io/charts") == [
+        {"name": "AZURE_ARM_TOKEN_RESOURCE", "value": "https://containerregistry.azure.net"}
+    ]
 
 
 def test_the_root_application_has_a_project_of_its_own_that_may_make_only_applications(prod):

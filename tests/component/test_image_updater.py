@@ -97,7 +97,7 @@ def test_a_registry_that_was_there_is_named_by_its_id(program):
 
 @pytest.mark.parametrize("stack", ["dev", "local"])
 def test_without_a_registry_of_the_environment_there_is_no_identity(program, stack):
-    changes = {"registry": {"mode": "none"}} if stack == "dev" else {}
+    changes = {"registry": {"mode": "none"}} if stack == "dev" else {"gitops": {"source": "git"}}
     p = program(stack, argocd=GIT, **changes)
     assert p.several("UserAssignedIdentity", "image-updater") == []
     assert "authScripts" not in values(p) and "registries" not in values(p)["config"]

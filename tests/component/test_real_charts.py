@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from components.addons.placement import LINUX, SYSTEM_POOL_EXPRESSION, SYSTEM_POOL_TOLERATIONS
 from settings.addon_requests import total
+from settings.repositories import KNOWN_HOSTS
 from tests.component.conftest import Program
 
 CHARTS = os.environ.get("AKS_BOOTSTRAP_CHARTS", "")
@@ -115,6 +116,17 @@ def test_the_sum_of_all_requests_is_the_one_that_settings_reckon_with(one: Progr
         high_availability=values["redis-ha"]["enabled"],
         image_updater="argocd-image-updater" in names,
     )
+
+
+def test_the_ssh_servers_that_settings_take_for_known_are_the_charts(program: Callable[..., Program]) -> None:
+    def hosts(p: Program) -> list[str]:
+        [found] = [item for _, item in objects(p) if item["metadata"]["name"] == "argocd-ssh-known-hosts-cm"]
+        return [line.split()[0] for line in found["data"]["ssh_known_hosts"].splitlines() if line]
+
+    assert set(hosts(program("local"))) == KNOWN_HOSTS
+    line = "git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+    added = hosts(program("local", argocd={"sshKnownHosts": [line]}))
+    assert set(added) == {*KNOWN_HOSTS, "git.example.com"}
 
 
 def test_several_replicas_have_a_budget_and_are_spread(one: Program) -> None:

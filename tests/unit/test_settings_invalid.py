@@ -133,7 +133,7 @@ def test_all_mistakes_are_told_at_once():
     change(stack, "nodePools.0.vmSize", "D4")
     change(stack, "nodePool", [{}, {}])
     change(stack, "network.dnsServiceIp", "172.17.0.10")
-    change(stack, "argocd", {"host": "argocd.other.org"})
+    change(stack, "argocd.host", "argocd.other.org")
 
     with pytest.raises(SettingsError) as refused:
         parse(stack)

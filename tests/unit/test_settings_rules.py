@@ -273,6 +273,13 @@ def test_what_is_within_the_lines_is_taken(changes: Stack) -> None:
             },
         ),
         (
+            {"keyVault": {"writerGroupObjectIds": [OTHER_ID, SUBSCRIPTION, TENANT]}},
+            {
+                f"keyVault.writerGroupObjectIds[{index}]": f"got '{given}', which is azure.{name}; {OWN}"
+                for index, given, name in ((1, SUBSCRIPTION, "subscriptionId"), (2, TENANT, "tenantId"))
+            },
+        ),
+        (
             sign_in(applicationClientId=TENANT, adminGroups=[OTHER_ID, SUBSCRIPTION], readonlyGroups=[TENANT]),
             {
                 "argocd.signIn.applicationClientId": f"got '{TENANT}', which is azure.tenantId; {OWN}",
@@ -400,6 +407,7 @@ LOCAL: Stack = {
     "target": "local",
     "dns": {"zone": "local.example.com"},
     "certificates": {"issuer": "self-signed"},
+    "argocd": {"adminEnabled": True},
     "gitops": {"repoUrl": "https://github.com/example/repo.git"},
 }
 

@@ -151,7 +151,11 @@ def test_the_original_files_are_told(project):
         (project / f"Pulumi.{said['base']}.yaml").write_bytes(body.encode(said.get("encoding", "utf-8")))
         message = told(project, said["base"])
         (project / f"Pulumi.{said['base']}.yaml").unlink()
-        if said["really"].startswith("takes") and not message:
+        # the files are older than the rule that somebody has to get into Argo CD
+        if (
+            said["really"].startswith("takes")
+            and re.sub(r".*: nobody gets in: .*|.* 1 mistake; .*|\n", "", message) == ""
+        ):
             continue
         if said["place"] not in message or said.get("given", "") not in message:
             wrong.append((path.stem, message))

@@ -73,13 +73,13 @@ def test_a_lock_stops_the_deletion_of_what_it_is_on_and_of_what_is_below(cloud):
 
 
 def test_two_assignments_never_share_a_name_or_a_meaning(cloud):
-    def assign(name, principal="p"):
+    def assign(name, principal="p", kind="ServicePrincipal"):
         inputs = {
             "principalId": principal,
             "roleDefinitionId": "r",
             "scope": GROUP,
             "roleAssignmentName": name,
-            "principalType": "ServicePrincipal",
+            "principalType": kind,
         }
         cloud.put(
             f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/{name}{principal}",
@@ -93,6 +93,9 @@ def test_two_assignments_never_share_a_name_or_a_meaning(cloud):
         assign("b")
     with refused("RoleAssignmentUpdateNotPermitted"):
         assign("a", principal="q")
+    assign("c", principal="g", kind="Group")
+    with refused("PrincipalNotFound"):
+        assign("d", principal="r", kind=None)
 
 
 def test_a_fault_is_due_at_its_call_and_for_its_times(cloud):

@@ -16,6 +16,7 @@ LOCAL = parse(
         "target": "local",
         "dns": {"zone": "local.example.com"},
         "certificates": {"issuer": "self-signed"},
+        "argocd": {"adminEnabled": True},
         "gitops": {"repoUrl": "https://github.com/acme/repo.git"},
     }
 )
@@ -137,6 +138,7 @@ AZURE = parse(
         },
         "dns": {"zone": "dev.example.com"},
         "certificates": {"email": "o@example.com"},
+        "argocd": {"adminEnabled": True},
         "gitops": {"repoUrl": "https://github.com/acme/repo.git"},
     }
 )

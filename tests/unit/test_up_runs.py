@@ -21,6 +21,7 @@ config:
   aks-bootstrap:target: local
   aks-bootstrap:dns: {zone: local.example.com}
   aks-bootstrap:certificates: {issuer: self-signed}
+  aks-bootstrap:argocd: {adminEnabled: true}
   aks-bootstrap:gitops: {repoUrl: "https://github.com/acme/repo.git"}
 """,
     "dev": """\
@@ -37,6 +38,7 @@ config:
   aks-bootstrap:keyVault: {softDeleteRetentionDays: 33}
   aks-bootstrap:dns: {zone: dev.example.com}
   aks-bootstrap:certificates: {email: o@example.com}
+  aks-bootstrap:argocd: {adminEnabled: true}
   aks-bootstrap:gitops: {repoUrl: "https://github.com/acme/repo.git"}
 """,
 }

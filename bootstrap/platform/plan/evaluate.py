@@ -7,6 +7,7 @@ Another revision of the program is evaluated in a separate process, so that its 
 import asyncio
 import gc
 import json
+import os
 import runpy
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     """
     config = read_stack(root, stack_name)
     SPELLING.set(config.spelling)
-    LOOKED_AT.set(True)
+    os.environ[LOOKED_AT] = "1"
     gc.disable()  # as startup.py does for the program in a process of its own
     recorder = Recorder()
     pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)
