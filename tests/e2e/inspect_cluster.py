@@ -19,7 +19,8 @@ COMING_AND_GOING = {"endpoints", "endpointslices", "events", "leases", "nodes", 
 def everything(api: Any) -> set[str]:
     """Name every object in the cluster but those that come and go by themselves."""
     listed = [("api/v1", client.CoreV1Api(api).get_api_resources())]
-    for group in client.ApisApi(api).get_api_versions().groups:
+    groups: Any = client.ApisApi(api).get_api_versions().groups
+    for group in groups:
         version = group.preferred_version.group_version
         listed.append((f"apis/{version}", client.CustomObjectsApi(api).get_api_resources(*version.split("/"))))
     found = set()
