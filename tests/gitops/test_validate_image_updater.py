@@ -34,9 +34,7 @@ spec:
 @pytest.fixture
 def updating(project):
     project.edit(
-        "Pulumi.dev.yaml",
-        "  aks-bootstrap:gitops:\n",
-        "  aks-bootstrap:argocd:\n    imageUpdaterWriteBack: git\n  aks-bootstrap:gitops:\n",
+        "Pulumi.dev.yaml", "  aks-bootstrap:argocd:\n", "  aks-bootstrap:argocd:\n    imageUpdaterWriteBack: git\n"
     )
     project.write(FILE, GOOD)
     return project
