@@ -49,14 +49,20 @@ def read_tree(repo_url: str, root: Path = _ROOT) -> dict[str, str]:
         root: the project.
 
     Raises:
-        pulumi.RunError: a file is not text, or all are more than a ConfigMap holds.
+        pulumi.RunError: a file is not text, a link leads out of ``gitops/``, or all are more than a ConfigMap holds.
     """
+    # whoever writes gitops/ must not choose what else of this machine the cluster gets to see
+    tree = root.resolve() / GITOPS_FOLDER
+    # not where it begins a longer one
+    url = re.compile(rf"{re.escape(repo_url)}(?![\w/-]|\.\w)")
     found: dict[str, str] = {}
     for path in sorted((root / GITOPS_FOLDER).rglob("*")):
         name = path.relative_to(root).as_posix()
         if path.is_file() and not re.search(r"(^|/)\.", name):
+            if not path.resolve().is_relative_to(tree):
+                raise pulumi.RunError(f"{name} is a link out of {GITOPS_FOLDER}/: put a file in its place")
             try:
-                found[name] = path.read_text(encoding="utf-8").replace(repo_url, WORKING_TREE_URL)
+                found[name] = url.sub(WORKING_TREE_URL, path.read_text(encoding="utf-8"))
             except UnicodeDecodeError:
                 raise pulumi.RunError(f"{name} is not UTF-8 text, which gitops.source workingTree needs") from None
     size = sum(len(text.encode()) for text in found.values())

@@ -75,6 +75,34 @@ def test_what_cannot_be_served_is_an_error(tmp_path: Path) -> None:
     assert read_tree(URL, tmp_path) == {}
 
 
+def test_a_link_out_of_the_tree_is_refused_and_one_within_it_is_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("not for the cluster")
+    folder = tmp_path / "gitops" / "apps"
+    folder.mkdir(parents=True)
+    (folder / "one.yaml").write_text("a: 1\n")
+    (folder / "two.yaml").symlink_to("one.yaml")
+    assert read_tree(URL, tmp_path)["gitops/apps/two.yaml"] == "a: 1\n"
+    (folder / "three.yaml").symlink_to(tmp_path / "key")
+    with pytest.raises(pulumi.RunError, match=r"gitops/apps/three.yaml is a link out of gitops/"):
+        read_tree(URL, tmp_path)
+
+
+def test_a_gitops_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "key").write_text("not for the cluster")
+    (tmp_path / "gitops").symlink_to("elsewhere")
+    with pytest.raises(pulumi.RunError, match="is a link out of gitops/"):
+        read_tree(URL, tmp_path)
+
+
+def test_only_the_whole_url_of_the_repository_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "gitops").mkdir()
+    longer = ("https://git.acme.org/apps-charts", "https://git.acme.org/apps.git", "https://git.acme.org/apps/sub")
+    (tmp_path / "gitops" / "one.yaml").write_text("\n".join(["- https://git.acme.org/apps", *longer]))
+    found = read_tree("https://git.acme.org/apps", tmp_path)["gitops/one.yaml"]
+    assert found.splitlines() == [f"- {WORKING_TREE_URL}", *longer]
+
+
 def test_everything_that_argo_cd_reads_is_the_working_tree(local: Program) -> None:
     tree = local.one("core/v1:ConfigMap")
     assert not [text for text in tree.inputs["data"].values() if URL in text]
