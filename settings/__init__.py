@@ -25,12 +25,11 @@ from settings.foundation import Azure, Dns, KeyVault, Observability, Registry, T
 from settings.keys import misplaced, stray_keys
 from settings.merge import merge
 from settings.network import Network
-from settings.placeholders import placeholders
 from settings.pools import NodePool, SystemPool
 from settings.production import PRODUCTION_DEFAULTS
 from settings.reading import Reader, Spelling
 from settings.report import Problem, Section, SettingsError, UnreadError, guarded, refuse
-from settings.rules import RULES
+from settings.rules import RULES, RULES_OF_DEPLOYED, Rule
 from settings.secrets import warnings_of
 from settings.types import Flag, Target
 from settings.words import base_of, nearest, unknown_key
@@ -112,7 +111,7 @@ LOOKED_AT = "AKS_BOOTSTRAP_LOOKED_AT"
 A plan evaluates another revision's program too, which has a module of its own in this one's place.
 """
 
-for _rule in RULES:
+for _rule in (*RULES, *RULES_OF_DEPLOYED):
     if _unknown := set(_rule.sections) - _ALIASES.keys():
         raise TypeError(f"the rule {_rule.check.__name__} reads {', '.join(sorted(_unknown))}, which no setting is")
 
@@ -235,10 +234,7 @@ def parse(
         found += [problem for problem in reader.problems if problem.path[0] not in unread]
     found += _not_of_the_target(given, settings, unread)
     found += settings.problems()
-    found += _across_sections(settings, unread)
-    if deployed and "gitops" in given and "gitops" not in unread:
-        with suppress(UnreadError):
-            found += guarded(placeholders(settings.gitops))
+    found += _across_sections(settings, unread, [*RULES, *(RULES_OF_DEPLOYED if deployed else ())])
     if found:
         refuse(found)
     return settings
@@ -311,12 +307,12 @@ def _not_of_the_target(given: Mapping[str, Any], settings: Settings, unread: Col
                 yield Problem((_ALIASES[name],), "missing; target 'azure' needs it")
 
 
-def _across_sections(settings: Settings, unread: Collection[str]) -> Iterator[Problem]:
+def _across_sections(settings: Settings, unread: Collection[str], rules: Iterable[Rule]) -> Iterator[Problem]:
     try:
         ignored = AZURE_SECTIONS if settings.target is Target.LOCAL else frozenset()
     except UnreadError:
         ignored = frozenset()
-    for rule in RULES:
+    for rule in rules:
         if not ignored.isdisjoint(rule.sections) or not {_ALIASES[name] for name in rule.sections}.isdisjoint(unread):
             continue
         try:

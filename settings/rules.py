@@ -15,6 +15,7 @@ from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
 from settings.foundation import Azure, Dns, KeyVault, Tags
 from settings.network import Network
+from settings.placeholders import is_placeholder
 from settings.pools import NodePool, Pool, SystemPool
 from settings.report import UNREAD, Path, Problem, UnreadError, guarded
 from settings.repositories import fitting, over_ssh, unknown_server
@@ -33,11 +34,19 @@ class Rule(NamedTuple):
 
 RULES: list[Rule] = []
 """Every rule that a module declared with :func:`rule`."""
+RULES_OF_DEPLOYED: list[Rule] = []
+"""Every rule that a module declared with :func:`rule_of_deployed`."""
 
 
 def rule(check: Check) -> Check:
     """Declare a rule; what it reads is what its parameters are called."""
     RULES.append(Rule(tuple(inspect.signature(check).parameters), check))
+    return check
+
+
+def rule_of_deployed(check: Check) -> Check:
+    """Declare a rule, as with :func:`rule`, for a stack that is deployed; one that is looked at need not meet it."""
+    RULES_OF_DEPLOYED.append(Rule(tuple(inspect.signature(check).parameters), check))
     return check
 
 
@@ -240,15 +249,13 @@ def ids_differ(azure: Azure) -> Iterator[Problem]:
 @rule
 def ids_of_groups(azure: Azure, cluster: Cluster) -> Iterator[Problem]:
     """A group's object id is none of the subscription's and tenant's."""
-    for index, group in enumerate(cluster.admin_group_object_ids):
-        yield from guarded(_no_other_id(azure, ("cluster", "adminGroupObjectIds", index), group))
+    yield from _no_other_ids(azure, ("cluster", "adminGroupObjectIds"), cluster.admin_group_object_ids)
 
 
 @rule
 def ids_of_writers(azure: Azure, key_vault: KeyVault) -> Iterator[Problem]:
     """A group's object id is none of the subscription's and tenant's."""
-    for index, group in enumerate(key_vault.writer_group_object_ids):
-        yield from guarded(_no_other_id(azure, ("keyVault", "writerGroupObjectIds", index), group))
+    yield from _no_other_ids(azure, ("keyVault", "writerGroupObjectIds"), key_vault.writer_group_object_ids)
 
 
 @rule
@@ -268,6 +275,11 @@ def ids_of_sign_in(azure: Azure, argocd: ArgoCd) -> Iterator[Problem]:
                 yield Problem(
                     (*path, key, index), f"got {group!r}, which is applicationClientId; allowed: a group's id"
                 )
+
+
+def _no_other_ids(azure: Azure, path: Path, groups: Sequence[str]) -> Iterator[Problem]:
+    for index, group in enumerate(groups):
+        yield from guarded(_no_other_id(azure, (*path, index), group))
 
 
 def _no_other_id(azure: Azure, path: Path, given: str) -> Iterator[Problem]:
@@ -307,6 +319,16 @@ def working_tree(target: Target, gitops: GitOps) -> Iterator[Problem]:
     """What an Azure cluster runs stands in Git; https://opengitops.dev: versioned and immutable."""
     if target is Target.AZURE and gitops.source == "workingTree":
         yield Problem(("gitops", "source"), "got 'workingTree'; allowed with target 'azure': git")
+
+
+@rule_of_deployed
+def placeholder_of_repository(gitops: GitOps) -> Iterator[Problem]:
+    """Argo CD would wait for it in vain, and ``up`` would not. https://www.rfc-editor.org/rfc/rfc2606."""
+    if gitops.source == "git" and is_placeholder(gitops.repo_url):
+        yield Problem(
+            ("gitops", "repoUrl"),
+            f"got {gitops.repo_url!r}, a placeholder; allowed: your own repository, where gitops/ is",
+        )
 
 
 @rule

@@ -42,7 +42,6 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     """
     config = read_stack(root, stack_name)
     SPELLING.set(config.spelling)
-    os.environ[LOOKED_AT] = "1"
     gc.disable()  # as startup.py does for the program in a process of its own
     recorder = Recorder()
     pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)
@@ -63,6 +62,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     def declare(args: pulumi.ResourceTransformationArgs) -> None:
         declared.setdefault((args.type_, args.name), len(declared))
 
+    os.environ[LOOKED_AT] = "1"
     try:
         settings.reset_options()
         settings.SETTINGS.rpc_manager.clear()
@@ -83,6 +83,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     except pulumi.RunError as error:
         raise ProgramError(str(error)) from None
     finally:
+        del os.environ[LOOKED_AT]
         threads.shutdown()
         for opened in loops:
             opened.close()
