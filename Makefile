@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= $(if $(filter up down recover,$(MAKECMDGOALS)),local,dev)
+STACK ?= $(if $(filter up down recover drift,$(MAKECMDGOALS)),local,dev)
 # STACK is text: neither Make nor the shell runs what is in it
 ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)
@@ -59,6 +59,10 @@ down: setup ## undo `make up`
 .PHONY: recover
 recover: setup ## after a run that died: make the stack ready for the next `make up`
 	@$(BIN)/bootstrap recover --stack "$$STACK"
+
+.PHONY: drift
+drift: setup ## what differs from Azure and the cluster; changes nothing (exit status 2: drift)
+	@$(BIN)/bootstrap drift --stack "$$STACK"
 
 .PHONY: rehearse
 rehearse: setup ## bring your stack up against a stand-in for Azure (STACK=..., REBUILD=1, KILL_AT=n)

@@ -23,6 +23,10 @@ class MissingToolError(BootstrapError):
     """A program that a command needs is not there; the text says which, and where it comes from."""
 
 
+class UpError(BootstrapError):
+    """A run of Pulumi cannot start, or failed; the text says what to do."""
+
+
 class GitError(BootstrapError):
     """Git, or the host of a repository, did not do what a command needs; the text is its own."""
 

@@ -40,4 +40,12 @@ class ExistingCluster(pulumi.ComponentResource):
 def kubeconfig_path(settings: Local) -> Path:
     """Return the kubeconfig's path: the stack file's, else KUBECONFIG's first, else ~/.kube/config."""
     from_environment = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    return Path(settings.kubeconfig or from_environment or "~/.kube/config").expanduser()
+    return expanded(settings.kubeconfig or from_environment or "~/.kube/config")
+
+
+def expanded(path: str) -> Path:
+    """Return a path with a leading ``~`` expanded; as it is where nobody of that name exists."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

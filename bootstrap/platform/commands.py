@@ -1,4 +1,4 @@
-"""The commands that work with ``pulumi``: plan, up, down, recover, rehearse, adopt, schema."""
+"""The commands that work with ``pulumi``: plan, up, down, recover, drift, rehearse, adopt, schema."""
 
 from startup import on_demand
 
@@ -89,6 +89,17 @@ def down(stack: StackOption = "local", yes: YesOption = False) -> None:
 def recover(stack: StackOption = "local") -> None:
     """After a run that died: remove its lock, and import what it had created. The next `up` continues."""
     update.recover_stack(ROOT, stack, console=progress_console())
+
+
+@commands.command()
+def drift(stack: StackOption = "local") -> None:
+    """Compare a stack with Azure and its cluster; nothing is changed.
+
+    Exit status: 0 no drift, 2 drift, 1 an error.
+    """
+    drifted = update.drift(ROOT, stack, console=progress_console())
+    typer.echo("drift: see above" if drifted else "no drift")
+    raise typer.Exit(2 if drifted else 0)
 
 
 @commands.command()

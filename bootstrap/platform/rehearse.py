@@ -15,7 +15,7 @@ from bootstrap.errors import BootstrapError, MissingToolError
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.graph import critical_path, schedule
 from bootstrap.platform.recover import recover
-from bootstrap.platform.up import settings_of
+from bootstrap.platform.run import settings_of
 from rehearsal.azure.cloud import Behaviour
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.errors import RehearsalError

@@ -32,6 +32,7 @@ NEVER = {
     "rehearsal": "no stand-in in a plan",
     "bootstrap.delivery.render": "another command",
     "bootstrap.platform.up": "another command",
+    "bootstrap.platform.run": "another command",
 }
 
 

@@ -7,7 +7,7 @@ from pulumi.automation import PulumiCommand
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError, MissingToolError
-from bootstrap.platform import up
+from bootstrap.platform import run as up
 from settings import parse
 
 LOCAL = parse(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bootstrap.errors import BootstrapError
+from bootstrap.errors import BootstrapError, UpError
 from bootstrap.platform.recover import Recovered
-from bootstrap.platform.up import UpError, down, recover_stack, up
+from bootstrap.platform.up import down, drift, recover_stack, up
 from tests.unit.loopback_api import SYSTEM, ApiServer, serve
 
 STACK_FILES = {
@@ -48,11 +48,13 @@ PULUMI = """\
 echo "$@" >> @/asked
 echo "$PULUMI_BACKEND_URL|$PULUMI_CONFIG_PASSPHRASE_FILE|$KUBECONFIG|$PULUMI_SKIP_UPDATE_CHECK|$PWD" >> @/environments
 case "$*" in
+  version) echo v3.260.0 ;;
   "stack ls --json") test ! -e @/unreadable || { echo "no bucket" >&2; exit 9; }; /bin/cat @/stacks ;;
   "stack init "*) echo "[{\\"name\\": \\"organization/p/$3\\"}]" > @/stacks; echo "encryptionsalt: v1:$3" >> Pulumi.$3.yaml ;;
   "stack rm "*) echo "[]" > @/stacks ;;
   *"stack export"*) test ! -e @/broken || { echo "cannot export"; exit 4; }; echo '{"deployment": {}}' ;;
   up*|destroy*) test ! -e @/failing || exit 3 ;;
+  *preview*) test ! -e @/failing || { echo "no such zone" >&2; exit 3; }; echo "  the steps" ;;
 esac
 """  # noqa: E501 - a script
 KIND = """\
@@ -90,7 +92,7 @@ class Machine:
     @property
     def asked(self) -> list[str]:
         """Everything that Pulumi was asked since the last look, but for the list of stacks."""
-        return [line for line in self.lines("asked") if line != "stack ls --json"]
+        return [line for line in self.lines("asked") if line not in {"stack ls --json", "version"}]
 
     @property
     def said(self) -> str:
@@ -111,6 +113,9 @@ class Machine:
 
     def down(self, stack: str = "local", *, yes: bool = True) -> None:
         down(self.root, stack, yes=yes, console=self.console)
+
+    def drift(self, stack: str = "local") -> bool:
+        return drift(self.root, stack, console=self.console)
 
     def recover(self, stack: str = "local") -> Recovered:
         return recover_stack(self.root, stack, console=self.console)
@@ -350,6 +355,27 @@ def test_a_kind_cluster_that_was_made_again_starts_anew(kind: Machine) -> None:
     assert [line.split(" --")[0] for line in kind.asked] == ["stack rm local", "stack init local", "up"]
     assert "its state is discarded" in kind.said
     assert (kind.state / "local.cluster").read_text() == "two"
+
+
+def test_a_home_of_nobody_is_told_as_a_kubeconfig_that_is_not_there(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "~nosuchuser/config")
+    with pytest.raises(UpError, match="the kubeconfig ~nosuchuser/config cannot be used"):
+        machine.up()
+
+
+def test_a_comparison_that_fails_is_told_with_what_pulumi_says(local: Machine) -> None:
+    with pytest.raises(UpError, match="there is no stack local in the state: nothing to compare with"):
+        local.drift()
+    local.up()
+    local.flag("failing")
+    assert local.asked
+    with pytest.raises(UpError, match="the comparison failed; see above"):
+        local.drift()
+    assert "no such zone" in local.said
+    [asked] = [line for line in local.asked if " preview " in line]
+    assert "--refresh" in asked and f"--config-file {local.state}/Pulumi.local.yaml" in asked
 
 
 def test_recovering_a_stack_leaves_its_configuration_to_what_reads_it(local: Machine) -> None:
