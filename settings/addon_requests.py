@@ -1,4 +1,4 @@
-"""What the addons ask of the nodes: requests and memory limits of every container, and their sum.
+"""What the addons ask of the nodes: requests and memory limits of every container, their sum, and the room for it.
 
 Requests come from a measurement: on an idle cluster all addons together use about 15 m of CPU and 490 MiB. Each request
 is well above its container's idle use, so that the scheduler and the cluster autoscaler count with it; a memory limit
@@ -73,3 +73,17 @@ def total(*, production: bool, ingress_replicas: int, high_availability: bool, i
         sum(request.cpu_millis * number for request, number in count.items()),
         sum(request.memory_mib * number for request, number in count.items()),
     )
+
+
+_SHARE = 0.5
+"""Share of a system node that the addons may request; AKS does not document what its own pods there request."""
+
+
+def room(vcpus: int) -> int:
+    """Return how much CPU, in thousandths, the addons may request on a system node, which has two vCPUs or more.
+
+    AKS reserves 100 m of the first two, 20 m of each of the next two, and 10 m of each beyond.
+    https://learn.microsoft.com/azure/aks/node-resource-reservations#cpu-reservations
+    """
+    reserved = 100 + 20 * min(max(vcpus - 2, 0), 2) + 10 * max(vcpus - 4, 0)
+    return int((vcpus * 1000 - reserved) * _SHARE)

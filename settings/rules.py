@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
+from settings.addon_requests import room, total
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress, RepositoryCredential
-from settings.azure_facts import REGIONS_WITHOUT_ZONES
+from settings.azure_facts import REGIONS_WITHOUT_ZONES, active_vcpus
 from settings.cluster import Cluster
 from settings.foundation import Azure, Dns, KeyVault, Tags
 from settings.network import Network
@@ -328,6 +329,25 @@ def placeholder_of_repository(gitops: GitOps) -> Iterator[Problem]:
         yield Problem(
             ("gitops", "repoUrl"),
             f"got {gitops.repo_url!r}, a placeholder; allowed: your own repository, where gitops/ is",
+        )
+
+
+@rule
+def room_for_addons(production: bool, system_pool: SystemPool, ingress: Ingress, argocd: ArgoCd) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/use-system-pools: what the cluster needs fits its fewest system nodes."""
+    asked = total(
+        production=production,
+        ingress_replicas=ingress.replicas,
+        high_availability=argocd.high_availability,
+        image_updater=argocd.image_updater_write_back == "git",
+    ).cpu_millis
+    of_each = room(active_vcpus(system_pool.vm_size))
+    if asked > of_each * system_pool.min_count:
+        yield Problem(
+            ("systemPool", "minCount"),
+            f"got {system_pool.min_count} of {system_pool.vm_size}, with room for {of_each * system_pool.min_count} m "
+            f"of CPU; the addons request {asked} m; allowed: {-(-asked // of_each)} or more, a larger vmSize, "
+            "or fewer ingress.replicas",
         )
 
 

@@ -98,6 +98,8 @@ def sign_in(**changes: Any) -> Stack:
         # nodes of Argo CD
         {"argocd": {"highAvailability": True}, "systemPool": {"minCount": 1, "maxCount": 3}},
         {"systemPool": {"minCount": 1, "maxCount": 2}},
+        {"ingress": {"replicas": 6}, "systemPool": {"minCount": 1, "maxCount": 3}},
+        {"ingress": {"replicas": 16}, "systemPool": {"vmSize": "Standard_D4ds_v5", "minCount": 1, "maxCount": 3}},
         # tags of the zone
         {"tags": {"extra": {f"tag{number}": "x" for number in range(11)}}},
         {"tags": {"extra": {"a-b_c.d9": "x", "_a": "x"}}},
@@ -132,6 +134,13 @@ def test_what_is_within_the_lines_is_taken(changes: Stack) -> None:
             {
                 "cluster.zones": "got 1, 2; allowed in ukwest: none, as the region has no zones",
                 "nodePools[1].zones": "got 3; allowed in ukwest: none, as the region has no zones",
+            },
+        ),
+        (
+            {"ingress": {"replicas": 8}, "systemPool": {"minCount": 1, "maxCount": 3}},
+            {
+                "systemPool.minCount": "got 1 of Standard_D2ds_v5, with room for 950 m of CPU; the addons request "
+                "1100 m; allowed: 2 or more, a larger vmSize, or fewer ingress.replicas"
             },
         ),
         (
