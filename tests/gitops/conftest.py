@@ -1,5 +1,6 @@
 """A copy of ``gitops/`` to break, with the real Helm."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -47,6 +48,24 @@ class Project:
         assert before in text, f"{before!r} is not in {path}"
         self.write(path, text.replace(before, after, 1))
 
+    def ship_own_image(self):
+        """Let hello run an image of the team's own, as after the first promotion."""
+        for environment in ("dev", "prod"):
+            path = f"gitops/apps/hello/{environment}.yaml"
+            self.write(
+                path, re.sub(r"image:\n  repository: .*\n  digest: .*\n", f"image:\n  tag: {SHA}\n", self.read(path))
+            )
+        self.edit(
+            "gitops/apps/hello/values.yaml",
+            "port: 9898\n",
+            "image:\n  repository: example.azurecr.io/hello\n\nport: 9898\n",
+        )
+        self.edit(
+            "gitops/overlay.yaml",
+            "    perEnvironment:\n      - image.repository # beside the digest, where Renovate finds both\n",
+            "      - image.repository\n",
+        )
+
     def git(self, *arguments):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
         done = subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True, text=True)
@@ -76,6 +95,7 @@ def example(tmp_path_factory):
     for file in ROOT.glob("Pulumi*.yaml"):
         shutil.copy(file, root)
     made = Project(root.resolve())
+    made.ship_own_image()
     made.git("init", "-q", "-b", "main")
     made.commit("the example")
     return made
