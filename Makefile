@@ -5,6 +5,11 @@ ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)
 endif
 export STACK
+# and so is this one
+ifneq ($(filter command environment,$(firstword $(origin KILL_AT))),)
+override KILL_AT := $(value KILL_AT)
+endif
+export KILL_AT
 # the interpreter of .venv, such as python3.13; uv chooses where it is not set
 PYTHON ?=
 BIN := .venv/bin
@@ -49,8 +54,8 @@ plan: setup ## show what `pulumi up` would build: no cloud, no credentials, no P
 	@$(BIN)/bootstrap plan --stack "$$STACK" $(if $(VALUES),--values)
 
 .PHONY: up
-up: setup ## bring a stack up for real (STACK=local unless said; YES=1 does not ask)
-	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes)
+up: setup ## bring a stack up for real (STACK=local unless said; YES=1 does not ask; SKIP_PREVIEW=1)
+	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes) $(if $(SKIP_PREVIEW),--skip-preview)
 
 .PHONY: down
 down: setup ## undo `make up`
@@ -66,7 +71,7 @@ drift: setup ## what differs from Azure and the cluster; changes nothing (exit s
 
 .PHONY: rehearse
 rehearse: setup ## bring your stack up against a stand-in for Azure (STACK=..., REBUILD=1, KILL_AT=n)
-	@$(BIN)/bootstrap rehearse --stack "$$STACK" $(if $(REBUILD),--rebuild) $(if $(KILL_AT),--kill-at $(KILL_AT))
+	@$(BIN)/bootstrap rehearse --stack "$$STACK" $(if $(REBUILD),--rebuild) $(if $(KILL_AT),--kill-at "$$KILL_AT")
 
 .PHONY: check
 check: setup ## ruff and mypy (strict)

@@ -74,9 +74,13 @@ def plan(
 
 
 @commands.command()
-def up(stack: StackOption = "local", yes: YesOption = False) -> None:
+def up(
+    stack: StackOption = "local",
+    yes: YesOption = False,
+    skip_preview: Annotated[bool, typer.Option("--skip-preview", help="Leave the preview out.")] = False,
+) -> None:
     """Run `pulumi up`; first find and print what it will use: CLI, cluster or sign-in, state."""
-    update.up(ROOT, stack, yes=yes, console=progress_console())
+    update.up(ROOT, stack, yes=yes, skip_preview=skip_preview, console=progress_console())
 
 
 @commands.command()

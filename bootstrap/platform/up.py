@@ -22,8 +22,15 @@ else:  # a third of a second that only a local stack needs
     reach = on_demand("bootstrap.platform.reach")
 
 
-def up(root: Path, stack: str, *, yes: bool, console: Console) -> None:
+def up(root: Path, stack: str, *, yes: bool, skip_preview: bool = False, console: Console) -> None:
     """Deploy a stack, and create the kind cluster of a local one if it does not exist.
+
+    Args:
+        root: the project.
+        stack: the stack's name.
+        yes: whether to go ahead without asking.
+        skip_preview: whether to leave the preview out, as where only the update can repair what it fails on.
+        console: where the choices and the way to Argo CD are printed.
 
     Raises:
         BootstrapError: something is missing (nothing was changed), or Pulumi failed.
@@ -34,8 +41,9 @@ def up(root: Path, stack: str, *, yes: bool, console: Console) -> None:
     check_cluster(run)
     config = select_stack(run)
     # every update sends the node counts in the state: without a refresh, those from before the autoscaler's changes
-    refresh = [] if run.local else ["--refresh"]
-    run.execute("pulumi", "up", "--stack", stack, *config, *refresh, *(["--yes"] if yes else []))
+    options = [] if run.local else ["--refresh"]
+    options += [*(["--skip-preview"] if skip_preview else []), *(["--yes"] if yes else [])]
+    run.execute("pulumi", "up", "--stack", stack, *config, *options)
     if run.local:
         found = reach.entry(api_client(run.kubeconfig, run.settings.local.context), mapped=run.target.managed)
         console.print("\n[bold]Argo CD[/]")

@@ -8,6 +8,7 @@ import pulumi
 from components.access import ClusterAccess
 from components.release.guard import serving_hooks
 from components.release.probe import Probe
+from components.release.release import Release
 
 
 class Addon(pulumi.ComponentResource):
@@ -29,12 +30,17 @@ class Addon(pulumi.ComponentResource):
         self.needs = tuple(addon.probe for addon in after if isinstance(addon, Addon) and addon.probe is not None)
         super().__init__(type_token, name, None, opts)
 
-    def serving(self, name: str, access: ClusterAccess) -> pulumi.ResourceHookBinding:
+    def serving(self, name: str, access: ClusterAccess, release: Release) -> pulumi.ResourceHookBinding:
         """Return hooks for this addon's own custom resources, which its webhook judges.
+
+        Args:
+            name: logical name of the addon.
+            access: the cluster.
+            release: the addon's release, after which the custom resources come.
 
         Raises:
             TypeError: the addon has no probe.
         """
         if self.probe is None:
             raise TypeError(f"{type(self).__name__} has no probe")
-        return serving_hooks(name, access, [self.probe])
+        return serving_hooks(name, access, [self.probe], installed=release.ready.id)

@@ -121,7 +121,7 @@ class ArgoCd(Addon):
                 immutable=True,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-        serving = serving_hooks(name, args.access, self.needs)
+        serving = serving_hooks(name, args.access, self.needs, installed=release.ready.id)
         for repository in args.settings.repositories:
             logical = args.access.name(f"repository-{repository.name}")
             metadata = ObjectMetaArgs(name=repository.name, namespace=release.namespace)
@@ -140,7 +140,7 @@ class ArgoCd(Addon):
                     api_version="external-secrets.io/v1",
                     kind="ExternalSecret",
                     metadata=metadata,
-                    spec=external_secret(repository, vault=args.tenant_id is not None),
+                    spec=release.once_installed(external_secret(repository, vault=args.tenant_id is not None)),
                     opts=pulumi.ResourceOptions(parent=self, hooks=serving),
                 )
         if args.settings.image_updater_write_back == "git":

@@ -93,7 +93,7 @@ class CertManager(Addon):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        serving = self.serving(name, args.access)
+        serving = self.serving(name, args.access, release)
         opts = pulumi.ResourceOptions(parent=self, depends_on=[release.ready], hooks=serving)
         for issuer, spec in issuers(args.certificates, args.azure_dns).items():
             CustomResource(
@@ -101,7 +101,7 @@ class CertManager(Addon):
                 api_version="cert-manager.io/v1",
                 kind="ClusterIssuer",
                 metadata=ObjectMetaArgs(name=issuer),
-                spec=spec,
+                spec=release.once_installed(spec),
                 opts=opts,
             )
         CustomResource(
@@ -109,7 +109,7 @@ class CertManager(Addon):
             api_version="cert-manager.io/v1",
             kind="Certificate",
             metadata=ObjectMetaArgs(name=CERTIFICATE_AUTHORITY, namespace=release.namespace),
-            spec=authority(),
+            spec=release.once_installed(authority()),
             opts=opts,
         )
         self.register_outputs({})

@@ -92,12 +92,12 @@ class ExternalSecrets(Addon):
             api_version="external-secrets.io/v1",
             kind="ClusterSecretStore",
             metadata=ObjectMetaArgs(name=STORE),
-            spec={"provider": self._store_provider(account)},
+            spec=release.once_installed({"provider": self._store_provider(account)}),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[release.ready, account],
                 # the operator reports ready before its webhook serves
-                hooks=self.serving(name, args.access),
+                hooks=self.serving(name, args.access, release),
             ),
         )
         self.register_outputs({})

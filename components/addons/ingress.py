@@ -16,6 +16,7 @@ from components.addons.addon import Addon
 from components.addons.charts import TRAEFIK
 from components.addons.placement import PLACEMENT, spread
 from components.platform import Platform, PublicAddress
+from components.release.guard import serving_hooks
 from components.release.release import Release, ReleaseArgs
 from settings import Settings
 from settings.addon_requests import TRAEFIK as TRAEFIK_REQUEST
@@ -98,13 +99,19 @@ class Ingress(Addon):
                 api_version="cert-manager.io/v1",
                 kind="Certificate",
                 metadata=ObjectMetaArgs(name=_DEFAULT_CERTIFICATE, namespace=release.namespace),
-                spec={
-                    "secretName": _DEFAULT_CERTIFICATE,
-                    "dnsNames": [args.zone, f"*.{args.zone}"],
-                    "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": args.issuer.value},
-                    "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
-                },
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready]),
+                spec=release.once_installed(
+                    {
+                        "secretName": _DEFAULT_CERTIFICATE,
+                        "dnsNames": [args.zone, f"*.{args.zone}"],
+                        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": args.issuer.value},
+                        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+                    }
+                ),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[release.ready],
+                    hooks=serving_hooks(name, args.access, self.needs, installed=release.ready.id),
+                ),
             )
         self.register_outputs({})
 

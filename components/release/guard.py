@@ -2,7 +2,10 @@
 
 Before a release is created or updated, a resource hook checks two things: do the addons that it needs serve, and is
 Helm's record one that Helm will work with? A dead run's record is removed; everything else that is wrong is an
-error that names the remedy. Hooks do not run in previews.
+error that names the remedy. These hooks do not run in previews.
+
+Before an addon's custom resource is created or updated, another hook checks that the addon's webhook answers, and so it
+does in a preview, where the provider would ask the webhook too.
 """
 
 from startup import on_demand
@@ -10,20 +13,21 @@ from startup import on_demand
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from components.access import ClusterAccess
 from components.release.helm_record import Operation, judge
 from components.release.lease import HEARTBEAT_SECONDS, WATCH_SECONDS
-from components.release.probe import Probe, await_serving
+from components.release.probe import Probe, await_serving, await_webhooks
 
 if TYPE_CHECKING:
     from components.release import cluster_api
 else:
-    cluster_api = on_demand("components.release.cluster_api")  # a third of a second, and a preview never needs it
+    cluster_api = on_demand("components.release.cluster_api")  # a third of a second, and a preview rarely needs it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +116,31 @@ def release_hooks(name: str, access: ClusterAccess, guard: Guard) -> pulumi.Reso
     )
 
 
-def serving_hooks(name: str, access: ClusterAccess, needs: Sequence[Probe]) -> pulumi.ResourceHookBinding:
-    """Return hooks that let a resource be created or updated only when the addons that it needs serve."""
+def serving_hooks(
+    name: str, access: ClusterAccess, needs: Sequence[Probe], *, installed: pulumi.Output[Any] | None = None
+) -> pulumi.ResourceHookBinding:
+    """Return hooks that let a resource be created or updated only when the addons that it needs serve.
+
+    Args:
+        name: the hook's name begins with it.
+        access: the cluster.
+        needs: probes of those addons.
+        installed: known in a preview only where nothing that the resource needs is installed by the same run.
+    """
 
     async def wait(_: pulumi.ResourceHookArgs) -> None:
+        preview = pulumi.runtime.is_dry_run()
+        if preview and installed is not None and not await installed.is_known():
+            return
         if (api := await _sign_in(access)) is not None:
-            await asyncio.to_thread(await_serving, api, needs)
+            if not preview:
+                await asyncio.to_thread(await_serving, api, needs)
+                return
+            # who may only read may preview all the same; the provider does not ask the webhook then
+            with suppress(cluster_api.NotAllowedError):
+                await asyncio.to_thread(await_webhooks, api, needs)
 
-    hook = pulumi.ResourceHook(f"{name}-ground", wait)
+    hook = pulumi.ResourceHook(f"{name}-ground", wait, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
 
 

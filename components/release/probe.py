@@ -7,6 +7,13 @@ from typing import Any, Protocol
 
 PROBE_SECONDS = 180.0
 """How long an addon may take to serve once its workloads are available; webhooks need seconds."""
+PREVIEW_SECONDS = 10.0
+"""How long a preview waits for a webhook, such as one whose pod is being replaced."""
+_WEBHOOK_DOWN = "failed calling webhook"
+"""How the API server begins its refusal where a webhook cannot be asked; whatever a webhook answers is no outage.
+
+https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/admission/plugin/webhook/errors.go
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +72,29 @@ def await_serving(
                     f"{probe.kind} ({probe.group}/{probe.version}) is still refused: {refusal}"
                 )
             sleep(2)
+
+
+def await_webhooks(
+    api: Api,
+    needs: Sequence[Probe],
+    *,
+    seconds: float = PREVIEW_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait, in a preview, until no addon's webhook is down; an addon that is not there at all is no obstacle.
+
+    The provider asks the API server for the result of every custom resource that changes, through these webhooks.
+
+    Raises:
+        NotServingError: a webhook is down; the text names it and the ways out.
+    """
+    deadline = time.monotonic() + seconds
+    for probe in needs:
+        while _WEBHOOK_DOWN in (refusal := api.refusal(probe) or ""):
+            if time.monotonic() >= deadline:
+                raise NotServingError(
+                    f"the webhook of {probe.addon} is down, and a preview needs it: {refusal}; look at its pods with "
+                    f"`kubectl get pods -n {probe.namespace}`; if this update repairs it, skip the preview: "
+                    "`pulumi up --skip-preview`, or `make up SKIP_PREVIEW=1`"
+                )
+            sleep(1)

@@ -105,3 +105,11 @@ class Release(pulumi.ComponentResource):
         )
         self.namespace = namespace.metadata.apply(lambda metadata: metadata.name or "")
         self.register_outputs({})
+
+    def once_installed(self, value: Any) -> pulumi.Output[Any]:  # noqa: ANN401 - any input of a resource
+        """Return a value that is unknown in a preview of the release's creation.
+
+        A resource with it is not sent to the API server then. Where a run died while it installed the release, CRDs and
+        webhooks may be there, and what answers them not: the preview would fail, and the update would repair it.
+        """
+        return pulumi.Output.all(self.ready.id, value).apply(lambda found: found[1])

@@ -1,9 +1,10 @@
 """The hooks that the program registers, run for every addon against an API that writes down what it is asked."""
 
 import asyncio
+import functools
 import itertools
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.registration import Registration
 from components.addons.addon import Addon
 from components.addons.gateway_api import GatewayApi
-from components.release import cluster_api
+from components.release import cluster_api, guard, probe
 from components.release.helm_record import Claim, Record
 from components.release.probe import Probe
 from tests.component.conftest import ROOT, STACKS, Program, configured
@@ -204,6 +205,64 @@ def test_no_hook_asks_a_cluster_that_is_not_known_yet(staged: Staged, monkeypatc
     for resource in staged.program.custom:
         if _in_cluster(resource):
             assert staged.before(resource).calls == staged.after(resource).calls == []
+
+
+def previewed(staged: Staged, monkeypatch: pytest.MonkeyPatch, refuse: Callable[[Probe], str]) -> list[str]:
+    """Run, as a preview does, what comes before every resource in the cluster; return who was told that it is down."""
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    monkeypatch.setattr(guard, "await_webhooks", functools.partial(probe.await_webhooks, seconds=0))
+    monkeypatch.setattr(Api, "refusal", lambda _, asked: refuse(asked))
+    down = []
+    for resource in staged.program.custom:
+        hooks = [
+            name
+            for name in resource.hooks.get("before_create", [])
+            if (opts := staged.hooks[name].opts) and opts.on_dry_run
+        ]
+        if _in_cluster(resource) and hooks:
+            try:
+                staged.run(hooks, resource)
+            except probe.NotServingError as error:
+                assert "is down, and a preview needs it" in str(error)
+                down.append(resource.name)
+    return down
+
+
+def test_a_preview_says_which_webhook_is_down(staged: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = {
+        "cert-manager.io": {"ClusterIssuer", "Certificate"},
+        "external-secrets.io": {"ClusterSecretStore", "ExternalSecret"},
+    }
+    for group, kinds in judged.items():
+        down = previewed(
+            staged, monkeypatch, lambda asked, group=group: "failed calling webhook" if asked.group == group else ""
+        )
+        expected = {r.name for r in staged.program.custom if r.inputs.get("kind") in kinds}
+        assert expected <= set(down)
+
+
+@pytest.mark.parametrize("answer", ["the server could not find the requested resource", "denied the request", ""])
+def test_a_preview_minds_nothing_else(staged: Staged, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    assert previewed(staged, monkeypatch, lambda _: answer) == []
+
+
+def test_who_may_only_read_may_preview(staged: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Probe) -> str:
+        raise cluster_api.NotAllowedError
+
+    assert previewed(staged, monkeypatch, refuse) == []
+
+
+def test_a_preview_asks_nothing_of_what_the_run_is_going_to_install(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(pulumi.Output, "is_known", unknown)
+    judged = {"ClusterIssuer", "Certificate", "ClusterSecretStore", "ExternalSecret"}
+    down = previewed(staged, monkeypatch, lambda _: "failed calling webhook")
+    assert [r.name for r in staged.program.custom if r.name in down and r.inputs.get("kind") in judged] == []
 
 
 def test_cert_manager_waits_for_the_gateway_api_only_where_it_is_served() -> None:

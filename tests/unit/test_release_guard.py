@@ -10,7 +10,14 @@ from components.release.cluster_api import ClusterApi
 from components.release.guard import Guard
 from components.release.helm_record import Claim, Operation, Record, ReleaseConflictError
 from components.release.lease import HEARTBEAT_SECONDS, WATCH_SECONDS
-from components.release.probe import PROBE_SECONDS, NotServingError, Probe, await_serving
+from components.release.probe import (
+    PREVIEW_SECONDS,
+    PROBE_SECONDS,
+    NotServingError,
+    Probe,
+    await_serving,
+    await_webhooks,
+)
 
 PROBE = Probe(addon="cert-manager", group="g", version="v1", kind="Issuer", plural="issuers", namespace="n", spec={})
 
@@ -224,3 +231,36 @@ def test_every_need_is_asked_and_the_probe_is_an_object_of_its_kind() -> None:
         "metadata": {"name": "aks-bootstrap-probe", "namespace": "m"},
         "spec": {"a": 1},
     }
+
+
+DOWN = 'Internal error occurred: failed calling webhook "webhook.cert-manager.io": failed to call webhook: EOF'
+DENIED = 'admission webhook "webhook.cert-manager.io" denied the request: spec.acme: not allowed'
+
+
+@pytest.mark.parametrize("refusal", [DENIED, "the server could not find the requested resource", "HTTP 503"])
+def test_a_preview_waits_for_nothing_but_a_webhook_that_is_down(refusal: str) -> None:
+    api = Api(refusal)
+    await_webhooks(api, [PROBE], sleep=lambda _: pytest.fail("slept"))
+    assert api.steps == ["serve"]
+
+
+def test_a_preview_gives_a_webhook_the_time_of_a_rollout() -> None:
+    slept: list[float] = []
+    api = Api(DOWN, DOWN)
+    await_webhooks(api, [PROBE], sleep=slept.append)
+    assert api.steps == ["serve"] * 3 and slept == [1, 1]
+
+
+def test_a_webhook_that_stays_down_is_named_in_a_preview_with_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("components.release.probe.time.monotonic", lambda: now)
+    with pytest.raises(NotServingError, match="the webhook of cert-manager is down") as told:
+        await_webhooks(Api(*[DOWN] * 1000), [PROBE, PROBE], sleep=sleep)
+    assert now == PREVIEW_SECONDS, "over all needs"
+    for words in (DOWN, "`kubectl get pods -n n`", "`make up SKIP_PREVIEW=1`"):
+        assert words in str(told.value)

@@ -288,24 +288,26 @@ def test_ended_in_the_middle_of_a_comparison_nothing_is_left(clone, tmp_path, nu
 
 
 @pytest.mark.parametrize(
-    "stack", ["a b; touch pwned", "$(touch pwned)", "$(shell touch pwned)", "a'b", "`touch pwned`"]
+    "text", ["a b; touch pwned", "$(touch pwned)", "$(shell touch pwned)", "a'b", "`touch pwned`", '"; touch pwned; "']
 )
 @pytest.mark.parametrize("said", ["argument", "variable"])
-def test_a_stacks_name_is_no_command(tmp_path, stack, said):
+@pytest.mark.parametrize("place", [("STACK", "plan", 3), ("KILL_AT", "rehearse", 5)])
+def test_what_make_is_given_is_no_command(tmp_path, text, said, place):
+    variable, target, position = place
     if shutil.which("make") is None:
         pytest.skip("needs Make on PATH")
     (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text().replace("plan: setup", "plan:"))
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text().replace(f"{target}: setup", f"{target}:"))
     tool = tmp_path / ".venv/bin/bootstrap"
-    tool.write_text('#!/bin/sh\nprintf "%s\\n" "$#" "$3"\n')
+    tool.write_text(f'#!/bin/sh\nprintf "%s\\n" "$#" "${position}"\n')
     tool.chmod(0o755)
     done = subprocess.run(
-        ["make", "-s", "plan", *([f"STACK={stack}"] if said == "argument" else [])],
+        ["make", "-s", target, *([f"{variable}={text}"] if said == "argument" else [])],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **({"STACK": stack} if said == "variable" else {})},
+        env={**os.environ, **({variable: text} if said == "variable" else {})},
     )
-    assert done.stdout == f"3\n{stack}\n", done.stderr
+    assert done.stdout == f"{position}\n{text}\n", done.stderr
     assert not (tmp_path / "pwned").exists()

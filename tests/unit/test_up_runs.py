@@ -174,6 +174,11 @@ def test_up_makes_the_stack_once_and_then_updates_it_with_the_projects_own_state
     assert local.asked == [f"up --stack local {config}"]
 
 
+def test_up_leaves_the_preview_out_where_it_is_asked_to(local: Machine) -> None:
+    up(local.root, "local", yes=True, skip_preview=True, console=local.console)
+    assert local.asked[-1].endswith("--skip-preview --yes")
+
+
 def test_up_says_what_it_chose(local: Machine) -> None:
     local.up()
     said = local.said
