@@ -5,6 +5,9 @@ as ``pulumi_azure_native.network``, imports all of its modules, 290 where the pr
 packages a loader that imports a module when a name is read from its package (PEP 562), and leaves whatever it does not
 find that way to the SDK's own ``__init__``. Nothing in the SDKs is replaced, and imports read as they always do.
 
+The engine ends a program with SIGINT once a resource has failed, and says why: a traceback of that would only stand
+between the lines of the real error.
+
 What the SDKs define lives until the process ends. Python's garbage collector would look through all of it again and
 again as it is imported, and once more at the end.
 """
@@ -18,7 +21,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import LazyLoader
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 _DEPTHS = {"pulumi_azure_native": 2, "pulumi_kubernetes": 3}
@@ -96,6 +99,13 @@ def on_demand(name: str) -> ModuleType:
     return _OnDemand(name)
 
 
+def _show(type_: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show what ended the process, unless somebody interrupted it."""
+    if not issubclass(type_, KeyboardInterrupt):
+        sys.__excepthook__(type_, error, trace)
+
+
+sys.excepthook = _show
 gc.disable()
 atexit.register(gc.freeze)
 sys.meta_path.insert(0, _Finder())

@@ -1,6 +1,7 @@
 """A run loads what it uses: start-up is most of what a preview takes."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,17 @@ for module in (dns, v1):
     # the program's own names
     for name in ("RecordSet", "Zone", "ARecordArgs", "ZoneType"):
         assert any(f" {name} " in line for line in plain)
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "told"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", -signal.SIGINT, ""),
+        ("raise ValueError('a mistake')", 1, "ValueError: a mistake"),
+    ],
+)
+def test_a_program_that_the_engine_interrupts_shows_no_traceback(ends: str, status: int, told: str) -> None:
+    code = f"import startup, os, signal, time; {ends}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == status
+    assert done.stderr.strip().splitlines()[-1:] == ([told] if told else [])
