@@ -1,7 +1,8 @@
 """Simulates what kwok leaves out: its pods report ready, but nothing runs in them.
 
 * The cloud's load balancer: every Service of type LoadBalancer gets an address.
-* Admission webhooks: they are disabled by a selector that no object matches, as there is no backend to call.
+* Admission webhooks: as there is no backend to call, one whose Service has a ready pod is disabled by a selector that
+  no object matches. One without is left to fail, as in a cluster whose webhook is down.
 * Argo CD's controller, as far as deletion goes: a deleted Application loses its finalizer.
 """
 
@@ -32,7 +33,7 @@ class ClusterSimulator:
 
         Args:
             kubeconfig: the administrator's.
-            webhooks: whether to disable admission webhooks; if not, every request that needs one waits and fails.
+            webhooks: whether webhooks with a ready pod answer; if not, every request that needs one waits and fails.
             addresses: whether to assign addresses to load balancers; if not, a release that has one waits.
         """
         load: Any = config  # the client's config module is not typed
@@ -58,7 +59,7 @@ class ClusterSimulator:
                     self._assign_addresses()
             if self._webhooks:
                 with contextlib.suppress(ApiException, HTTPError):
-                    self._disable_webhooks()
+                    self._answer_webhooks()
             with contextlib.suppress(ApiException, HTTPError):
                 self._finish_applications()
 
@@ -70,7 +71,7 @@ class ClusterSimulator:
                 status = {"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}}
                 api.patch_namespaced_service_status(service.metadata.name, service.metadata.namespace, status)
 
-    def _disable_webhooks(self) -> None:
+    def _answer_webhooks(self) -> None:
         api: Any = client.AdmissionregistrationV1Api(self._api)  # as above
         kinds = [
             (api.list_validating_webhook_configuration, api.patch_validating_webhook_configuration),
@@ -79,13 +80,30 @@ class ClusterSimulator:
         for list_all, patch in kinds:
             for found in list_all().items:
                 patches = [
-                    {"op": "add", "path": f"/webhooks/{index}/objectSelector", "value": MATCHES_NOTHING}
+                    {"op": "add", "path": f"/webhooks/{index}/objectSelector", "value": selector}
                     for index, webhook in enumerate(found.webhooks or [])
-                    if (webhook.object_selector.match_labels if webhook.object_selector else None)
-                    != MATCHES_NOTHING["matchLabels"]
+                    if (selector := self._selector(webhook)) is not None
                 ]
                 if patches:
                     patch(found.metadata.name, patches)
+
+    def _selector(self, webhook: Any) -> dict[str, Any] | None:  # noqa: ANN401 - as above
+        """Return the selector that a webhook should have, or None where it has it."""
+        selects = webhook.object_selector.match_labels if webhook.object_selector else None
+        answers, disabled = (
+            self._has_ready_pod(webhook.client_config.service),
+            selects == MATCHES_NOTHING["matchLabels"],
+        )
+        if answers == disabled:
+            return None
+        return MATCHES_NOTHING if answers else {}
+
+    def _has_ready_pod(self, service: Any) -> bool:  # noqa: ANN401 - as above
+        api: Any = client.DiscoveryV1Api(self._api)  # as above
+        slices = api.list_namespaced_endpoint_slice(
+            service.namespace, label_selector=f"kubernetes.io/service-name={service.name}"
+        ).items
+        return any(endpoint.conditions.ready for found in slices for endpoint in found.endpoints or [])
 
     def _finish_applications(self) -> None:
         api: Any = client.CustomObjectsApi(self._api)  # as above

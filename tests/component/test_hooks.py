@@ -234,9 +234,11 @@ def test_a_preview_says_which_webhook_is_down(staged: Staged, monkeypatch: pytes
         "external-secrets.io": {"ClusterSecretStore", "ExternalSecret"},
     }
     for group, kinds in judged.items():
-        down = previewed(
-            staged, monkeypatch, lambda asked, group=group: "failed calling webhook" if asked.group == group else ""
-        )
+
+        def refuse(asked: Probe, group: str = group) -> str:
+            return "failed calling webhook" if asked.group == group else ""
+
+        down = previewed(staged, monkeypatch, refuse)
         expected = {r.name for r in staged.program.custom if r.inputs.get("kind") in kinds}
         assert expected <= set(down)
 

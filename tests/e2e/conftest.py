@@ -1,6 +1,8 @@
 """Runs the real engine against a real API server; deselected, with a line that names what is missing, without them."""
 
 import contextlib
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +18,29 @@ from rehearsal.project import Project, missing_programs
 from rehearsal.sandbox import Sandbox, served_charts, simulating
 
 ROOT = Path(__file__).resolve().parents[2]
+REAL = Path(__file__).resolve().parent / "test_real_cluster.py"
+KUBECONFIG, CHARTS = "AKS_BOOTSTRAP_E2E_KUBECONFIG", "AKS_BOOTSTRAP_CHARTS"
 DESELECTED = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if "e2e" in item.path.parts]
-    missing = [*missing_programs(), *missing_binaries()]
-    if missing:
-        config.stash[DESELECTED] = [f"end-to-end tests were left out: they need on PATH {', '.join(missing)}"]
-        deselected = ours
+    told: list[str] = []
+    real = [item for item in items if item.path == REAL]
+    ours = [item for item in items if "e2e" in item.path.parts and item not in real]
+    deselected: list[pytest.Item] = []
+    if missing := [*missing_programs(), *missing_binaries()]:
+        told.append(f"end-to-end tests were left out: they need on PATH {', '.join(missing)}")
+        deselected += ours
     elif config.getoption("--e2e") == "smoke":
-        deselected = [item for item in ours if not item.get_closest_marker("smoke")]
-        config.stash[DESELECTED] = [f"{len(deselected)} end-to-end tests were left out: `make e2e` runs all of them"]
-    else:
-        deselected = []
+        deselected += [item for item in ours if not item.get_closest_marker("smoke")]
+        told.append(f"{len(deselected)} end-to-end tests were left out: `make e2e` runs all of them")
+    # the CLI downloads the provider, where it is not on PATH
+    needed = [program for program in ("pulumi", "pulumi-language-python") if shutil.which(program) is None]
+    needed += [] if os.environ.get(KUBECONFIG) else [f"{KUBECONFIG}, an empty cluster's"]
+    if real and needed:
+        told.append(f"the story on a real cluster was left out: it needs {', '.join(needed)}")
+        deselected += real
+    config.stash[DESELECTED] = told
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
@@ -57,6 +68,17 @@ class Cluster:
 def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served_charts(tmp_path_factory.mktemp("charts")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def real_kubeconfig() -> Path:
+    return Path(os.environ[KUBECONFIG]).resolve()
+
+
+@pytest.fixture(scope="session")
+def real_charts() -> Path | None:
+    folder = os.environ.get(CHARTS)
+    return Path(folder) if folder else None
 
 
 @pytest.fixture

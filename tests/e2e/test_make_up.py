@@ -1,82 +1,60 @@
 """`make up` and `make down` on a fresh clone with a kubeconfig, and no other configuration."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import config
-from ruamel.yaml import YAML
+from kubernetes import client, config
 
+from tests.e2e.clone import Clone
 from tests.e2e.inspect_cluster import everything, root_application
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
-def clone(cluster: Any, tmp_path: Path) -> Path:
-    folder = tmp_path / "clone"
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    (folder / ".venv").symlink_to(Path(sys.prefix))
-    path, yaml = folder / "Pulumi.local.yaml", YAML()
-    stack = yaml.load(path)
-    stack["config"]["aks-bootstrap:charts"] |= {"mirror": cluster.charts, "timeoutSeconds": 60}
-    yaml.dump(stack, path)
-    return folder
+def clone(cluster: Any, tmp_path: Path) -> Clone:
+    made = Clone.create(tmp_path / "clone", cluster.plane.kubeconfig)
+    made.configure("charts", mirror=cluster.charts, timeoutSeconds=60)
+    return made
 
 
-@pytest.fixture
-def bootstrap(clone: Path, cluster: Any, tmp_path: Path):
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "KUBECONFIG": str(cluster.plane.kubeconfig),
-    }
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        code = f"import sys; sys.path.insert(0, {str(clone)!r}); from bootstrap.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments, "--stack", "local", "--yes"],
-            cwd=clone,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
-
-
-def test_up_prints_its_choices_and_down_undoes_it(bootstrap, clone, cluster):
+def test_up_prints_its_choices_and_down_undoes_it(clone, cluster):
     simulator = cluster.simulate()
-    tracked = (clone / "Pulumi.local.yaml").read_bytes()
+    tracked = clone.stack_file.read_bytes()
     api = config.new_client_from_config(str(cluster.plane.kubeconfig))
     before = everything(api)
 
-    done = bootstrap("up")
+    done = clone.bootstrap("up", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     for words in ("pulumi   ", "from PATH", "cluster  ", str(cluster.plane.kubeconfig), "as no backend is configured"):
         assert words in done.stdout
     root = root_application(api)
     assert root and root["spec"]["source"]["path"] == "gitops/environments/local"
-    assert (clone / "Pulumi.local.yaml").read_bytes() == tracked, "the stack file belongs to Git"
-    assert (clone / ".pulumi-state" / "passphrase").stat().st_mode & 0o077 == 0
+    assert clone.stack_file.read_bytes() == tracked, "the stack file belongs to Git"
+    state = clone.folder / ".pulumi-state"
+    assert (state / "passphrase").stat().st_mode & 0o077 == 0
 
-    known = clone / ".pulumi-state" / "local.cluster"
+    same = clone.bootstrap("drift")
+    assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "no drift"), same.stdout + same.stderr
+    config_map: Any = client.CoreV1Api(api)
+    config_map.patch_namespaced_secret("in-cluster", "argocd", {"metadata": {"labels": {"environment": "other"}}})
+    drifted = clone.bootstrap("drift")
+    assert (drifted.returncode, drifted.stdout.splitlines()[-1]) == (2, "drift: see above"), drifted.stdout
+    assert "environment" in drifted.stdout
+    mended = clone.bootstrap("up", "--yes")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+
+    known = state / "local.cluster"
     uid = known.read_text()
     known.write_text("another cluster's")
     for command in ("up", "down"):
-        refused = bootstrap(command)
+        refused = clone.bootstrap(command, "--yes")
         assert refused.returncode == 1
         assert "is of another cluster than" in refused.stderr and "Traceback" not in refused.stderr
     known.write_text(uid)
 
-    gone = bootstrap("down")
+    gone = clone.bootstrap("down", "--yes")
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert everything(api) - before == set()
-    again = bootstrap("down")
+    again = clone.bootstrap("down", "--yes")
     assert again.returncode == 0 and "nothing to destroy" in again.stdout
     simulator.stop()
