@@ -93,3 +93,12 @@ def test_a_program_that_the_engine_interrupts_shows_no_traceback(ends: str, stat
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == status
     assert done.stderr.strip().splitlines()[-1:] == ([told] if told else [])
+
+
+def test_what_is_installed_is_the_project_and_no_copy_of_it(tmp_path: Path) -> None:
+    """A copy would be that of yesterday once the project has changed."""
+    rooms = ["bootstrap", "components", "rehearsal", "settings", "conventions", "startup"]
+    code = f"import importlib; print(*(importlib.import_module(name).__file__ for name in {rooms}), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert [Path(file).is_relative_to(ROOT) for file in done.stdout.splitlines()] == [True] * len(rooms)
+    assert str(Path(sys.prefix)) not in done.stdout
