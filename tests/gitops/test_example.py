@@ -149,6 +149,14 @@ def test_what_is_applied_first_stands_first(objects):
     assert [item.wave for item in objects["prod"]] == [-1, -1, -1, 0, 0, 0, 0, 1]
 
 
+def test_a_local_application_owns_its_namespace_and_no_other_does(objects):
+    owned = {env: [item for item in items if item.kind == "Namespace"] for env, items in objects.items()}
+    assert owned["dev"] == owned["prod"] == []
+    (namespace,) = owned["local"]
+    assert namespace.name == "app-hello" and namespace.wave < min(i.wave for i in objects["local"] if i != namespace)
+    assert namespace.document["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
 def test_images_say_which_one(objects):
     images = {
         env: one(items, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]

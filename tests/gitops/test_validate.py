@@ -24,7 +24,7 @@ def findings(project):
 def test_the_example_passes():
     report = validate(ROOT)
     assert report.findings == []
-    assert (report.environments, report.applications, report.objects) == (["dev", "local", "prod"], 3, 21)
+    assert (report.environments, report.applications, report.objects) == (["dev", "local", "prod"], 3, 22)
 
 
 @pytest.mark.parametrize(
