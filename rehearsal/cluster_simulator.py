@@ -1,8 +1,8 @@
 """Simulates what kwok leaves out: its pods report ready, but nothing runs in them.
 
 * The cloud's load balancer: every Service of type LoadBalancer gets an address.
-* Admission webhooks: as there is no backend to call, one whose Service has a ready pod is disabled by a selector that
-  no object matches. One without is left to fail, as in a cluster whose webhook is down.
+* Admission webhooks: as there is no backend to call, one whose Deployment has a pod is disabled by a selector that no
+  object matches. One without is left to fail, as in a cluster whose webhook is down.
 * Argo CD's controller, as far as deletion goes: a deleted Application loses its finalizer.
 """
 
@@ -33,7 +33,7 @@ class ClusterSimulator:
 
         Args:
             kubeconfig: the administrator's.
-            webhooks: whether webhooks with a ready pod answer; if not, every request that needs one waits and fails.
+            webhooks: whether webhooks that have a pod answer; if not, every request that needs one waits and fails.
             addresses: whether to assign addresses to load balancers; if not, a release that has one waits.
         """
         load: Any = config  # the client's config module is not typed
@@ -91,19 +91,18 @@ class ClusterSimulator:
         """Return the selector that a webhook should have, or None where it has it."""
         selects = webhook.object_selector.match_labels if webhook.object_selector else None
         answers, disabled = (
-            self._has_ready_pod(webhook.client_config.service),
+            self._is_available(webhook.client_config.service),
             selects == MATCHES_NOTHING["matchLabels"],
         )
         if answers == disabled:
             return None
         return MATCHES_NOTHING if answers else {}
 
-    def _has_ready_pod(self, service: Any) -> bool:  # noqa: ANN401 - as above
-        api: Any = client.DiscoveryV1Api(self._api)  # as above
-        slices = api.list_namespaced_endpoint_slice(
-            service.namespace, label_selector=f"kubernetes.io/service-name={service.name}"
-        ).items
-        return any(endpoint.conditions.ready for found in slices for endpoint in found.endpoints or [])
+    def _is_available(self, service: Any) -> bool:  # noqa: ANN401 - as above
+        """Return whether the Deployment that a webhook's Service is named after has a pod."""
+        api: Any = client.AppsV1Api(self._api)  # as above
+        found = api.list_namespaced_deployment(service.namespace, field_selector=f"metadata.name={service.name}").items
+        return any(deployment.status.available_replicas for deployment in found)
 
     def _finish_applications(self) -> None:
         api: Any = client.CustomObjectsApi(self._api)  # as above
