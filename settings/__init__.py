@@ -71,7 +71,7 @@ class Settings(Section):
     certificates: Certificates = Certificates()
     """Who signs."""
     ingress: Ingress = Ingress()
-    """Traefik."""
+    """The ingress controller."""
     argocd: ArgoCd = ArgoCd()
     """Argo CD."""
     gitops: GitOps

@@ -50,7 +50,7 @@ def total(*, production: bool, ingress_replicas: int, high_availability: bool, i
 
     Args:
         production: two of each controller and webhook of cert-manager and External Secrets Operator.
-        ingress_replicas: Traefik's proxies.
+        ingress_replicas: proxies of the ingress controller.
         high_availability: Argo CD with two of each server, and Redis in a quorum of three behind three proxies.
         image_updater: whether Argo CD Image Updater is installed.
     """

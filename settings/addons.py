@@ -65,7 +65,7 @@ class NodePorts(Section):
 
 
 class Ingress(Section):
-    """Traefik, and the address that leads to it."""
+    """The ingress controller, and the address that leads to it."""
 
     replicas: Annotated[int, Field(strict=True, ge=1, le=50)] = 1
     """Proxies; two or more get a disruption budget and are spread over nodes and zones."""

@@ -105,14 +105,14 @@ def _named_once(index: int, pool: NodePool, seen: set[str]) -> Iterator[Problem]
 def windows_version(cluster: Cluster, node_pools: Sequence[NodePool]) -> Iterator[Problem]:
     """https://learn.microsoft.com/azure/aks/upgrade-windows-os.
 
-    Windows Server 2022, the newest that the pinned API knows, ends with Kubernetes 1.34.
+    Windows Server 2022, the newest that the pinned API knows, ends with Kubernetes 1.36.
     """
     for index in _windows_pools(node_pools):
-        if cluster.minor > 34:
+        if cluster.minor > 36:
             yield Problem(
                 ("nodePools", index, "os"),
                 f"got 'windows' with cluster.kubernetesVersion {cluster.kubernetes_version!r}; "
-                "allowed: linux, or version 1.34, the last with Windows Server 2022",
+                "allowed: linux, or version 1.36, the last with Windows Server 2022",
             )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bootstrap.platform import schema as schemas
     from bootstrap.platform import up as update
     from bootstrap.platform.plan import against as against_revision
+    from bootstrap.platform.plan import arm as arm_requests
     from bootstrap.platform.plan import compare as comparison
     from bootstrap.platform.plan import evaluate as evaluation
     from bootstrap.platform.plan import markdown, text, view
@@ -28,6 +29,7 @@ else:  # a command loads what it needs, and no more
     schemas = on_demand("bootstrap.platform.schema")
     update = on_demand("bootstrap.platform.up")
     against_revision = on_demand("bootstrap.platform.plan.against")
+    arm_requests = on_demand("bootstrap.platform.plan.arm")
     comparison = on_demand("bootstrap.platform.plan.compare")
     evaluation = on_demand("bootstrap.platform.plan.evaluate")
     markdown = on_demand("bootstrap.platform.plan.markdown")
@@ -46,6 +48,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before 
 @ends_tidily
 def plan(
     stack: StackOption = "dev",
+    *,
     against: Annotated[
         str | None,
         typer.Option(metavar="REF", parser=some_text, help="Compare with the program at this Git revision."),
@@ -54,6 +57,10 @@ def plan(
         Format.TEXT
     ),
     values: Annotated[bool, typer.Option(help="Print every release's final values.")] = False,
+    arm: Annotated[bool, typer.Option("--arm", help="Print, as JSON, the requests that Azure gets.")] = False,
+    arm_template: Annotated[
+        bool, typer.Option("--arm-template", help="Print these requests as one template of Azure Resource Manager.")
+    ] = False,
 ) -> None:
     """Show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI.
 
@@ -63,6 +70,9 @@ def plan(
     with against_revision.Pending(ROOT, against, stack) if against is not None else nullcontext() as pending:
         now = evaluation.evaluate(ROOT, stack)
         changes = comparison.compare(pending.result(), now) if pending else []
+    if arm or arm_template:
+        typer.echo(json.dumps(arm_requests.template(now) if arm_template else arm_requests.to_json(now), indent=2))
+        raise typer.Exit
     shown = view.view(now, against=against, changes=changes)
     if output is Format.JSON:
         typer.echo(json.dumps(shown.to_json(), indent=2))

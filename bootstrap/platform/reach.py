@@ -13,7 +13,7 @@ from bootstrap.platform.local_cluster import HTTPS_PORT, LOOPBACK
 from components.addons.argocd import argocd_host
 from components.addons.cert_manager import CERTIFICATE_AUTHORITY
 from components.addons.cert_manager import NAMESPACE as CERT_MANAGER_NAMESPACE
-from components.addons.ingress import NAMESPACE
+from components.addons.ingress import HTTPS_PORT_NAME, NAMESPACE, SERVICE
 from conventions import ARGO_CD_NAMESPACE
 from settings import Settings
 from settings.types import Issuer
@@ -41,7 +41,7 @@ def entry(api: client.ApiClient, *, mapped: bool) -> Entry:
     """
     core = client.CoreV1Api(api)
     try:
-        service: Any = core.read_namespaced_service("traefik", NAMESPACE, _request_timeout=_CALL_SECONDS)
+        service: Any = core.read_namespaced_service(SERVICE, NAMESPACE, _request_timeout=_CALL_SECONDS)
         nodes: Any = core.list_node(_request_timeout=_CALL_SECONDS).items
     except Exception:
         return _FORWARDED  # whatever keeps this from looking, the stack is up, and a port can be forwarded
@@ -52,7 +52,7 @@ def entry(api: client.ApiClient, *, mapped: bool) -> Entry:
     if service.spec.type == "NodePort" and nodes:
         addresses = {address.type: address.address for address in nodes[0].status.addresses or ()}
         address = addresses.get("ExternalIP") or addresses.get("InternalIP")
-        ports = [port.node_port for port in service.spec.ports if port.name == "websecure"]
+        ports = [port.node_port for port in service.spec.ports if port.name == HTTPS_PORT_NAME]
         if address and ports:
             return Entry(address=address, port=ports[0])
     return _FORWARDED
@@ -61,7 +61,7 @@ def entry(api: client.ApiClient, *, mapped: bool) -> Entry:
 _FORWARDED = Entry(
     address=LOOPBACK,
     port=HTTPS_PORT,
-    command=f"kubectl -n {NAMESPACE} port-forward service/traefik {HTTPS_PORT}:443",
+    command=f"kubectl -n {NAMESPACE} port-forward service/{SERVICE} {HTTPS_PORT}:443",
 )
 
 

@@ -162,7 +162,7 @@ def values(
         },
         "crds": {"install": True, "keep": keep_crds},
         "configs": {
-            # Traefik ends TLS; the page itself speaks plain HTTP inside the cluster
+            # the ingress controller ends TLS; the page itself speaks plain HTTP inside the cluster
             "params": {"server.insecure": True},
             "cm": {**_configuration(settings, host, tenant_id), **(_AT_ONCE if working_tree is not None else {})},
             "rbac": rbac(settings),

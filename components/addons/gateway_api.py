@@ -1,4 +1,4 @@
-"""The CRDs of the Gateway API, which cert-manager and Traefik have to find, and which neither chart brings."""
+"""The CRDs of the Gateway API, which cert-manager and the ingress controller look for, and neither chart brings."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ class GatewayApi(Addon):
         kind="Gateway",
         plural="gateways",
         namespace="default",
-        spec={"gatewayClassName": "traefik", "listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
+        spec={"gatewayClassName": "probe", "listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
     )
 
     def __init__(self, name: str, args: GatewayApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:

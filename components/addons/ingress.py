@@ -26,6 +26,8 @@ from settings.types import Issuer
 
 NAMESPACE = "traefik"
 INGRESS_CLASS = "traefik"
+SERVICE, HTTPS_PORT_NAME = "traefik", "websecure"
+"""The proxies' Service, which the chart names after the release, and its port for HTTPS."""
 _DEFAULT_CERTIFICATE = "default-certificate"
 
 _DRAIN = {"lifeCycle": {"requestAcceptGraceTimeout": 15, "graceTimeOut": 30}}
@@ -138,13 +140,13 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
                 "http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https", "permanent": True}}},
                 "transport": _DRAIN,
             },
-            "websecure": {"transport": _DRAIN},
+            HTTPS_PORT_NAME: {"transport": _DRAIN},
         },
         "service": {"spec": {"type": settings.service_type}, "annotations": _annotations(address)},
     }
     if settings.node_ports is not None:
         result["ports"]["web"]["nodePort"] = settings.node_ports.http
-        result["ports"]["websecure"]["nodePort"] = settings.node_ports.https
+        result["ports"][HTTPS_PORT_NAME]["nodePort"] = settings.node_ports.https
     if settings.service_type == "LoadBalancer":
         # keeps the caller's address, and makes Azure probe only nodes that have a proxy
         result["service"]["spec"]["externalTrafficPolicy"] = "Local"

@@ -80,7 +80,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
         control_plane=identity(
             "control-plane",
             *joins,
-            # it must be there before Traefik asks for an address: a late grant stalls for 20 minutes
+            # it must be there before the ingress controller asks for an address: a late grant stalls for 20 minutes
             grant(Role.NETWORK_CONTRIBUTOR, args.ingress.resource_group_id, f"ingress-{region}"),
             grant(Role.MANAGED_IDENTITY_OPERATOR, kubelet.id, "kubelet"),
         ),

@@ -37,6 +37,8 @@ class ResourceType:
     """Inputs whose change replaces the resource, besides its location and resource group."""
     destructive: bool = False
     """Whether its removal or replacement loses data or interrupts somebody."""
+    inner: frozenset[str] = frozenset()
+    """Inputs that Azure has under ``properties``, and not beside it as other types do: ``sku``, ``tags``."""
     fills_in: Mapping[str, Any] = field(default_factory=dict)
     """Properties that Azure adds and a preview cannot know, with what a plan shows for them.
 
@@ -195,6 +197,7 @@ RESOURCE_TYPES = (
     ResourceType(
         pulumi_type="operationalinsights:Workspace",
         arm_type="Microsoft.OperationalInsights/workspaces",
+        inner=frozenset({"sku"}),
         api_version="2023-09-01",
         id=f"{_GROUP}/providers/Microsoft.OperationalInsights/workspaces/{{workspaceName}}",
         seconds=30,
@@ -291,6 +294,7 @@ RESOURCE_TYPES = (
     ResourceType(
         pulumi_type="containerservice:AgentPool",
         arm_type="Microsoft.ContainerService/managedClusters/agentPools",
+        inner=frozenset({"tags"}),
         api_version="2025-09-01",
         id=f"{_CLUSTER}/agentPools/{{agentPoolName}}",
         # 4-9 minutes, as reported beside the cluster's

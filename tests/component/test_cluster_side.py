@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from components.addons.argocd import identity_secret
+from components.addons.ingress import INGRESS_CLASS
 from settings.addons import RepositoryCredential
 
 
@@ -182,7 +183,7 @@ def test_argo_cds_page_has_a_certificate_of_the_stacks_issuer(dev):
     ingress = values(dev, "argo-cd")["server"]["ingress"]
     assert ingress["hostname"] == "argocd.dev.example.com"
     assert ingress["annotations"] == {"cert-manager.io/cluster-issuer": "letsencrypt-staging"}
-    assert ingress["ingressClassName"] == "traefik" and ingress["tls"]
+    assert ingress["ingressClassName"] == INGRESS_CLASS and ingress["tls"]
 
 
 def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(program):
@@ -340,7 +341,7 @@ def test_facts_of_the_infrastructure_stand_on_the_cluster_secret(prod):
     facts = {key.removeprefix("aks-bootstrap.io/"): value for key, value in metadata["annotations"].items()}
     assert facts["vault-uri"] == "<vault.vaultUri>"
     assert facts["dns-zone"] == "example.com"
-    assert facts["ingress-class"] == "traefik"
+    assert facts["ingress-class"] == INGRESS_CLASS
     assert facts["cluster-name"] == "aks-platform-prod-g1"
     assert facts["external-secrets-client-id"] == "<external-secrets.clientId>"
 

@@ -167,13 +167,13 @@ def test_what_is_within_the_lines_is_taken(changes: Stack) -> None:
         ),
         (
             {
-                "cluster": {"kubernetesVersion": "1.35"},
+                "cluster": {"kubernetesVersion": "1.37"},
                 "nodePools": [pool(), windows()],
                 "network": {"dataPlane": "azure"},
             },
             {
-                "nodePools[1].os": "got 'windows' with cluster.kubernetesVersion '1.35'; "
-                "allowed: linux, or version 1.34, the last with Windows Server 2022"
+                "nodePools[1].os": "got 'windows' with cluster.kubernetesVersion '1.37'; "
+                "allowed: linux, or version 1.36, the last with Windows Server 2022"
             },
         ),
         (
