@@ -117,25 +117,32 @@ class AzureStack:
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 
     def node_pools(self, cluster: Cluster, network: Network) -> list[NodePool]:
-        """Build user pools; nothing waits for them."""
-        opts = pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(deleted_with=cluster.resource))
-        return [
-            NodePool(
-                cluster.access.name(f"pool-{pool.name}"),
-                NodePoolArgs(
-                    settings=pool,
-                    kubernetes_version=self._cluster.kubernetes_version,
-                    zones=self._cluster.zones,
-                    cluster_group_name=cluster.resource_group_name,
-                    cluster_name=cluster.name,
-                    subnet_id=network.node_subnet_id,
-                    pod_subnet_id=network.pod_subnet_id,
-                    tags=self._tags,
-                ),
-                opts,
+        """Build user pools, one after the other; nothing else waits for them.
+
+        Pools on one subnet that are written at once fail on each other. https://github.com/Azure/AKS/issues/4522
+        """
+        built: list[NodePool] = []
+        for pool in self._settings.node_pools:
+            opts = pulumi.ResourceOptions(
+                deleted_with=cluster.resource, depends_on=[built[-1] if built else cluster.system_pool]
             )
-            for pool in self._settings.node_pools
-        ]
+            built.append(
+                NodePool(
+                    cluster.access.name(f"pool-{pool.name}"),
+                    NodePoolArgs(
+                        settings=pool,
+                        kubernetes_version=self._cluster.kubernetes_version,
+                        zones=self._cluster.zones,
+                        cluster_group_name=cluster.resource_group_name,
+                        cluster_name=cluster.name,
+                        subnet_id=network.node_subnet_id,
+                        pod_subnet_id=network.pod_subnet_id,
+                        tags=self._tags,
+                    ),
+                    pulumi.ResourceOptions.merge(self._opts, opts),
+                )
+            )
+        return built
 
     def platform(
         self, foundation: Foundation, ingress: IngressAddresses, identities: Identities, cluster: Cluster

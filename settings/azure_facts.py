@@ -187,11 +187,21 @@ UNUSABLE_RANGES = {
 """Ranges that a virtual network, pods and services cannot have, and why."""
 
 
+_DOCUMENTATION = tuple(map(IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
+
+
+def is_documentation(cidr: IPv4Network) -> bool:
+    """Return whether nobody has the addresses of a range: they stand in examples. https://www.rfc-editor.org/rfc/rfc5737."""
+    return any(cidr.subnet_of(example) for example in _DOCUMENTATION)
+
+
 def why_not_public(cidr: IPv4Network) -> str | None:
     """Say why no caller on the Internet has an address of a range; None where one may.
 
     https://www.iana.org/assignments/iana-ipv4-special-registry
     """
+    if is_documentation(cidr):
+        return None  # it stands for a public range; who deploys it is told
     for kind, holds in (
         ("loopback", cidr.is_loopback),
         ("multicast", cidr.is_multicast),

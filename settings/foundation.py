@@ -12,12 +12,16 @@ from settings.report import UNREAD, Problem, Section, check, guarded
 from settings.types import Cidr, DnsName, Flag, Guid, Location, Unique
 
 _OURS = {"environment", "owner", "cost-centre", "managed-by"}
+_CLOUD_PROVIDERS = {"service", "k8s-azure-service", "kubernetes-cluster-name", "k8s-azure-cluster-name"}
+"""https://github.com/kubernetes-sigs/cloud-provider-azure/blob/master/pkg/consts/consts.go."""
 
 
 def _no_tag_name(name: str) -> str | None:
     """https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations."""
     if name.lower() in _OURS:
         return "this tag is set by the program: use another name"
+    if name.lower() in _CLOUD_PROVIDERS:
+        return "Kubernetes' own: cloud-provider-azure takes addresses with it for its own, and removes them"
     if name.lower().startswith(("microsoft", "azure", "windows")):
         return "it does not begin with microsoft, azure or windows"
     return "without blanks at its ends" if name != name.strip() else None
@@ -315,6 +319,8 @@ class Observability(Section):
     """Microsoft Defender for Containers' sensor."""
     azure_policy: Flag = False
     """The Azure Policy add-on (Gatekeeper)."""
+    diagnostics: Flag = False
+    """Who did what, to Log Analytics: changes to the cluster and sign-ins, and what is asked of vault and registry."""
     retention_days: Annotated[int, Field(strict=True, ge=30, le=730)] = 30
     """Days that Log Analytics keeps data. https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure"""
     daily_cap_gib: Annotated[float, Field(strict=True, ge=0.023)] | None = None
@@ -326,12 +332,13 @@ class Observability(Section):
     @property
     def log_analytics(self) -> bool:
         """Whether anything needs the Log Analytics workspace."""
-        return self.container_insights or self.defender
+        return self.container_insights or self.defender or self.diagnostics
 
     @check
     def cap_of_something(self) -> Iterator[Problem]:
         """A cap without logs would be dropped in silence."""
         if self.daily_cap_gib is not None and not self.log_analytics:
             yield Problem(
-                ("dailyCapGib",), f"got {self.daily_cap_gib}; allowed only with containerInsights or defender: true"
+                ("dailyCapGib",),
+                f"got {self.daily_cap_gib}; allowed only with containerInsights, defender or diagnostics: true",
             )

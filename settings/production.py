@@ -29,6 +29,7 @@ PRODUCTION_DEFAULTS: Mapping[str, Any] = {
         "managedPrometheus": True,
         "defender": True,
         "azurePolicy": True,
+        "diagnostics": True,
         "retentionDays": 90,
     },
     "certificates": {"issuer": "letsencrypt"},

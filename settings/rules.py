@@ -8,11 +8,12 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Network
 from typing import NamedTuple, TypeVar
 
 from settings.addon_requests import room, total
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress, RepositoryCredential
-from settings.azure_facts import REGIONS_WITHOUT_ZONES, active_vcpus
+from settings.azure_facts import REGIONS_WITHOUT_ZONES, active_vcpus, is_documentation
 from settings.cluster import Cluster
 from settings.foundation import Azure, Dns, KeyVault, Tags
 from settings.network import Network
@@ -176,6 +177,16 @@ def provisioning_network(network: Network, cluster: Cluster) -> Iterator[Problem
         yield Problem(
             ("cluster", "nodeAutoProvisioning"),
             f"got true with podAddressing {network.pod_addressing.value!r}; allowed with it: overlay",
+        )
+
+
+@rule
+def provisioning_policy(network: Network, cluster: Cluster) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/aks/node-auto-provisioning#limitations: no Calico, as ``azure`` has it."""
+    if cluster.node_auto_provisioning and network.data_plane is not DataPlane.CILIUM:
+        yield Problem(
+            ("cluster", "nodeAutoProvisioning"),
+            f"got true with network.dataPlane {network.data_plane.value!r}; allowed with it: cilium",
         )
 
 
@@ -349,6 +360,27 @@ def room_for_addons(production: bool, system_pool: SystemPool, ingress: Ingress,
             f"of CPU; the addons request {asked} m; allowed: {-(-asked // of_each)} or more, a larger vmSize, "
             "or fewer ingress.replicas",
         )
+
+
+@rule_of_deployed
+def placeholders_of_api_server(cluster: Cluster) -> Iterator[Problem]:
+    """https://www.rfc-editor.org/rfc/rfc5737."""
+    yield from _placeholders(("cluster", "apiServer", "authorizedIpRanges"), cluster.api_server.authorized_ip_ranges)
+
+
+@rule_of_deployed
+def placeholders_of_vault(key_vault: KeyVault) -> Iterator[Problem]:
+    """https://www.rfc-editor.org/rfc/rfc5737."""
+    yield from _placeholders(("keyVault", "allowedIpRanges"), key_vault.allowed_ip_ranges)
+
+
+def _placeholders(path: Path, ranges: Sequence[IPv4Network]) -> Iterator[Problem]:
+    for index, cidr in enumerate(ranges):
+        if is_documentation(cidr):
+            yield Problem(
+                (*path, index),
+                f"got '{cidr}', a placeholder; allowed: your own public range (curl https://ifconfig.me)",
+            )
 
 
 @rule

@@ -40,9 +40,7 @@ def up(root: Path, stack: str, *, yes: bool, skip_preview: bool = False, console
         _create_kind_cluster(run)
     check_cluster(run)
     config = select_stack(run)
-    # every update sends the node counts in the state: without a refresh, those from before the autoscaler's changes
-    options = [] if run.local else ["--refresh"]
-    options += [*(["--skip-preview"] if skip_preview else []), *(["--yes"] if yes else [])]
+    options = [*(["--skip-preview"] if skip_preview else []), *(["--yes"] if yes else [])]
     run.execute("pulumi", "up", "--stack", stack, *config, *options)
     if run.local:
         found = reach.entry(api_client(run.kubeconfig, run.settings.local.context), mapped=run.target.managed)

@@ -22,8 +22,9 @@ from components.azure.foundation import Foundation
 from components.azure.monitoring import ClusterMonitoring, ClusterMonitoringArgs
 from components.azure.naming import Names
 from components.azure.network import Network
-from components.azure.role_propagation import retry_hook
-from components.azure.system_pool import SystemPoolArgs, SystemPoolUpdate, SystemPoolUpdateArgs, inline_profile
+from components.azure.retries import ROLES, retry_hook
+from components.azure.system_pool import SystemPoolArgs, SystemPoolUpdate, SystemPoolUpdateArgs, inline_profile, os_sku
+from components.azure.version_upgrade import upgrade_hook
 from components.azure.workload_identity import Identity
 from settings.cluster import Cluster as ClusterSettings
 from settings.foundation import Azure, Observability
@@ -58,6 +59,8 @@ class Cluster(pulumi.ComponentResource):
     """Access to it."""
     name: pulumi.Output[str]
     resource_group_name: pulumi.Output[str]
+    system_pool: SystemPoolUpdate
+    """What writes its system pool; user pools are written after it."""
     resource: aks.ManagedCluster
     """``deleted_with`` of everything in it."""
     fqdn: pulumi.Output[str]
@@ -74,7 +77,8 @@ class Cluster(pulumi.ComponentResource):
             resource_group_name=args.names.cluster_group,
             location=args.location,
             tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            # a group in another place is another group: the running cluster would be deleted with this one
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["location"]),
         )
         fingerprint = cluster_fingerprint(args.location, args.network_settings, args.settings, args.system_pool)
         system_pool = SystemPoolArgs(
@@ -95,9 +99,14 @@ class Cluster(pulumi.ComponentResource):
         self.oidc_issuer = cluster.oidc_issuer_profile.apply(lambda profile: profile.issuer_url if profile else "")
 
         child = pulumi.ResourceOptions(parent=self, deleted_with=cluster)
-        SystemPoolUpdate(
+        self.system_pool = SystemPoolUpdate(
             f"system-pool{suffix}",
-            SystemPoolUpdateArgs(pool=system_pool, cluster_name=cluster.name, resource_group_name=group.name),
+            SystemPoolUpdateArgs(
+                pool=system_pool,
+                os_sku=cluster.agent_pool_profiles.apply(os_sku),
+                cluster_name=cluster.name,
+                resource_group_name=group.name,
+            ),
             opts=child,
         )
         windows = {
@@ -120,13 +129,16 @@ class Cluster(pulumi.ComponentResource):
             ClusterMonitoringArgs(
                 names=args.names,
                 location=args.azure.location,
+                cluster_location=args.location,
                 tags=args.tags,
                 resource_group_name=group.name,
                 cluster_id=cluster.id,
                 log_analytics_id=args.foundation.log_analytics_id if args.observability.container_insights else None,
+                diagnostics_id=args.foundation.log_analytics_id if args.observability.diagnostics else None,
                 monitor_workspace_id=args.foundation.monitor_workspace_id,
             ),
-            opts=child,
+            # not deleted with the cluster: an association that is left behind holds its rule, and that its group
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.access = aks_access(
             "cluster",
@@ -213,6 +225,8 @@ class Cluster(pulumi.ComponentResource):
                 depends_on=[args.control_plane, args.kubelet, args.network],
                 # read at creation only: Azure lists every pool here, with counts that the autoscaler moves
                 ignore_changes=["agentPoolProfiles"],
-                hooks=retry_hook(f"{name}-roles"),
+                hooks=pulumi.ResourceHookBinding.merge(
+                    retry_hook(f"{name}-roles", ROLES), upgrade_hook(f"{name}-version")
+                ),
             ),
         )

@@ -1,11 +1,12 @@
 """What must survive a rebuild: vault, registry, DNS zone and logs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import authorization, containerregistry, dns, keyvault, monitor, operationalinsights, resources
 
+from components.azure.monitoring import REGISTRY_LOGS, VAULT_LOGS, diagnostic_setting
 from components.azure.naming import Names
 from components.azure.roles import Role
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
@@ -65,10 +66,10 @@ class Foundation(pulumi.ComponentResource):
         )
         self.resource_group_name = group.name
         self.dns_zone_name = args.dns.zone
+        self._observability()
         self._dns_zone()
         self._key_vault()
         self._registry()
-        self._observability()
         self.register_outputs({"vaultUri": self.vault_uri})
 
     def _lock(self, what: str, scope: pulumi.Input[str]) -> None:
@@ -87,6 +88,10 @@ class Foundation(pulumi.ComponentResource):
                 notes="Outlives clusters: docs/runbooks/disaster-recovery.md of aks-bootstrap.",
                 opts=self._keep,
             )
+
+    def _logs(self, what: str, id_: pulumi.Input[str], logs: Sequence[str]) -> None:
+        if self._args.observability.diagnostics and self.log_analytics_id is not None:
+            diagnostic_setting(f"{what}-logs", of=id_, workspace_id=self.log_analytics_id, logs=logs, opts=self._keep)
 
     def _dns_zone(self) -> None:
         args = self._args
@@ -157,6 +162,7 @@ class Foundation(pulumi.ComponentResource):
                 # the vault's lock is inherited by it: Azure would refuse to delete it too
                 opts=self._keep,
             )
+        self._logs("vault", vault.id, VAULT_LOGS)
         self.vault_id = vault.id
         self.vault_uri = vault.properties.apply(lambda properties: properties.vault_uri or "")
 
@@ -195,6 +201,7 @@ class Foundation(pulumi.ComponentResource):
                 opts=self._keep,
             )
             self._lock("registry", registry.id)
+            self._logs("registry", registry.id, REGISTRY_LOGS)
             self.registry_id, self.registry_host = registry.id, registry.login_server
 
     def _observability(self) -> None:

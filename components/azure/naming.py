@@ -173,6 +173,10 @@ class Names:
         """Data collection rule, which lives with its cluster."""
         return f"dcr-{self._cluster}-{purpose}"
 
+    def data_collection_endpoint(self, purpose: str) -> str:
+        """Data collection endpoint, which lives with its cluster."""
+        return f"dce-{self._cluster}-{purpose}"
+
 
 def pool_name(pool: NodePool, zones: tuple[str, ...]) -> str:
     """Azure name of a user pool: its own, and two characters that follow what cannot be changed in place.

@@ -66,7 +66,8 @@ class Network(pulumi.ComponentResource):
                 # a Standard address in several zones is zone-redundant
                 zones=list(args.zones) or None,
                 tags=args.tags,
-                opts=child,
+                # Azure shows the gateway that holds it, once one does
+                opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["natGateway"])),
             )
             for index in range(settings.nat_gateway.public_ip_count)
         ]

@@ -7,6 +7,7 @@ import pulumi
 from pulumi_azure_native import containerservice as aks
 
 from components.azure.naming import pool_name
+from components.azure.retries import BUSY, retry_hook
 from settings.pools import NodePool as NodePoolSettings
 from settings.pools import Pool
 
@@ -72,7 +73,7 @@ class NodePool(pulumi.ComponentResource):
             max_count=pool.max_count if pool.autoscaled else None,
             availability_zones=list(zones) or None,
             os_type=aks.OSType.WINDOWS if windows else aks.OSType.LINUX,
-            os_sku=aks.OSSKU.WINDOWS2022 if windows else aks.OSSKU.AZURE_LINUX3,
+            os_sku=aks.OSSKU.WINDOWS2022 if windows else aks.OSSKU.AZURE_LINUX,
             os_disk_size_gb=pool.os_disk_gib,
             os_disk_type=os_disk_type(pool),
             max_pods=pool.max_pods,
@@ -89,8 +90,11 @@ class NodePool(pulumi.ComponentResource):
             tags=args.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # the autoscaler owns the count, between bounds that stay ours
-                ignore_changes=["count"] if pool.autoscaled else [],
+                # the name follows what replaces a pool, so that the new one takes over before AKS drains the old one
+                delete_before_replace=False,
+                # the autoscaler owns the count, between bounds that stay ours; a pool keeps the system it was made with
+                ignore_changes=["osSKU", *(["count"] if pool.autoscaled else [])],
+                hooks=retry_hook(f"{name}-busy", BUSY),
             ),
         )
         self.register_outputs({})

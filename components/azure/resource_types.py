@@ -219,6 +219,18 @@ RESOURCE_TYPES = (
         id=f"{_GROUP}/providers/Microsoft.Insights/dataCollectionRules/{{dataCollectionRuleName}}",
     ),
     ResourceType(
+        pulumi_type="monitor:DataCollectionEndpoint",
+        arm_type="Microsoft.Insights/dataCollectionEndpoints",
+        api_version="2022-06-01",
+        id=f"{_GROUP}/providers/Microsoft.Insights/dataCollectionEndpoints/{{dataCollectionEndpointName}}",
+    ),
+    ResourceType(
+        pulumi_type="monitor:DiagnosticSetting",
+        arm_type="Microsoft.Insights/diagnosticSettings",
+        api_version="2021-05-01-preview",
+        id="{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
+    ),
+    ResourceType(
         pulumi_type="monitor:DataCollectionRuleAssociation",
         arm_type="Microsoft.Insights/dataCollectionRuleAssociations",
         api_version="2022-06-01",

@@ -1,17 +1,23 @@
 """The system pool: inline at the cluster's creation, and from then on an agent pool that changes like any other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi_azure_native import containerservice as aks
 from pulumi_azure_native import resources
+from pulumi_azure_native.containerservice.outputs import ManagedClusterAgentPoolProfileResponse
 
 from components.azure.node_pool import SYSTEM_TAINT, os_disk_type, upgrade_settings
 from settings.pools import SystemPool as SystemPoolSettings
 
 NAME = "system"
+OS_SKU = aks.OSSKU.AZURE_LINUX
+"""What nodes run: Azure Linux 3, whatever Kubernetes' version; ``AzureLinux3`` ends with 1.36.
+
+https://learn.microsoft.com/azure/aks/use-azure-linux
+"""
 
 _API_VERSION = "2025-09-01"
 """Of agent pools, as in the pinned SDK."""
@@ -47,11 +53,10 @@ def inline_profile(args: SystemPoolArgs) -> aks.ManagedClusterAgentPoolProfileAr
         max_count=pool.max_count if pool.autoscaled else None,
         availability_zones=list(args.zones) or None,
         os_type=aks.OSType.LINUX,
-        os_sku=aks.OSSKU.AZURE_LINUX3,
+        os_sku=OS_SKU,
         os_disk_size_gb=pool.os_disk_gib,
         os_disk_type=os_disk_type(pool),
         max_pods=pool.max_pods,
-        orchestrator_version=args.kubernetes_version,
         node_taints=[SYSTEM_TAINT],
         upgrade_settings=upgrade_settings(pool),
         vnet_subnet_id=args.subnet_id,
@@ -60,11 +65,18 @@ def inline_profile(args: SystemPoolArgs) -> aks.ManagedClusterAgentPoolProfileAr
     )
 
 
+def os_sku(profiles: Sequence[ManagedClusterAgentPoolProfileResponse] | None) -> str:
+    """Return what the system pool of a cluster was made with, from the profiles that Azure lists."""
+    return next((pool.os_sku for pool in profiles or () if pool.name == NAME and pool.os_sku), OS_SKU.value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SystemPoolUpdateArgs:
     """Which cluster's system pool, and what it is to be."""
 
     pool: SystemPoolArgs
+    os_sku: pulumi.Input[str]
+    """What its nodes were made with, which stays."""
     cluster_name: pulumi.Input[str]
     resource_group_name: pulumi.Input[str]
 
@@ -87,16 +99,23 @@ class SystemPoolUpdate(pulumi.ComponentResource):
             properties=resources.DeploymentPropertiesArgs(
                 mode=resources.DeploymentMode.INCREMENTAL,
                 template=pulumi.Output.all(
-                    cluster=args.cluster_name, subnet=args.pool.subnet_id, pods=args.pool.pod_subnet_id
-                ).apply(lambda known: template(args.pool, known["cluster"], known["subnet"], known["pods"])),
+                    cluster=args.cluster_name,
+                    os_sku=args.os_sku,
+                    subnet_id=args.pool.subnet_id,
+                    pod_subnet_id=args.pool.pod_subnet_id,
+                ).apply(lambda known: template(args.pool, known)),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
 
 
-def template(args: SystemPoolArgs, cluster: str, subnet_id: str, pod_subnet_id: str | None) -> dict[str, Any]:
+def template(args: SystemPoolArgs, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ARM template of the pool, with the properties of :func:`inline_profile` under Azure's names.
+
+    Args:
+        args: what the pool is to be.
+        known: ``cluster``, ``os_sku``, ``subnet_id`` and ``pod_subnet_id`` as they are.
 
     https://learn.microsoft.com/azure/templates/microsoft.containerservice/managedclusters/agentpools
     """
@@ -111,7 +130,7 @@ def template(args: SystemPoolArgs, cluster: str, subnet_id: str, pod_subnet_id: 
         "maxCount": pool.max_count if pool.autoscaled else None,
         "availabilityZones": list(args.zones) or None,
         "osType": "Linux",
-        "osSKU": "AzureLinux3",
+        "osSKU": known["os_sku"],
         "osDiskSizeGB": pool.os_disk_gib,
         "osDiskType": os_disk_type(pool).value,
         "maxPods": pool.max_pods,
@@ -123,8 +142,8 @@ def template(args: SystemPoolArgs, cluster: str, subnet_id: str, pod_subnet_id: 
             "nodeSoakDurationInMinutes": pool.node_soak_minutes,
             "undrainableNodeBehavior": pool.undrainable_node_behavior,
         },
-        "vnetSubnetID": subnet_id,
-        "podSubnetID": pod_subnet_id,
+        "vnetSubnetID": known["subnet_id"],
+        "podSubnetID": known["pod_subnet_id"],
         "tags": dict(args.tags),
     }
     return {
@@ -134,7 +153,7 @@ def template(args: SystemPoolArgs, cluster: str, subnet_id: str, pod_subnet_id: 
             {
                 "type": "Microsoft.ContainerService/managedClusters/agentPools",
                 "apiVersion": _API_VERSION,
-                "name": f"{cluster}/{NAME}",
+                "name": f"{known['cluster']}/{NAME}",
                 "properties": {key: value for key, value in properties.items() if value is not None},
             }
         ],

@@ -91,6 +91,7 @@ def _cluster(cloud: Cloud, resource: Mapping[str, Any], response: dict[str, Any]
     }
     for profile in response["agentPoolProfiles"]:
         profile.update(_POOL_DEFAULTS, provisioningState="Succeeded")
+        profile.setdefault("orchestratorVersion", inputs["kubernetesVersion"])
         profile["currentOrchestratorVersion"] = f"{profile['orchestratorVersion']}.{cloud.behaviour.patch}"
     for pool in cloud.descendants(resource["id"]):
         if pool["type"] == "containerservice:AgentPool":

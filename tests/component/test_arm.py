@@ -243,7 +243,16 @@ ENUMS = {
     "dayOfWeek",
 }
 """Properties whose values Azure lists."""
-FREE = {"tags", "nodeLabels", "addonProfiles", "config", "userAssignedIdentities", "identityProfile", "template"}
+FREE = {
+    "tags",
+    "nodeLabels",
+    "addonProfiles",
+    "config",
+    "userAssignedIdentities",
+    "identityProfile",
+    "template",
+    "extensionSettings",
+}
 """Objects whose keys, or whose contents, are the user's."""
 
 

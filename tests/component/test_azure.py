@@ -3,9 +3,12 @@
 import inspect
 import json
 import shlex
+from types import SimpleNamespace
 
 import pytest
 from pulumi_azure_native import keyvault
+
+from components.azure.system_pool import os_sku
 
 AKS = "aks-g1-5874"
 """The cluster of prod, named after its generation and what cannot be changed in it."""
@@ -28,6 +31,7 @@ def test_everything_that_takes_tags_has_them(program, stack):
         "containerservice:MaintenanceConfiguration",
         "resources:Deployment",
         "monitor:DataCollectionRuleAssociation",
+        "monitor:DiagnosticSetting",
     }
     for resource in p.custom:
         if resource.type.startswith("azure-native:") and resource.type.removeprefix("azure-native:") not in untagged:
@@ -135,7 +139,7 @@ def test_the_cluster_lists_one_system_pool_and_never_the_user_pools(prod):
     assert [pool["name"] for pool in pools] == ["system"]
     assert pools[0]["mode"] == "System"
     assert pools[0]["nodeTaints"] == [SYSTEM_TAINT]
-    assert pools[0]["osSKU"] == "AzureLinux3"
+    assert pools[0]["osSKU"] == "AzureLinux"
     assert pools[0]["osDiskType"] == "Ephemeral"
     assert pools[0]["availabilityZones"] == ["1", "2", "3"]
     assert pools[0]["minCount"] >= 3
@@ -149,6 +153,9 @@ def test_the_system_pool_is_kept_as_it_was_made(program, stack):
     deployment = p.one("resources:Deployment")
     (written,) = deployment.inputs["properties"]["template"]["resources"]
     assert written["name"] == f"aks-platform-{stack}-g1/system"
+    # AKS gives a new pool its cluster's version, and a list that names one could bring it back
+    version = written["properties"].pop("orchestratorVersion")
+    assert version == p.one("containerservice:ManagedCluster").inputs["kubernetesVersion"]
     assert {"name": "system", **written["properties"]} == inline
     assert deployment.inputs["properties"]["mode"] == "Incremental"
     assert deployment.deleted_with == p.one("containerservice:ManagedCluster").urn
@@ -157,13 +164,13 @@ def test_the_system_pool_is_kept_as_it_was_made(program, stack):
 def test_counts_that_the_autoscaler_owns_are_ignored_and_others_are_not(program):
     p = program("dev")
     assert p.one("containerservice:ManagedCluster").ignore_changes == ["agentPoolProfiles"]
-    assert p.one("containerservice:AgentPool").ignore_changes == ["count"]
+    assert "count" in p.one("containerservice:AgentPool").ignore_changes
     fixed = program(
         "dev",
         systemPool={"minCount": 2, "maxCount": 2},
         nodePools=[{"name": "apps", "vmSize": "Standard_D4ds_v5", "minCount": 2, "maxCount": 2}],
     )
-    assert fixed.one("containerservice:AgentPool").ignore_changes == []
+    assert "count" not in fixed.one("containerservice:AgentPool").ignore_changes
     assert "minCount" not in fixed.one("containerservice:AgentPool").inputs
 
 
@@ -204,8 +211,8 @@ def test_dev_is_small_and_prod_is_not(dev, prod):
 def test_nodes_may_reach_an_api_server_with_authorized_ranges(prod):
     access = prod.one("containerservice:ManagedCluster").inputs["apiServerAccessProfile"]
     assert access["authorizedIPRanges"] == [
-        "198.51.101.0/24",
-        "203.0.114.32/28",
+        "198.51.100.0/24",
+        "203.0.113.32/28",
         "<egress-0-swedencentral.ipAddress>/32",
     ]
 
@@ -296,12 +303,12 @@ def test_a_soft_deleted_vault_can_be_taken_back(program):
 
 def test_the_vault_can_be_closed_but_for_the_cluster_itself(program):
     acls = (
-        program("prod", keyVault={"allowedIpRanges": ["198.51.101.0/24"]})
+        program("prod", keyVault={"allowedIpRanges": ["198.51.100.0/24"]})
         .one("keyvault:Vault")
         .inputs["properties"]["networkAcls"]
     )
     assert acls["defaultAction"] == "Deny"
-    assert [rule["value"] for rule in acls["ipRules"]] == ["198.51.101.0/24", "<egress-0-swedencentral.ipAddress>"]
+    assert [rule["value"] for rule in acls["ipRules"]] == ["198.51.100.0/24", "<egress-0-swedencentral.ipAddress>"]
 
 
 def test_an_existing_zone_and_registry_are_used_and_not_created(program):
@@ -524,7 +531,59 @@ def test_monitoring_is_where_its_workspaces_are_though_the_cluster_is_elsewhere(
     assert {r.inputs["associationName"] for r in p.several("DataCollectionRuleAssociation")} == {
         "ContainerInsightsExtension",
         "ContainerInsightsMetricsExtension",
+        "configurationAccessEndpoint",
     }
+    endpoint = p.one("monitor:DataCollectionEndpoint")
+    assert endpoint.inputs["location"] == "norwayeast", "agents ask it from where they are"
+    assert prometheus["dataCollectionEndpointId"] == f"<{endpoint.name}.id>"
+    settings = insights["dataSources"]["extensions"][0]["extensionSettings"]["dataCollectionSettings"]
+    assert settings["enableContainerLogV2"] is True
+
+
+def test_what_watches_a_cluster_is_deleted_before_it_and_not_left_to_it(prod):
+    """An association that is left holds its rule, and a setting that is left holds for the next cluster of the name."""
+    cluster = prod.one("containerservice:ManagedCluster")
+    watching = [r for r in prod.custom if r.type.startswith("azure-native:monitor:") and cluster.urn in r.dependencies]
+    assert len(watching) >= 4
+    assert [r.name for r in watching if r.deleted_with] == []
+
+
+def test_production_keeps_who_did_what(program, prod):
+    logs = {r.name: {log["category"] for log in r.inputs["logs"]} for r in prod.several("monitor:DiagnosticSetting")}
+    assert logs == {
+        "monitoring-g1-logs": {"kube-audit-admin", "guard"},
+        "vault-logs": {"AuditEvent"},
+        "registry-logs": {"ContainerRegistryLoginEvents", "ContainerRegistryRepositoryEvents"},
+    }
+    assert {r.inputs["workspaceId"] for r in prod.several("monitor:DiagnosticSetting")} == {"<logs.id>"}
+    assert program("dev").several("monitor:DiagnosticSetting") == []
+
+
+def test_a_change_of_place_in_a_running_generation_does_not_delete_its_group(program):
+    group = program("prod").one("resources:ResourceGroup", "cluster-g1")
+    assert group.ignore_changes == ["location"]
+
+
+def test_pools_are_written_one_at_a_time_and_after_the_system_pool(program):
+    p = program("prod")
+    first, second = p.several("containerservice:AgentPool")
+    assert p.waits_for(first, p.one("resources:Deployment"))
+    assert p.waits_for(second, first)
+    for pool in (first, second):
+        assert pool.hooks["on_error"] and not pool.delete_before_replace
+
+
+def test_a_pool_keeps_the_system_that_it_was_made_with(program):
+    for pool in program("prod").several("containerservice:AgentPool"):
+        assert pool.inputs["osSKU"] == "AzureLinux" and "osSKU" in pool.ignore_changes
+    live = [SimpleNamespace(name="system", os_sku="AzureLinux3"), SimpleNamespace(name="apps58", os_sku="Windows2022")]
+    assert os_sku(live) == "AzureLinux3"
+    assert os_sku(live[1:]) == os_sku(None) == "AzureLinux"
+
+
+def test_the_gateway_that_holds_an_egress_address_is_no_drift(prod):
+    [address] = prod.several("network:PublicIPAddress", "egress-0-swedencentral")
+    assert address.ignore_changes == ["natGateway"]
 
 
 def test_a_region_without_zones_gets_none(program):

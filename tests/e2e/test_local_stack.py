@@ -11,6 +11,9 @@ from tests.e2e.inspect_cluster import everything, helm_records, root_application
 
 PLACE = ("argoproj.io", "v1alpha1", "argocd")
 
+BALANCED = {"ingress": {"serviceType": "LoadBalancer", "nodePorts": None}}
+"""Traefik's release is ready once its Service has an address."""
+
 
 @pytest.fixture
 def api(cluster: Any) -> Any:
@@ -51,6 +54,7 @@ def test_after_up_there_are_no_changes_and_down_leaves_nothing(cluster, local, a
 
 @pytest.mark.smoke
 def test_a_killed_installation_is_repaired_by_the_next_up(cluster, local, api, simulate):
+    local.configure(BALANCED)
     simulate(addresses=False)  # without an address Traefik's release waits, and its run is killed there
     run = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})
@@ -98,6 +102,7 @@ def test_a_release_of_another_owner_is_not_changed(cluster, local, api, simulate
 
 
 def test_a_release_that_a_live_run_is_installing_is_not_changed(cluster, local, api, simulate):
+    local.configure(BALANCED)
     simulator = simulate(addresses=False)  # the first run stays alive, waiting for Traefik's address
     first = local.start("up", "--yes", "--skip-preview")
     wait_for(lambda: helm_records(api, "traefik") == {"1": "pending-install"})

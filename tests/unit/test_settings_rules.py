@@ -13,11 +13,11 @@ from tests.unit.test_settings_invalid import valid
 Stack = dict[str, Any]
 
 
-def told(changes: Stack) -> dict[str, str]:
+def told(changes: Stack, *, deployed: bool = False) -> dict[str, str]:
     """Return every mistake of the valid stack with some changes, by its path."""
     stack = {key: value for key, value in merge(valid(), changes).items() if value is not None}
     try:
-        parse(stack)
+        parse(stack, deployed=deployed)
     except SettingsError as refused:
         problems = refused.problems
         return {format_path(found.path).removeprefix("aks-bootstrap:"): found.message for found in problems}
@@ -137,6 +137,10 @@ def test_what_is_within_the_lines_is_taken(changes: Stack) -> None:
             },
         ),
         (
+            {**PROVISIONING, "network": {"dataPlane": "azure"}, "nodePools": [pool(minCount=1, maxCount=1)]},
+            {"cluster.nodeAutoProvisioning": "got true with network.dataPlane 'azure'; allowed with it: cilium"},
+        ),
+        (
             {"ingress": {"replicas": 8}, "systemPool": {"minCount": 1, "maxCount": 3}},
             {
                 "systemPool.minCount": "got 1 of Standard_D2ds_v5, with room for 950 m of CPU; the addons request "
@@ -185,10 +189,7 @@ def test_what_is_within_the_lines_is_taken(changes: Stack) -> None:
                 merge(PROVISIONING, AZURE_DATA_PLANE),
                 {"nodePools": [pool(minCount=1, maxCount=1), windows(minCount=1, maxCount=1)]},
             ),
-            {
-                "cluster.nodeAutoProvisioning": "got true with os 'windows' of nodePools[1]; "
-                "allowed: false, or Linux pools only"
-            },
+            {"cluster.nodeAutoProvisioning": "got true with network.dataPlane 'azure'; allowed with it: cilium"},
         ),
         (
             {
@@ -499,6 +500,7 @@ def test_production_turns_on_what_its_table_says_and_the_stack_file_wins() -> No
             "managedPrometheus": True,
             "defender": True,
             "azurePolicy": True,
+            "diagnostics": True,
             "retentionDays": 90,
         },
         "certificates": {"issuer": "letsencrypt"},
@@ -506,3 +508,24 @@ def test_production_turns_on_what_its_table_says_and_the_stack_file_wins() -> No
         "argocd": {"highAvailability": True},
     }
     assert parse({**valid(), "production": True, "ingress": {"replicas": 5}}).ingress.replicas == 5
+
+
+@pytest.mark.parametrize("name", ["service", "Service", "k8s-azure-service", "kubernetes-cluster-name"])
+def test_tags_of_kubernetes_own_are_refused(name: str) -> None:
+    [message] = told({"tags": {"extra": {name: "x"}}}).values()
+    assert "cloud-provider-azure" in message
+
+
+def test_a_placeholder_of_a_range_may_be_looked_at_and_not_deployed() -> None:
+    stack = {
+        "cluster": {
+            "apiServer": {"exposure": "authorizedRanges", "authorizedIpRanges": ["198.51.100.0/24", "20.1.2.0/24"]}
+        },
+        "keyVault": {"allowedIpRanges": ["203.0.113.32/28"]},
+    }
+    assert told(stack) == {}
+    assert told(stack, deployed=True).keys() >= {
+        "cluster.apiServer.authorizedIpRanges[0]",
+        "keyVault.allowedIpRanges[0]",
+    }
+    assert "cluster.apiServer.authorizedIpRanges[1]" not in told(stack, deployed=True)

@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 STACKS = ["dev", "prod", "local"]
 
 
+def test_every_run_refreshes_the_state_first() -> None:
+    """Without it an update of the cluster would send node counts from before the autoscaler's changes."""
+    assert YAML(typ="safe").load(ROOT / "Pulumi.yaml")["options"] == {"refresh": "always"}
+
+
 def yaml(path):
     return YAML(typ="safe").load(path.read_text())
 

@@ -238,10 +238,10 @@ def test_a_backend_of_the_users_gets_no_passphrase_and_no_configuration_of_ours(
     assert local.asked == ["up --stack local --yes"]
 
 
-def test_azure_is_refreshed_with_every_update_as_the_autoscaler_moves_counts(azure: Machine) -> None:
+def test_azure_is_updated_as_plain_pulumi_would(azure: Machine) -> None:
     azure.up("dev")
     config = f"--config-file {azure.state}/Pulumi.dev.yaml"
-    assert azure.asked == ["stack init dev", f"up --stack dev {config} --refresh --yes"]
+    assert azure.asked == ["stack init dev", f"up --stack dev {config} --yes"]
     assert "azure    someone@example.com, signed in with the Azure CLI" in azure.said
     assert not (azure.state / "dev.cluster").exists()
 
