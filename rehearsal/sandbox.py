@@ -15,10 +15,9 @@ from rehearsal.chart_repository import ChartRepository
 from rehearsal.cluster_simulator import ClusterSimulator
 from rehearsal.control_plane import TOKEN, ControlPlane
 from rehearsal.project import Project
-from settings import Settings
+from settings import LOOKED_AT, Settings
 from settings.addons import ChartOverride, Charts
 from settings.merge import merge
-from settings.placeholders import is_placeholder
 
 CHARTS = tuple(field.alias or name for name, field in Charts.model_fields.items() if field.annotation is ChartOverride)
 """Keys of ``charts`` that override the source of an addon's chart."""
@@ -72,12 +71,11 @@ class Sandbox:
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             # only the kubeconfig that the cloud returns is used
             "KUBECONFIG": str(folder / "no-kubeconfig"),
+            LOOKED_AT: "1",  # a stack file that still has placeholders may be rehearsed
         }
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})
         sources = {"mirror": charts, "timeoutSeconds": 60, **{chart: {"repository": None} for chart in CHARTS}}
         project.configure(merge({"charts": sources}, changes or {}))
-        if is_placeholder(str(project.section("gitops").get("repoUrl"))):
-            project.configure({"gitops": {"repoUrl": "https://git.invalid/rehearsal.git"}})
         if project.section("ingress").get("gatewayApi"):
             project.configure({"ingress": {"gatewayApiManifest": f"{charts}/gateway-api.yaml"}})
         return cls(cloud=cloud, project=project, planes=tuple(planes))
