@@ -187,6 +187,7 @@ class Cloud:
             resource: dict[str, Any] | None = content["resources"].get(id_.lower())
             if resource is None:
                 raise AzureError("ResourceNotFound", f"{id_} was not found", 404)
+            _validate_update(resource, inputs)
             resource["inputs"] = dict(inputs)
             resource["drift"] = {}
             if resource["type"] == "resources:Deployment":
@@ -290,6 +291,18 @@ def _validate(content: dict[str, Any], id_: str, type_: str, inputs: Mapping[str
             raise AzureError("NameUnavailable", f"The name '{name_of(id_)}' is already in use.", 409)
     if type_ == "authorization:RoleAssignment":
         _validate_role_assignment(resources, inputs)
+
+
+def _validate_update(resource: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    if resource["type"] != "containerservice:ManagedCluster":
+        return
+    before, after = (str(each["kubernetesVersion"]).split(".")[:2] for each in (resource["inputs"], inputs))
+    if before != after and inputs["autoUpgradeProfile"]["upgradeChannel"] != "none":
+        # https://github.com/hashicorp/terraform-provider-azurerm/issues/17839
+        raise AzureError(
+            "NotAllAgentPoolOrchestratorVersionSpecifiedAndUnchanged",
+            "Using managed cluster api, all Agent pools' OrchestratorVersion must be all specified or all unspecified.",
+        )
 
 
 def _validate_role_assignment(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:

@@ -112,3 +112,53 @@ def test_a_change_that_would_replace_the_running_cluster_is_rejected_and_changes
     assert "cannot create already existing resource" in done.stdout
     assert sandbox.cloud.log() == before
     assert helm_records(client_of(sandbox.planes[0]), "argocd") == {"1": "deployed"}
+
+
+def test_a_minor_version_is_raised_in_place_only_without_an_upgrade_channel(make_sandbox):
+    sandbox = make_sandbox("dev")
+    project = sandbox.project
+    project.pulumi("up", "--yes", "--skip-preview")
+    project.configure({"cluster": {"kubernetesVersion": "1.36"}})
+    for command in (["preview"], ["up", "--yes", "--skip-preview"]):
+        refused = project.pulumi(*command, check=False)
+        assert refused.returncode != 0
+        assert "raise cluster.generation in the same edit" in refused.stdout + refused.stderr
+
+    project.configure({"cluster": {"kubernetesVersion": "1.35", "upgradeChannel": "none"}})
+    project.pulumi("up", "--yes")
+    project.configure({"cluster": {"kubernetesVersion": "1.36"}})
+    project.pulumi("up", "--yes")
+    [cluster] = sandbox.cloud.resources("containerservice:ManagedCluster")
+    assert cluster["inputs"]["kubernetesVersion"] == "1.36"
+    assert {p["inputs"]["orchestratorVersion"] for p in sandbox.cloud.resources("containerservice:AgentPool")} == {
+        "1.36"
+    }
+    assert set(project.changes("--expect-no-changes")) == {"same"}
+
+
+def test_a_pool_that_has_to_be_another_is_there_before_the_old_one_goes(make_sandbox):
+    sandbox = make_sandbox("dev")
+    project = sandbox.project
+    project.pulumi("up", "--yes", "--skip-preview")
+    [before] = sandbox.cloud.resources("containerservice:AgentPool")
+    project.configure({"nodePools": [{"name": "apps", "vmSize": "Standard_D8ds_v5", "minCount": 1, "maxCount": 5}]})
+    project.pulumi("up", "--yes")
+    [after] = sandbox.cloud.resources("containerservice:AgentPool")
+    assert after["id"] != before["id"]
+    order = [
+        (entry["operation"], entry["id"]) for entry in sandbox.cloud.log() if entry["id"] in (before["id"], after["id"])
+    ]
+    assert order == [("create", before["id"]), ("create", after["id"]), ("delete", before["id"])]
+
+
+def test_another_place_in_a_running_generation_touches_nothing_of_the_cluster(make_sandbox):
+    sandbox = make_sandbox("dev")
+    project = sandbox.project
+    project.pulumi("up", "--yes", "--skip-preview")
+    [cluster] = sandbox.cloud.resources("containerservice:ManagedCluster")
+    project.configure({"cluster": {"location": "norwayeast"}})
+    failed = project.pulumi("up", "--yes", "--skip-preview", check=False)
+    assert failed.returncode != 0, "the name is taken by the running cluster"
+    assert [c["id"] for c in sandbox.cloud.resources("containerservice:ManagedCluster")] == [cluster["id"]]
+    deleted = [entry["id"] for entry in sandbox.cloud.log() if entry["operation"] == "delete"]
+    assert [id_ for id_ in deleted if id_.startswith(cluster["id"].split("/providers/")[0])] == []

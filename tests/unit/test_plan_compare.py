@@ -67,6 +67,16 @@ def test_what_azure_cannot_change_in_place_is_a_replacement_and_loud(type_, inpu
     assert (change.kind, change.destructive, status) == (Kind.REPLACED, True, 3)
 
 
+def test_an_upgrade_that_azure_would_refuse_is_told_with_the_way():
+    def cluster(version, channel):
+        inputs = {"kubernetesVersion": version, "autoUpgradeProfile": {"upgradeChannel": channel}}
+        return resource(type_=AKS, inputs=inputs)
+
+    change, _ = only([cluster("1.35", "patch")], [cluster("1.36", "patch")])
+    assert "raise cluster.generation in the same edit" in change.refused
+    assert only([cluster("1.35", "none")], [cluster("1.36", "none")])[0].refused == ""
+
+
 def test_what_the_engine_ignores_is_no_change():
     before = resource(inputs={"count": 3}, ignore_changes=["count"])
     assert compare(program(before), program(resource(inputs={"count": 5}, ignore_changes=["count"]))) == []

@@ -1,12 +1,13 @@
 """Compares two evaluations of the program. It compares programs; it does not read the cloud."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Any
 
 from bootstrap.platform.plan.registration import Evaluation, Registration
 from components.azure.resource_types import PREFIX, resource_type
+from components.azure.version_upgrade import why_not_in_place
 from components.release import kubernetes_types
 from settings.merge import differences
 
@@ -51,6 +52,8 @@ class Change:
     properties: tuple[PropertyChange, ...] = ()
     destructive: bool = False
     """Whether the change destroys something that no later run restores."""
+    refused: str = ""
+    """Why an update would refuse the change, and what to do instead; empty where it would not."""
 
 
 def compare(before: Evaluation, after: Evaluation) -> list[Change]:
@@ -61,7 +64,7 @@ def compare(before: Evaluation, after: Evaluation) -> list[Change]:
     for urn, registration in new.items():
         if urn in old and (properties := tuple(_properties(old[urn], registration))):
             kind = Kind.REPLACED if any(change.replaces for change in properties) else Kind.CHANGED
-            changes.append(_one(kind, registration, properties))
+            changes.append(replace(_one(kind, registration, properties), refused=_refused(old[urn], registration)))
     order = {urn: position for position, urn in enumerate([*old, *new])}
     return sorted(changes, key=lambda change: (not change.destructive, order[change.urn]))
 
@@ -83,6 +86,12 @@ def _one(kind: Kind, registration: Registration, properties: tuple[PropertyChang
         properties=properties,
         destructive=lost,
     )
+
+
+def _refused(before: Registration, after: Registration) -> str:
+    if not after.type.endswith(":ManagedCluster"):
+        return ""
+    return why_not_in_place(before.inputs, after.inputs) or ""
 
 
 def _properties(before: Registration, after: Registration) -> Iterator[PropertyChange]:

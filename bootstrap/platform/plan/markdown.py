@@ -70,6 +70,9 @@ def _changes(plan: PlanView) -> list[str]:
         return [f"No change against `{plan.against}`.", ""]
     lost = [change for change in plan.changes if change.destructive]
     lines: list[str] = []
+    for change in plan.changes:
+        if change.refused:
+            lines += ["> [!CAUTION]", f"> **Refused:** `{change.name}`: {change.refused}", ""]
     if lost:
         lines += [
             "> [!CAUTION]",

@@ -73,15 +73,13 @@ def changes_table(plan: PlanView) -> RenderableType:
             Text(f"{change.name} ({short_type(change.type)})", style=_STYLE[change.kind]),
             _what(change),
         )
-    lost = [change for change in plan.changes if change.destructive]
-    if not lost:
-        return table
-    warning = Text(
-        f"DESTRUCTIVE: {len(lost)} resource(s) are replaced or removed: "
-        + ", ".join(f"{change.name} ({short_type(change.type)})" for change in lost),
-        style="bold white on red",
-    )
-    return Group(table, warning)
+    warnings = [f"REFUSED: {change.name}: {change.refused}" for change in plan.changes if change.refused]
+    if lost := [change for change in plan.changes if change.destructive]:
+        warnings.append(
+            f"DESTRUCTIVE: {len(lost)} resource(s) are replaced or removed: "
+            + ", ".join(f"{change.name} ({short_type(change.type)})" for change in lost)
+        )
+    return Group(table, *(Text(warning, style="bold white on red") for warning in warnings))
 
 
 def to_yaml(value: object) -> str:
