@@ -11,16 +11,18 @@ does in a preview, where the provider would ask the webhook too.
 from startup import on_demand
 
 import asyncio
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from components.access import ClusterAccess
-from components.release.helm_record import Operation, judge
+from components.release.helm_record import Operation, ReleaseConflictError, judge, judge_unfinished
 from components.release.lease import HEARTBEAT_SECONDS, WATCH_SECONDS
 from components.release.probe import Probe, await_serving, await_webhooks
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from components.release import cluster_api
 else:
     cluster_api = on_demand("components.release.cluster_api")  # a third of a second, and a preview rarely needs it
+
+
+AGAIN = "AKS_BOOTSTRAP_AGAIN"
+"""Names a file that a run writes when it failed and the next one goes on where it ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +85,20 @@ class Guard:
         for record in verdict.fail:
             api.fail_record(record, self.namespace)
 
+    def settle(self, api: "cluster_api.ClusterApi", holder: str) -> str:
+        """Remove the records of revisions that no run finished; return what was done, or nothing where nothing was.
+
+        Raises:
+            ReleaseConflictError: the release must not be touched.
+        """
+        records = api.records(self.release, self.namespace)
+        watch = WATCH_SECONDS if any(record.in_progress for record in records) else 0
+        claim = api.claim_of(self.lease, self.namespace, holder, watch_seconds=watch)
+        verdict = judge_unfinished(release=self.release, namespace=self.namespace, records=records, claim=claim)
+        for record in verdict.drop:
+            api.delete_record(record, self.namespace)
+        return verdict.message
+
     def keep_alive(self, api: "cluster_api.ClusterApi", *, every_seconds: float = HEARTBEAT_SECONDS) -> None:
         """Renew the lease until the operation has ended; a renewal that fails is tried again at the next one."""
         while not self.ended.wait(every_seconds):
@@ -93,16 +113,54 @@ class Guard:
         api.end_lease(self.lease, self.namespace)
 
 
+def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output[Any]) -> None:
+    """Fail a run whose refresh took over a revision that no run finished, once what is left of it is removed.
+
+    Hooks see only what changes, and to the engine such a release is as it should be. The next run finds the revision
+    before it, and upgrades.
+
+    Args:
+        access: the cluster.
+        guard: of the release.
+        status: the release's, as the provider last read it; unknown where the release changes in this run.
+    """
+
+    async def settle(found: Any) -> None:  # noqa: ANN401 - of the SDK
+        if found is None or found.status in {None, "", "deployed"}:
+            return
+        if pulumi.runtime.is_dry_run():
+            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {found.status}; the update looks into it")
+            return
+        if (api := await _sign_in(access)) is None:
+            return
+        try:
+            message = await asyncio.to_thread(guard.settle, api, await _holder(access))
+        except ReleaseConflictError as error:
+            raise pulumi.RunError(str(error)) from None
+        if message:
+            if marker := os.environ.get(AGAIN):
+                Path(marker).touch()
+            raise pulumi.RunError(f"{message}; run `pulumi up` again, which upgrades the release")
+
+    status.apply(settle)
+
+
+async def _holder(access: ClusterAccess) -> str:
+    """Return who this stack is among all that use the cluster.
+
+    The engine gives every provider an id of its own: another copy of this stack has another one.
+    """
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    return f"{stack}/{await access.provider.id.future()}"
+
+
 def release_hooks(name: str, access: ClusterAccess, guard: Guard) -> pulumi.ResourceHookBinding:
     """Return the hooks that check a release before it is created or updated, and end its lease afterwards."""
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
 
     async def before(hook: pulumi.ResourceHookArgs) -> None:
-        api, provider = await _sign_in(access), await access.provider.id.future()
-        if api is not None:
+        if (api := await _sign_in(access)) is not None:
             operation = Operation.CREATE if hook.old_outputs is None else Operation.UPDATE
-            # the engine gives every provider an id of its own: another copy of this stack has another one
-            await asyncio.to_thread(guard.begin, api, f"{stack}/{provider}", operation)
+            await asyncio.to_thread(guard.begin, api, await _holder(access), operation)
             threading.Thread(target=guard.keep_alive, args=(api,), daemon=True).start()
 
     async def after(_: pulumi.ResourceHookArgs) -> None:

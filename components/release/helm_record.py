@@ -134,6 +134,32 @@ def judge(
     return _heal(what, last, ordered, operation)
 
 
+def judge_unfinished(*, release: str, namespace: str, records: Sequence[Record], claim: Claim) -> Verdict:
+    """Decide what has to happen to the records of a release that a refresh took for finished.
+
+    A refresh reads the values of Helm's last revision, whether Helm ever finished it or not: nothing is left to update
+    then, and nothing repairs it. Without the revisions that were not finished, the next refresh reads the one before.
+
+    Raises:
+        ReleaseConflictError: an operation is alive, or it is somebody else's.
+    """
+    ordered = sorted(records, key=lambda record: record.revision)
+    if not ordered or ordered[-1].status == "deployed":
+        return Verdict()
+    last = ordered[-1]
+    what = f"release {namespace}/{release} (revision {last.revision}, {last.status})"
+    if last.in_progress and claim is not Claim.OURS:
+        raise ReleaseConflictError(
+            f"{what} is being worked on by somebody else, or by another run of this stack; "
+            f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
+        )
+    finished = max((record.revision for record in ordered if record.status == "deployed"), default=0)
+    return Verdict(
+        drop=tuple(record for record in ordered if record.revision > finished),
+        message=f"{what} was left behind by a run that died or failed; its record is removed",
+    )
+
+
 def _heal(what: str, last: Record, ordered: Sequence[Record], operation: Operation) -> Verdict:
     if operation is Operation.CREATE:
         if last.status == "deployed":

@@ -13,7 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.release.chart import Chart
 from components.release.crds import chart_crds
-from components.release.guard import Guard, release_hooks
+from components.release.guard import Guard, release_hooks, settle_unfinished
 from components.release.probe import Probe
 from settings.addons import Charts
 from settings.merge import merge
@@ -103,6 +103,7 @@ class Release(pulumi.ComponentResource):
                 hooks=release_hooks(name, args.access, guard),
             ),
         )
+        settle_unfinished(args.access, guard, self.ready.status)
         self.namespace = namespace.metadata.apply(lambda metadata: metadata.name or "")
         self.register_outputs({})
 

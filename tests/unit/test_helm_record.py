@@ -13,6 +13,7 @@ from components.release.helm_record import (
     ReleaseConflictError,
     Verdict,
     judge,
+    judge_unfinished,
     marked_failed,
     parse_record,
 )
@@ -165,3 +166,34 @@ def test_a_record_that_says_nothing_of_itself_is_the_oldest_and_in_no_progress()
 
 def test_a_lease_names_operations_as_pulumi_does():
     assert [operation.value for operation in Operation] == ["create", "update"]
+
+
+# --- what a refresh took for finished ---------------------------------------------------------------------------------
+
+
+def unfinished(records, claim=Claim.OURS):
+    return judge_unfinished(release="traefik", namespace="traefik", records=records, claim=claim)
+
+
+@pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback", "failed"])
+def test_revisions_that_no_run_finished_go_so_that_the_next_refresh_reads_the_one_before(status):
+    records = [record(status, 4), record("superseded", 2), record("deployed", 3)]
+    verdict = unfinished(records)
+    assert verdict.drop == (record(status, 4),)
+    assert f"revision 4, {status}" in verdict.message and "left behind" in verdict.message
+
+
+def test_of_an_installation_that_never_finished_nothing_is_kept():
+    records = [record("failed", 1), record("pending-upgrade", 2)]
+    assert unfinished(records).drop == tuple(records)
+
+
+@pytest.mark.parametrize("records", [[], [record("deployed", 2), record("superseded", 1)]])
+def test_a_release_that_is_finished_by_now_stays_as_it_is(records):
+    assert unfinished(records) == Verdict()
+
+
+@pytest.mark.parametrize("claim", [Claim.OURS_ALIVE, Claim.OTHERS, Claim.NONE])
+def test_an_operation_that_may_be_alive_is_left_alone(claim):
+    with pytest.raises(ReleaseConflictError, match="wait for it to end, or end it with `helm rollback traefik"):
+        unfinished([record("deployed", 1), record("pending-upgrade", 2)], claim)
