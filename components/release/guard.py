@@ -86,7 +86,7 @@ class Guard:
             api.fail_record(record, self.namespace)
 
     def settle(self, api: "cluster_api.ClusterApi", holder: str) -> str:
-        """Remove the records of revisions that no run finished; return what was done, or nothing where nothing was.
+        """Remove the records of a release that no run finished; return what was done, or nothing where nothing was.
 
         Raises:
             ReleaseConflictError: the release must not be touched.
@@ -116,8 +116,8 @@ class Guard:
 def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output[Any]) -> None:
     """Fail a run whose refresh took over a revision that no run finished, once what is left of it is removed.
 
-    Hooks see only what changes, and to the engine such a release is as it should be. The next run finds the revision
-    before it, and upgrades.
+    Hooks see only what changes, and to the engine such a release is as it should be. The next run installs it over what
+    is there.
 
     Args:
         access: the cluster.
@@ -140,7 +140,7 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
         if message:
             if marker := os.environ.get(AGAIN):
                 Path(marker).touch()
-            raise pulumi.RunError(f"{message}; run `pulumi up` again, which upgrades the release")
+            raise pulumi.RunError(f"{message}; run `pulumi up` again: Helm adopts what is there")
 
     status.apply(settle)
 

@@ -137,8 +137,10 @@ def judge(
 def judge_unfinished(*, release: str, namespace: str, records: Sequence[Record], claim: Claim) -> Verdict:
     """Decide what has to happen to the records of a release that a refresh took for finished.
 
-    A refresh reads the values of Helm's last revision, whether Helm ever finished it or not: nothing is left to update
-    then, and nothing repairs it. Without the revisions that were not finished, the next refresh reads the one before.
+    A refresh merges the values of Helm's last revision into the state, whether Helm ever finished it or not: nothing is
+    left to update then, and nothing repairs it, not even the revision before. Without any record the next refresh takes
+    the release out of the state, and the run installs it over what is there, as after an installation that died.
+    https://github.com/pulumi/pulumi-kubernetes/blob/v4.34.2/provider/pkg/provider/helm_release.go (setReleaseAttributes)
 
     Raises:
         ReleaseConflictError: an operation is alive, or it is somebody else's.
@@ -153,10 +155,9 @@ def judge_unfinished(*, release: str, namespace: str, records: Sequence[Record],
             f"{what} is being worked on by somebody else, or by another run of this stack; "
             f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
         )
-    finished = max((record.revision for record in ordered if record.status == "deployed"), default=0)
     return Verdict(
-        drop=tuple(record for record in ordered if record.revision > finished),
-        message=f"{what} was left behind by a run that died or failed; its record is removed",
+        drop=tuple(ordered),
+        message=f"{what} was left behind by a run that died or failed; its record is removed, and no workload is touched",
     )
 
 
