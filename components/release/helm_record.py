@@ -140,7 +140,7 @@ def judge_unfinished(*, release: str, namespace: str, records: Sequence[Record],
     A refresh merges the values of Helm's last revision into the state, whether Helm ever finished it or not: nothing is
     left to update then, and nothing repairs it, not even the revision before. Without any record the next refresh takes
     the release out of the state, and the run installs it over what is there, as after an installation that died.
-    https://github.com/pulumi/pulumi-kubernetes/blob/v4.34.2/provider/pkg/provider/helm_release.go (setReleaseAttributes)
+    https://github.com/pulumi/pulumi-kubernetes/blob/v4.34.2/provider/pkg/provider/helm_release.go
 
     Raises:
         ReleaseConflictError: an operation is alive, or it is somebody else's.
@@ -157,7 +157,7 @@ def judge_unfinished(*, release: str, namespace: str, records: Sequence[Record],
         )
     return Verdict(
         drop=tuple(ordered),
-        message=f"{what} was left behind by a run that died or failed; its record is removed, and no workload is touched",
+        message=f"{what} was left behind by a run that died or failed; its record is removed",
     )
 
 
