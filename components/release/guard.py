@@ -125,14 +125,15 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
         status: the release's, as the provider last read it; unknown where the release changes in this run.
     """
 
-    async def settle(found: Any) -> None:  # noqa: ANN401 - of the SDK
-        if found is None or found.status in {None, "", "deployed"}:
-            return
+    async def settle(found: Any) -> str:  # noqa: ANN401 - of the SDK
+        read = str(found.status or "") if found is not None else ""
+        if read in {"", "deployed"}:
+            return read
         if pulumi.runtime.is_dry_run():
-            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {found.status}; the update looks into it")
-            return
+            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {read}; the update looks into it")
+            return read
         if (api := await _sign_in(access)) is None:
-            return
+            return read
         try:
             message = await asyncio.to_thread(guard.settle, api, await _holder(access))
         except ReleaseConflictError as error:
@@ -141,8 +142,9 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
             if marker := os.environ.get(AGAIN):
                 Path(marker).touch()
             raise pulumi.RunError(f"{message}; run `pulumi up` again: Helm adopts what is there")
+        return read
 
-    status.apply(settle)
+    status.apply(settle)  # type: ignore[arg-type] # mypy infers nothing from a coroutine here
 
 
 async def _holder(access: ClusterAccess) -> str:

@@ -4,6 +4,7 @@ import inspect
 import json
 import shlex
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pulumi_azure_native import keyvault
@@ -576,7 +577,10 @@ def test_pools_are_written_one_at_a_time_and_after_the_system_pool(program):
 def test_a_pool_keeps_the_system_that_it_was_made_with(program):
     for pool in program("prod").several("containerservice:AgentPool"):
         assert pool.inputs["osSKU"] == "AzureLinux" and "osSKU" in pool.ignore_changes
-    live = [SimpleNamespace(name="system", os_sku="AzureLinux3"), SimpleNamespace(name="apps58", os_sku="Windows2022")]
+    live: Any = [
+        SimpleNamespace(name="system", os_sku="AzureLinux3"),
+        SimpleNamespace(name="apps58", os_sku="Windows2022"),
+    ]
     assert os_sku(live) == "AzureLinux3"
     assert os_sku(live[1:]) == os_sku(None) == "AzureLinux"
 
