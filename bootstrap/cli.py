@@ -44,6 +44,11 @@ def main() -> None:
         status = 1
     except OSError as error:
         status = _told(_place(error))
+    except Exception as error:
+        # pydantic turns a Ctrl-C that comes while it builds a model into an error of its own
+        if "KeyboardInterrupt" not in str(error):
+            raise
+        status = 130
     finally:
         streams.settle()
     raise SystemExit(status)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 START = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bootstrap.cli import main; main()"
 RENDER = ("render", "root", "dev")  # needs no Helm
@@ -311,3 +313,13 @@ def test_what_make_is_given_is_no_command(tmp_path, text, said, place):
     )
     assert done.stdout == f"{position}\n{text}\n", done.stderr
     assert not (tmp_path / "pwned").exists()
+
+
+def test_an_interrupt_that_a_library_turned_into_its_own_error_is_one(monkeypatch):
+    def interrupted(**_):
+        raise ValueError('Error building "model" validator:\n  KeyboardInterrupt: ')
+
+    monkeypatch.setattr("bootstrap.cli.app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
