@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from components.access import ClusterAccess
-from components.release.helm_record import Operation, ReleaseConflictError, judge, judge_unfinished
+from components.release.helm_record import Claim, Operation, Record, ReleaseConflictError, judge, judge_unfinished
 from components.release.lease import HEARTBEAT_SECONDS, WATCH_SECONDS
 from components.release.probe import Probe, await_serving, await_webhooks
 
@@ -65,10 +65,7 @@ class Guard:
             ReleaseConflictError: the release must not be touched.
         """
         await_serving(api, self.needs)
-        records = api.records(self.release, self.namespace)
-        # a live run shows only where an operation looks unfinished; elsewhere there is nothing to watch for
-        watch = WATCH_SECONDS if any(record.in_progress for record in records) else 0
-        claim = api.claim_of(self.lease, self.namespace, holder, watch_seconds=watch)
+        records, claim = self._look(api, holder)
         verdict = judge(
             release=self.release,
             namespace=self.namespace,
@@ -91,13 +88,19 @@ class Guard:
         Raises:
             ReleaseConflictError: the release must not be touched.
         """
-        records = api.records(self.release, self.namespace)
-        watch = WATCH_SECONDS if any(record.in_progress for record in records) else 0
-        claim = api.claim_of(self.lease, self.namespace, holder, watch_seconds=watch)
-        verdict = judge_unfinished(release=self.release, namespace=self.namespace, records=records, claim=claim)
+        records, claim = self._look(api, holder)
+        verdict = judge_unfinished(
+            release=self.release, namespace=self.namespace, chart=self.chart, records=records, claim=claim
+        )
         for record in verdict.drop:
             api.delete_record(record, self.namespace)
         return verdict.message
+
+    def _look(self, api: "cluster_api.ClusterApi", holder: str) -> tuple[list[Record], Claim]:
+        records = api.records(self.release, self.namespace)
+        # a live run shows only where an operation looks unfinished; elsewhere there is nothing to watch for
+        watch = WATCH_SECONDS if any(record.in_progress for record in records) else 0
+        return records, api.claim_of(self.lease, self.namespace, holder, watch_seconds=watch)
 
     def keep_alive(self, api: "cluster_api.ClusterApi", *, every_seconds: float = HEARTBEAT_SECONDS) -> None:
         """Renew the lease until the operation has ended; a renewal that fails is tried again at the next one."""

@@ -113,6 +113,11 @@ def judge(
         )
     if operation is Operation.UPDATE and not pending:
         return Verdict()
+    _refuse_of_others(what, last, release=release, namespace=namespace, chart=chart, claim=claim)
+    return _heal(what, last, ordered, operation)
+
+
+def _refuse_of_others(what: str, last: Record, *, release: str, namespace: str, chart: str, claim: Claim) -> None:
     if last.chart != chart:
         raise ReleaseConflictError(
             f"{what} is of the chart {last.chart or '(unreadable)'!r}, not {chart!r}: "
@@ -127,14 +132,13 @@ def judge(
         )
         remedy = (
             f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
-            if pending
+            if last.in_progress
             else f"remove it with `helm uninstall {release} -n {namespace}`, or take it over with `bootstrap adopt`"
         )
         raise ReleaseConflictError(f"{what} belongs to {owner} and was not touched; {remedy}")
-    return _heal(what, last, ordered, operation)
 
 
-def judge_unfinished(*, release: str, namespace: str, records: Sequence[Record], claim: Claim) -> Verdict:
+def judge_unfinished(*, release: str, namespace: str, chart: str, records: Sequence[Record], claim: Claim) -> Verdict:
     """Decide what has to happen to the records of a release that a refresh took for finished.
 
     A refresh merges the values of Helm's last revision into the state, whether Helm ever finished it or not: nothing is
@@ -150,11 +154,12 @@ def judge_unfinished(*, release: str, namespace: str, records: Sequence[Record],
         return Verdict()
     last = ordered[-1]
     what = f"release {namespace}/{release} (revision {last.revision}, {last.status})"
-    if last.in_progress and claim is not Claim.OURS:
+    if last.in_progress and claim is Claim.OURS_ALIVE:
         raise ReleaseConflictError(
-            f"{what} is being worked on by somebody else, or by another run of this stack; "
+            f"{what} is being worked on by another run of this stack; "
             f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
         )
+    _refuse_of_others(what, last, release=release, namespace=namespace, chart=chart, claim=claim)
     return Verdict(
         drop=tuple(ordered),
         message=f"{what} was left behind by a run that died or failed; its record is removed",

@@ -172,7 +172,7 @@ def test_a_lease_names_operations_as_pulumi_does():
 
 
 def unfinished(records, claim=Claim.OURS):
-    return judge_unfinished(release="traefik", namespace="traefik", records=records, claim=claim)
+    return judge_unfinished(release="traefik", namespace="traefik", chart="traefik", records=records, claim=claim)
 
 
 @pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback", "failed"])
@@ -192,3 +192,14 @@ def test_a_release_that_is_finished_by_now_stays_as_it_is(records):
 def test_an_operation_that_may_be_alive_is_left_alone(claim):
     with pytest.raises(ReleaseConflictError, match="wait for it to end, or end it with `helm rollback traefik"):
         unfinished([record("deployed", 1), record("pending-upgrade", 2)], claim)
+
+
+@pytest.mark.parametrize("claim", [Claim.OTHERS, Claim.NONE])
+def test_a_failed_release_of_somebody_else_keeps_its_records(claim):
+    with pytest.raises(ReleaseConflictError, match=r"belongs to .* and was not touched"):
+        unfinished([record("deployed", 1), record("failed", 2)], claim)
+
+
+def test_a_failed_release_of_another_chart_keeps_its_records():
+    with pytest.raises(ReleaseConflictError, match="is of the chart 'nginx', not 'traefik'"):
+        unfinished([record("failed", 1, chart="nginx")])
