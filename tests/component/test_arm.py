@@ -165,6 +165,12 @@ def test_the_template_asks_azure_for_what_only_azure_knows(evaluation: Evaluatio
     assert ("[format('{0}/32', reference(" in text) == ("authorizedIPRanges" in text)
 
 
+def test_text_beside_what_is_unknown_cannot_end_the_expression(program: Callable[..., Program]) -> None:
+    found = program("dev", tags={"extra": {"note": "<kubelet.principalId>', concat('{0}"}})
+    whole = json.dumps(template(found.evaluation))
+    assert "[format('{0}'', concat(''{{0}}', reference(" in whole
+
+
 @pytest.mark.parametrize("option", ["--arm", "--arm-template"])
 def test_the_command_prints_nothing_but_json(option: str) -> None:
     code = "from bootstrap.cli import main; main()"

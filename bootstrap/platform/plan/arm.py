@@ -295,7 +295,7 @@ def _expressions(value: Any, outputs: Mapping[str, Request]) -> Any:  # noqa: AN
     references = [_reference(outputs[match[1]], match[2]) for match in unknown]
     if value == unknown[0][0]:
         return f"[{references[0]}]"
-    text = value
+    text = value.replace("'", "''").replace("{", "{{").replace("}", "}}")
     for number, match in enumerate(unknown):
         text = text.replace(match[0], f"{{{number}}}", 1)
     return f"[format('{text}', {', '.join(references)})]"
