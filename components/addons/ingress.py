@@ -137,7 +137,7 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         },
         "ports": {
             "web": {
-                "http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https", "permanent": True}}},
+                "http": {"redirections": {"entryPoint": {"to": HTTPS_PORT_NAME, "scheme": "https", "permanent": True}}},
                 "transport": _DRAIN,
             },
             HTTPS_PORT_NAME: {"transport": _DRAIN},

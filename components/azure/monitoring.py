@@ -46,7 +46,7 @@ def diagnostic_setting(
         name="log-analytics",
         resource_uri=of,
         workspace_id=workspace_id,
-        # tables of their own where a service has them; it says so for all others, which is ignored
+        # tables of their own, for the services that have them; the others ignore it
         log_analytics_destination_type="Dedicated",
         logs=[monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in logs],
         # services without tables of their own do not give it back

@@ -2,20 +2,37 @@
 
 import asyncio
 import re
+from typing import NamedTuple
 
 import pulumi
 
-ROLES = re.compile(
-    "CustomKubeletIdentityMissingPermissionError|LinkedAuthorizationFailed|AuthorizationFailed|PrincipalNotFound"
+
+class Passing(NamedTuple):
+    """A reason to refuse a request that passes by itself."""
+
+    words: re.Pattern[str]
+    """What Azure says meanwhile."""
+    reason: str
+    """What the log says of it."""
+
+
+ROLES = Passing(
+    re.compile(
+        "CustomKubeletIdentityMissingPermissionError|LinkedAuthorizationFailed|AuthorizationFailed|PrincipalNotFound"
+    ),
+    "a role is not effective yet",
 )
 """What Azure says while a role assignment has not reached every replica.
 
 https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
 """
-BUSY = re.compile(
-    "AnotherOperationInProgress|OperationNotAllowed.*in progress|SetVNetOwnershipFailed|RetryableError"
-    "|VirtualNetworkNotInSucceededState",
-    re.DOTALL,
+BUSY = Passing(
+    re.compile(
+        "AnotherOperationInProgress|OperationNotAllowed.*in progress|SetVNetOwnershipFailed|RetryableError"
+        "|VirtualNetworkNotInSucceededState",
+        re.DOTALL,
+    ),
+    "another operation is in progress",
 )
 """What Azure says while another operation holds the cluster or its network. https://github.com/Azure/AKS/issues/4522."""
 
@@ -31,7 +48,7 @@ DELAYS_SECONDS = (5, 10, 20, 40, 60, 60, 60, 60, 60, 60, 60, 60, 60)
 """Pauses between tries: ten minutes in all, the longest that Azure's documents give."""
 
 
-def delay_before_retry(errors: list[str], passing: re.Pattern[str]) -> int | None:
+def delay_before_retry(errors: list[str], passing: Passing) -> int | None:
     """Return how long to wait before the next try, in seconds, or None where no further try would help.
 
     Args:
@@ -40,20 +57,19 @@ def delay_before_retry(errors: list[str], passing: re.Pattern[str]) -> int | Non
     """
     if not errors or len(errors) > len(DELAYS_SECONDS):
         return None
-    if not (_REFUSED.search(errors[0]) and passing.search(errors[0])):
+    if not (_REFUSED.search(errors[0]) and passing.words.search(errors[0])):
         return None
     return DELAYS_SECONDS[len(errors) - 1]
 
 
-def retry_hook(name: str, passing: re.Pattern[str]) -> pulumi.ResourceHookBinding:
+def retry_hook(name: str, passing: Passing) -> pulumi.ResourceHookBinding:
     """Return hooks that retry a resource while what Azure refuses it for passes by itself."""
 
     async def again(args: pulumi.ErrorHookArgs) -> bool:
         delay = delay_before_retry(args.errors, passing)
         if delay is None:
             return False
-        why = "a role is not effective yet" if passing is ROLES else "another operation is in progress"
-        pulumi.log.info(f"{args.name}: {why}; next try in {delay} s")
+        pulumi.log.info(f"{args.name}: {passing.reason}; next try in {delay} s")
         await asyncio.sleep(delay)
         return True
 
