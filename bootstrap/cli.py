@@ -46,7 +46,7 @@ def main() -> None:
         status = _told(_place(error))
     except Exception as error:
         # pydantic turns a Ctrl-C that comes while it builds a model into an error of its own
-        if "KeyboardInterrupt" not in str(error):
+        if type(error).__name__ != "SchemaError" or "KeyboardInterrupt" not in str(error):
             raise
         status = 130
     finally:

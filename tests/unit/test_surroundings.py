@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic_core import SchemaError
 
 from bootstrap.cli import main
 
@@ -317,7 +318,7 @@ def test_what_make_is_given_is_no_command(tmp_path, text, said, place):
 
 def test_an_interrupt_that_a_library_turned_into_its_own_error_is_one(monkeypatch):
     def interrupted(**_):
-        raise ValueError('Error building "model" validator:\n  KeyboardInterrupt: ')
+        raise SchemaError('Error building "model" validator:\n  KeyboardInterrupt: ')
 
     monkeypatch.setattr("bootstrap.cli.app", interrupted)
     with pytest.raises(SystemExit) as ended:
