@@ -186,7 +186,8 @@ class Project:
             stderr=subprocess.DEVNULL,
         )
 
-    def kill(self, process: "subprocess.Popen[str]") -> None:
+    @staticmethod
+    def kill(process: "subprocess.Popen[str]") -> None:
         """Kill the CLI and every plugin in its session, as the death of the machine would."""
         subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
         process.send_signal(signal.SIGKILL)

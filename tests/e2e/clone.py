@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -61,7 +60,7 @@ class Clone:
         )
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start ``bootstrap`` in a session of its own, for :meth:`kill`."""
+        """Start ``bootstrap`` in a session of its own, for ``Project.kill``."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -71,10 +70,3 @@ class Clone:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-
-    @staticmethod
-    def kill(process: "subprocess.Popen[str]") -> None:
-        """Kill a run with the CLI and every plugin of it, as the death of the machine would."""
-        subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
-        process.send_signal(signal.SIGKILL)
-        process.wait()

@@ -22,6 +22,7 @@ from kubernetes import client, config
 
 from bootstrap.platform.reach import Entry, entry
 from components.addons.external_secrets import LOCAL_SECRETS_NAMESPACE, STORE
+from rehearsal.project import Project
 from rehearsal.sandbox import served_charts
 from tests.e2e.clone import Clone
 from tests.e2e.inspect_cluster import everything, helm_records, namespaces, wait_for
@@ -201,7 +202,7 @@ def test_a_killed_upgrade_is_repaired_by_the_next_up(
     story.clone.configure("charts", **{chart: {"values": values}})
     run = story.clone.start("up", "--yes")
     wait_for(lambda: "pending-upgrade" in helm_records(story.api, namespace).values(), 120)
-    story.clone.kill(run)
+    Project.kill(run)
     recovered = story.clone.bootstrap("recover")
     assert recovered.returncode == 0, recovered.stdout + recovered.stderr
     assert "left behind by a run that died" in story.up()
