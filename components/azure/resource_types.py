@@ -39,6 +39,8 @@ class ResourceType:
     """Whether its removal or replacement loses data or interrupts somebody."""
     inner: frozenset[str] = frozenset()
     """Inputs that Azure has under ``properties``, and not beside it as other types do: ``sku``, ``tags``."""
+    nested: bool = False
+    """Whether the SDK, too, has its inputs under ``properties``."""
     fills_in: Mapping[str, Any] = field(default_factory=dict)
     """Properties that Azure adds and a preview cannot know, with what a plan shows for them.
 
@@ -110,6 +112,7 @@ RESOURCE_TYPES = (
         api_version="2024-03-01",
         id=f"{_GROUP}/providers/Microsoft.Resources/deployments/{{deploymentName}}",
         seconds=60,
+        nested=True,
     ),
     ResourceType(
         pulumi_type="network:VirtualNetwork",
@@ -182,6 +185,7 @@ RESOURCE_TYPES = (
         seconds=45,
         replaced_by=frozenset({"vaultName", "properties.tenantId"}),
         destructive=True,
+        nested=True,
         fills_in={"properties": {"vaultUri": "{}.vaultUri"}},
     ),
     ResourceType(

@@ -10,24 +10,14 @@ import datetime as dt
 import fcntl
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from components.azure.resource_types import name_of
-
-RETRIED = (429, 503)
-"""HTTP statuses after which the real provider's client retries."""
-
-
-class AzureError(Exception):
-    """A request that Azure rejects; ``code`` is Azure's, ``status`` HTTP's."""
-
-    def __init__(self, code: str, text: str, status: int = 400) -> None:
-        """Format the message as azure-native does."""
-        super().__init__(f'Status={status} Code="{code}" Message="{text}"')
-        self.code, self.status = code, status
+from rehearsal.azure import refusals
+from rehearsal.azure.refusals import AzureError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +34,12 @@ class Fault:
     """Number of consecutive calls that fail."""
     code: str = "InternalServerError"
     status: int = 500
+    accepted: bool = False
+    """Whether the request is accepted, and its operation fails later: the resource exists then, failed."""
+
+    def is_due(self, type_: str, operation: str, call: int) -> bool:
+        """Tell whether it applies to a call."""
+        return (self.type, self.operation) == (type_, operation) and self.call <= call < self.call + self.times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,26 +62,40 @@ class Behaviour:
     faults: tuple[Fault, ...] = ()
     patch: str = "4"
     """Patch version of every cluster and pool, such as 1.35.4 for minor version 1.35."""
+    role_seconds: float = 0.0
+    """Seconds until a new role assignment takes effect."""
+    directory_seconds: float = 60.0
+    """Seconds until a new identity is found by who does not say that it is a service principal."""
 
 
 class Cloud:
     """Resources by id, in a file that processes share under a lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         """Use an existing file; :meth:`create` writes a new one."""
         self._path = path
+        self.now = clock
 
     @classmethod
     def create(
-        cls, path: Path, *, behaviour: Behaviour | None = None, control_planes: tuple[ControlPlaneAddress, ...] = ()
+        cls,
+        path: Path,
+        *,
+        behaviour: Behaviour | None = None,
+        control_planes: tuple[ControlPlaneAddress, ...] = (),
+        clock: Callable[[], float] = time.time,
     ) -> "Cloud":
         """Write the file of an empty cloud, with the control planes that its clusters will take in order."""
-        cloud = cls(path)
+        cloud = cls(path, clock=clock)
         empty = {
             "behaviour": asdict(behaviour or Behaviour()),
             "controlPlanes": [{**asdict(plane), "cluster": None} for plane in control_planes],
             "resources": {},
             "softDeleted": {},
+            "foreign": [],
+            "principals": {},
+            "occupied": {},
+            "gone": {},
             "calls": {},
             "log": [],
             "serial": 0,
@@ -97,7 +107,7 @@ class Cloud:
     def _open(self) -> Iterator[dict[str, Any]]:
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+            content = self._read()
             yield content
             written = self._path.with_suffix(".new")
             written.write_text(json.dumps(content), encoding="utf-8")
@@ -105,6 +115,9 @@ class Cloud:
 
     def _read(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
+        resources, now = content["resources"], self.now()
+        for key in [key for key, found in resources.items() if found.get("deleting") and found["ready"] <= now]:
+            content["gone"][key] = resources.pop(key)["ready"]
         return content
 
     # used by the provider
@@ -130,14 +143,35 @@ class Cloud:
             key = f"{type_}/{operation}"
             number = content["calls"][key] = content["calls"].get(key, 0) + 1
         for fault in self.behaviour.faults:
-            due = fault.call <= number < fault.call + fault.times
-            if due and (fault.type, fault.operation) == (type_, operation):
+            if not fault.accepted and fault.is_due(type_, operation, number):
                 raise AzureError(fault.code, f"injected failure of {key}, call {number}", fault.status)
+
+    def _due(self, content: Mapping[str, Any], type_: str) -> AzureError | None:
+        """Return what an injected fault makes an accepted creation fail with."""
+        number = content["calls"].get(f"{type_}/create", 0)
+        for data in content["behaviour"]["faults"]:
+            fault = Fault(**data)
+            if fault.accepted and fault.is_due(type_, "create", number):
+                return AzureError(fault.code, f"injected failure of the operation of {type_}", 200)
+        return None
+
+    def not_found(self, id_: str, type_: str) -> AzureError:
+        """Return what Azure says of a resource that is not there."""
+        return refusals.not_found(self._read(), id_, type_, self.now())
+
+    def holders(self, id_: str) -> list[str]:
+        """Return the ids, in lower case, of the resources that hold one against its deletion."""
+        return [holder for holder, held in refusals.holds(self._read()) if held == id_.lower()]
 
     def get(self, id_: str) -> dict[str, Any] | None:
         """Return a resource, or None where there is none; one that is still being created is returned too."""
         found: dict[str, Any] | None = self._read()["resources"].get(id_.lower())
         return found
+
+    def id_as_written(self, key: str) -> str:
+        """Return an id as its creator wrote it."""
+        found = self._read()["resources"].get(key)
+        return str(found["id"]) if found else key
 
     def descendants(self, id_: str) -> list[dict[str, Any]]:
         """Return the resources nested below an id, oldest first."""
@@ -145,69 +179,58 @@ class Cloud:
         return [resource for key, resource in found if key.startswith(f"{id_.lower()}/")]
 
     def put(self, id_: str, type_: str, inputs: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Accept a creation, which completes after some seconds whether or not the caller waits.
+        """Accept a creation or an update, which completes after some seconds whether or not the caller waits.
+
+        An update ends any drift of the resource.
 
         Args:
             id_: ARM id.
             type_: token without ``azure-native:``.
-            inputs: the resource's properties.
+            inputs: the resource's properties, as the SDK has them.
             seconds: how long it takes.
 
         Raises:
             AzureError: Azure would reject it.
         """
         with self._open() as content:
-            _validate(content, id_, type_, inputs)
-            content["serial"] += 1
-            resource = {
-                "id": id_,
-                "type": type_,
-                "serial": content["serial"],
-                "inputs": dict(inputs),
-                "drift": {},
-                "ready": time.time() + seconds,
-            }
-            content["resources"][id_.lower()] = resource
+            now = self.now()
+            refusals.refuse_put(content, id_, type_, inputs, now)
+            resource: dict[str, Any] | None = content["resources"].get(id_.lower())
+            created = resource is None
+            if resource is None:
+                content["serial"] += 1
+                resource = {"id": id_, "type": type_, "serial": content["serial"], "begun": now}
+                content["resources"][id_.lower()] = resource
+                if type_ == "containerservice:ManagedCluster":
+                    resource["controlPlane"] = _assign_control_plane(content, id_)
+                if type_ == "keyvault:Vault":
+                    content["softDeleted"].pop(name_of(id_), None)
+            resource.update(inputs=dict(inputs), drift={}, created=created, changed=now, ready=now + seconds)
             if type_ == "resources:Deployment":
                 _deploy(content, id_, inputs)
-            if type_ == "containerservice:ManagedCluster":
-                resource["controlPlane"] = _assign_control_plane(content, id_)
-            if type_ == "keyvault:Vault":
-                content["softDeleted"].pop(name_of(id_), None)
-            _log_change(content, "create", id_)
+            error = refusals.failure(content, id_, type_, inputs, now) or self._due(content, type_)
+            resource["failure"] = error and {"code": error.code, "message": error.text}
+            _log_change(content, "create" if created else "update", id_)
         return resource
 
-    def patch(self, id_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Accept an update, which also ends any drift of the resource.
-
-        Raises:
-            AzureError: there is no such resource.
-        """
-        with self._open() as content:
-            resource: dict[str, Any] | None = content["resources"].get(id_.lower())
-            if resource is None:
-                raise AzureError("ResourceNotFound", f"{id_} was not found", 404)
-            _validate_update(resource, inputs)
-            resource["inputs"] = dict(inputs)
-            resource["drift"] = {}
-            if resource["type"] == "resources:Deployment":
-                _deploy(content, id_, inputs)
-            _log_change(content, "update", id_)
-        return resource
-
-    def delete(self, id_: str) -> None:
+    def delete(self, id_: str, seconds: float = 0) -> None:
         """Delete a resource and everything below it; a vault is only soft-deleted.
 
+        Args:
+            id_: ARM id.
+            seconds: how long a resource group stays, with nothing in it.
+
         Raises:
-            AzureError: a lock forbids it.
+            AzureError: a lock forbids it, or another resource holds what would go.
         """
         with self._open() as content:
             doomed = [key for key in content["resources"] if key == id_.lower() or key.startswith(f"{id_.lower()}/")]
-            for key in doomed:
-                if _locked(content, key) and ":ManagementLock" not in content["resources"][key]["type"]:
-                    raise AzureError("ScopeLocked", f"{id_} cannot be deleted: a lock is on {key}", 409)
+            refusals.refuse_delete(content, set(doomed))
             for key in doomed:
                 resource = content["resources"].pop(key)
+                if resource["type"] == "resources:ResourceGroup" and seconds > 0:
+                    resource.update(deleting=True, ready=self.now() + seconds)
+                    content["resources"][key] = resource
                 if resource["type"] == "keyvault:Vault":
                     content["softDeleted"][name_of(resource["id"])] = resource
                 for plane in content["controlPlanes"]:
@@ -217,6 +240,26 @@ class Cloud:
             _log_change(content, "delete", id_)
 
     # used by tests and rehearsals: changes outside Pulumi
+
+    def hold(self, holder: str, held: str) -> None:
+        """Let a resource of a type that this cloud does not have hold one of its resources against deletion."""
+        with self._open() as content:
+            content["foreign"].append((holder.lower(), held.lower()))
+
+    def release(self, held: str) -> None:
+        """Let go what :meth:`hold` holds."""
+        with self._open() as content:
+            content["foreign"] = [pair for pair in content["foreign"] if pair[1] != held.lower()]
+
+    def occupy(self, id_: str, seconds: float) -> None:
+        """Let somebody else's operation change a resource for some seconds."""
+        with self._open() as content:
+            content["occupied"][id_.lower()] = self.now() + seconds
+
+    def meet(self, principal: str) -> None:
+        """Let a principal that is no identity of this cloud join the directory."""
+        with self._open() as content:
+            content["principals"].setdefault(principal, self.now())
 
     def resources(self, type_: str = "") -> list[dict[str, Any]]:
         """Return the resources of a type, or all of them."""
@@ -266,62 +309,6 @@ class Cloud:
         return found
 
 
-def _validate(content: dict[str, Any], id_: str, type_: str, inputs: Mapping[str, Any]) -> None:
-    resources = content["resources"]
-    if id_.lower() in resources:
-        # azure-native's own message: it reads before it creates
-        raise AzureError("AlreadyExists", f"cannot create already existing resource '{id_}'", 409)
-    group = id_.lower().split("/providers/")[0]
-    if type_ != "resources:ResourceGroup" and "/resourcegroups/" in group and group not in resources:
-        raise AzureError("ResourceGroupNotFound", f"Resource group '{group}' could not be found.", 404)
-    parent = id_.lower().rsplit("/", 2)[0]
-    nested = "/" in parent.rpartition("/providers/")[2]
-    if nested and "/providers/" in parent and parent not in resources:
-        raise AzureError("ParentResourceNotFound", f"'{parent}' could not be found.", 404)
-    if type_ == "keyvault:Vault":
-        deleted = content["softDeleted"].get(name_of(id_))
-        recover = (inputs.get("properties") or {}).get("createMode") == "recover"
-        if deleted and not recover:
-            raise AzureError("ConflictError", f"A vault with the name '{name_of(id_)}' exists in deleted state.", 409)
-        if recover and not deleted:
-            raise AzureError("VaultNotFound", f"There is no deleted vault '{name_of(id_)}' to recover.", 404)
-    if type_ in {"keyvault:Vault", "containerregistry:Registry"}:
-        taken = [r["id"] for r in resources.values() if r["type"] == type_ and name_of(r["id"]) == name_of(id_)]
-        if taken:
-            raise AzureError("NameUnavailable", f"The name '{name_of(id_)}' is already in use.", 409)
-    if type_ == "authorization:RoleAssignment":
-        _validate_role_assignment(resources, inputs)
-
-
-def _validate_update(resource: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    if resource["type"] != "containerservice:ManagedCluster":
-        return
-    before, after = (str(each["kubernetesVersion"]).split(".")[:2] for each in (resource["inputs"], inputs))
-    if before != after and inputs["autoUpgradeProfile"]["upgradeChannel"] != "none":
-        # https://github.com/hashicorp/terraform-provider-azurerm/issues/17839
-        raise AzureError(
-            "NotAllAgentPoolOrchestratorVersionSpecifiedAndUnchanged",
-            "Using managed cluster api, all Agent pools' OrchestratorVersion must be all specified or all unspecified.",
-        )
-
-
-def _validate_role_assignment(resources: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    # a group of the stack file has been in the directory for long, an identity of this run has not
-    if inputs.get("principalType") not in {"ServicePrincipal", "Group"}:
-        raise AzureError("PrincipalNotFound", f"Principal {inputs['principalId']} does not exist in the directory.")
-    same = ("principalId", "roleDefinitionId", "scope")
-    for resource in resources.values():
-        if resource["type"] != "authorization:RoleAssignment":
-            continue
-        if all(resource["inputs"][key] == inputs[key] for key in same):
-            raise AzureError("RoleAssignmentExists", "The role assignment already exists.", 409)
-        if resource["inputs"]["roleAssignmentName"] == inputs["roleAssignmentName"]:
-            raise AzureError(
-                "RoleAssignmentUpdateNotPermitted",
-                "Tenant ID, application ID, principal ID and scope are not allowed to be updated.",
-            )
-
-
 def _deploy(content: dict[str, Any], id_: str, inputs: Mapping[str, Any]) -> None:
     """Apply a deployment's template: it writes pools of a cluster, the only type that the program deploys this way."""
     group = id_.split("/providers/", maxsplit=1)[0]
@@ -346,15 +333,6 @@ def _assign_control_plane(content: dict[str, Any], id_: str) -> str | None:
             plane["cluster"] = id_.lower()
             return str(plane["name"])
     raise AzureError("QuotaExceeded", "this rehearsal has no control plane left for another cluster")
-
-
-def _locked(content: dict[str, Any], key: str) -> bool:
-    scopes = [
-        resource["inputs"]["scope"].lower()
-        for resource in content["resources"].values()
-        if resource["type"] == "authorization:ManagementLockByScope"
-    ]
-    return any(key == scope or key.startswith(f"{scope}/") for scope in scopes)
 
 
 def _log_change(content: dict[str, Any], operation: str, id_: str) -> None:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import grpc.aio
+from pulumi.provider.experimental import property_value
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from rehearsal.azure.provider import RejectedError, StandIn, cloud_from_environment
+from rehearsal.azure.provider import AcceptedError, RejectedError, StandIn, cloud_from_environment
 
 # renovate: datasource=pypi depName=pulumi-azure-native
 VERSION = "3.29.0"
@@ -29,6 +30,10 @@ def _with_plain_errors(name: str) -> Callable[[Servicer, object, grpc.aio.Servic
     async def method(self: Servicer, request: object, context: grpc.aio.ServicerContext) -> object:
         try:
             response: object = await inherited(self, request, context)
+        except AcceptedError as error:
+            # the engine keeps the resource in its state, and updates it in the next run
+            context.set_trailing_metadata((("grpc-status-details-bin", _initialization_failed(error)),))
+            return await context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except RejectedError as error:
             return await context.abort(grpc.StatusCode.UNKNOWN, str(error))
         # the SDK sends empty properties with an empty id, which the engine takes for a resource
@@ -36,6 +41,23 @@ def _with_plain_errors(name: str) -> Callable[[Servicer, object, grpc.aio.Servic
         return provider_pb2.ReadResponse() if deleted else response
 
     return method
+
+
+def _initialization_failed(error: AcceptedError) -> bytes:
+    """Return the status that azure-native, too, gives for an operation that was accepted and failed.
+
+    https://github.com/pulumi/pulumi-azure-native/blob/v3.29.0/provider/pkg/provider/crud/crud.go
+    """
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=error.id,
+        properties=property_value.PropertyValue.marshal_map(error.properties),
+        inputs=property_value.PropertyValue.marshal_map(error.inputs),
+        reasons=[str(error)],
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+    status.details.add().Pack(detail)
+    found: bytes = status.SerializeToString()
+    return found
 
 
 for _name in ("Create", "Update", "Delete", "Read", "Invoke"):

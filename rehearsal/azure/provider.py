@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -14,7 +13,8 @@ from pulumi.runtime import rpc
 
 from components.azure.resource_types import name_of, resource_type
 from rehearsal.azure import responses, sdk_inputs
-from rehearsal.azure.cloud import RETRIED, AzureError, Cloud
+from rehearsal.azure.cloud import Cloud
+from rehearsal.azure.refusals import RETRIED, RETRIED_STATUSES, AzureError
 from settings.merge import differences
 
 CLOUD_FILE = "AKS_BOOTSTRAP_REHEARSAL_CLOUD"
@@ -42,6 +42,17 @@ class RejectedError(NotImplementedError):
 
     It is a NotImplementedError because the SDK's server adds a traceback to every other exception.
     """
+
+
+class AcceptedError(RejectedError):
+    """An operation failed that Azure had accepted: the resource exists, and belongs into the state."""
+
+    def __init__(
+        self, text: str, id_: str, properties: dict[str, PropertyValue], inputs: dict[str, PropertyValue]
+    ) -> None:
+        """Describe the resource as it is now."""
+        super().__init__(text)
+        self.id, self.properties, self.inputs = id_, properties, inputs
 
 
 class StandIn(protocol.Provider):
@@ -112,10 +123,11 @@ class StandIn(protocol.Provider):
             name = {"name": PropertyValue(name_of(_id_if_known(_type_of(request.urn), inputs, self._subscription)))}
             return protocol.CreateResponse(properties={**request.properties, **name, **unknown})
         id_ = resource_type(type_).arm_id(inputs, self._subscription)
+        if await self._call(type_, "read", lambda: self._cloud.get(id_)):
+            raise RejectedError(f"cannot create already existing resource '{id_}'")
         seconds = self._seconds(_type_of(request.urn), 1)
         resource = await self._call(type_, "create", lambda: self._cloud.put(id_, type_, inputs, seconds))
-        await self._wait(resource["ready"] - time.time())
-        return protocol.CreateResponse(resource_id=id_, properties=self._state(resource, inputs))
+        return protocol.CreateResponse(resource_id=id_, properties=await self._completed(resource, inputs))
 
     async def update(self, request: protocol.UpdateRequest) -> protocol.UpdateResponse:
         """Change a resource in place."""
@@ -129,15 +141,16 @@ class StandIn(protocol.Provider):
             return protocol.UpdateResponse(properties={**request.news, **unknown, **kept})
         if type_ == "containerservice:ManagedCluster":
             self._keep_inline_pools(request.resource_id, inputs)
-        resource = await self._call(type_, "update", lambda: self._cloud.patch(request.resource_id, inputs))
-        await self._wait(self._seconds(_type_of(request.urn), _UPDATE_SHARE))
-        return protocol.UpdateResponse(properties=self._state(resource, inputs))
+        id_, seconds = request.resource_id, self._seconds(_type_of(request.urn), _UPDATE_SHARE)
+        resource = await self._call(type_, "update", lambda: self._cloud.put(id_, type_, inputs, seconds))
+        return protocol.UpdateResponse(properties=await self._completed(resource, inputs))
 
     async def delete(self, request: protocol.DeleteRequest) -> None:
         """Delete a resource; no error if it no longer exists."""
         type_ = _short_type(_type_of(request.urn))
-        await self._call(type_, "delete", lambda: self._cloud.delete(request.resource_id))
-        await self._wait(self._seconds(_type_of(request.urn), _DELETE_SHARE))
+        seconds = self._seconds(_type_of(request.urn), _DELETE_SHARE)
+        await self._call(type_, "delete", lambda: self._cloud.delete(request.resource_id, seconds))
+        await self._wait(seconds)
 
     async def read(self, request: protocol.ReadRequest) -> protocol.ReadResponse:
         """Return a resource's properties; drift is copied into the inputs, as azure-native does."""
@@ -174,6 +187,19 @@ class StandIn(protocol.Provider):
             found = {"kubeconfigs": [{"name": "clusterUser", "value": responses.kubeconfig(self._cloud, cluster)}]}
         return protocol.InvokeResponse(return_value=_property_values(found))
 
+    async def _completed(self, resource: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, PropertyValue]:
+        """Wait for an accepted operation, and return the resource's state.
+
+        Raises:
+            AcceptedError: the operation failed.
+        """
+        await self._wait(resource["ready"] - self._cloud.now())
+        state = self._state(resource, inputs)
+        if resource["failure"]:
+            error = AzureError(resource["failure"]["code"], resource["failure"]["message"], 200)
+            raise AcceptedError(str(error), resource["id"], state, _property_values(dict(inputs)))
+        return state
+
     def _state(self, resource: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, PropertyValue]:
         return _property_values({**responses.outputs(self._cloud, resource, self._subscription), _INPUTS: inputs})
 
@@ -206,7 +232,8 @@ class StandIn(protocol.Provider):
                 self._cloud.count(type_, operation)
                 return call()
             except AzureError as error:
-                if error.status not in RETRIED or attempt == _CLIENT_ATTEMPTS:
+                retried = error.status in RETRIED_STATUSES or error.code in RETRIED
+                if not retried or attempt == _CLIENT_ATTEMPTS:
                     raise RejectedError(str(error)) from None
                 await asyncio.sleep(0.05 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")

@@ -169,6 +169,8 @@ def answered(resource: Registration, cloud: Cloud) -> dict[str, Any]:
         "type": entry.pulumi_type,
         "inputs": resource.inputs,
         "drift": {},
+        "begun": 0,
+        "changed": 0,
         "ready": 0,
         "serial": 1,
     }

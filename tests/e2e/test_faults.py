@@ -11,7 +11,8 @@ import pytest
 from kubernetes import client
 
 from bootstrap.platform.recover import recover
-from rehearsal.azure.cloud import AzureError, Behaviour, Fault
+from rehearsal.azure.cloud import Behaviour, Fault
+from rehearsal.azure.refusals import AzureError
 from rehearsal.sandbox import simulating
 from tests.e2e.inspect_cluster import helm_records, namespaces, root_application, wait_for
 
@@ -59,7 +60,8 @@ def test_a_role_assignment_without_a_principal_type_is_rejected(make_sandbox):
     sandbox = make_sandbox("dev", simulate=False)
     scope = "/subscriptions/s/resourceGroups/g"
     sandbox.cloud.put(scope, "resources:ResourceGroup", {}, 0)
-    inputs = {"principalId": "p", "scope": scope, "roleDefinitionId": "r", "roleAssignmentName": "a"}
+    principal = "7a1d0c6e-3f0b-4c56-9a2e-5d0e6f0b9c11"
+    inputs = {"principalId": principal, "scope": scope, "roleDefinitionId": "r", "roleAssignmentName": "a"}
     id_ = f"{scope}/providers/Microsoft.Authorization/roleAssignments/a"
     with pytest.raises(AzureError, match="PrincipalNotFound"):
         sandbox.cloud.put(id_, "authorization:RoleAssignment", inputs, 0)

@@ -1,8 +1,4 @@
-"""The requests that Azure gets: every azure-native resource as the body of its PUT, and all of them as one template.
-
-azure-native takes most properties of a resource at its top level, where Azure has them under ``properties``, and a few
-under other names. https://learn.microsoft.com/azure/templates/ has every type's own page.
-"""
+"""The requests that Azure gets: every azure-native resource as the body of its PUT, and all of them as one template."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,23 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from bootstrap.platform.plan.registration import SECRET, Evaluation, Registration
+from components.azure.arm_bodies import to_body
 from components.azure.resource_types import PREFIX, RESOURCE_TYPES, ResourceType, name_of, resource_type
 
 PROVIDER = "pulumi:providers:azure-native"
-
-_ENVELOPE = frozenset({"extendedLocation", "identity", "kind", "location", "sku", "tags", "zones"})
-"""What stands beside ``properties`` in a body. https://learn.microsoft.com/azure/azure-resource-manager/templates/syntax#resources"""
-
-_NAMES: Mapping[str, Mapping[str, str]] = {
-    "dns:RecordSet": {"aRecords": "ARecords", "ttl": "TTL"},
-}
-"""Properties that the SDK calls otherwise than Azure does."""
-
-_FLATTENED = frozenset({"delegations"})
-"""Lists whose items azure-native flattens as it does whole resources: all but the name is under ``properties``."""
-
-_KEBAB = frozenset({"autoScalerProfile"})
-"""Properties whose keys Azure has in kebab case."""
 
 _UNKNOWN = re.compile(r"<([\w-]+)\.(\w+)>")
 
@@ -94,7 +77,7 @@ def requests(evaluation: Evaluation) -> list[Request]:
             type=_arm_type(found),
             api_version=resource_type(found.type).api_version,
             id=ids[found.name],
-            body=_known(_body(found), ids),
+            body=_known(to_body(found.type, found.inputs), ids),
             depends_on=tuple(sorted({by_urn[urn] for urn in found.dependencies if urn in by_urn})),
         )
         for found in ours
@@ -111,40 +94,6 @@ def _arm_type(found: Registration) -> str:
     known = resource_type(found.type).arm_type
     # a record set's type is one of its inputs
     return f"{known.rsplit('/', 1)[0]}/{found.inputs['recordType']}" if found.type.endswith(":RecordSet") else known
-
-
-def _body(found: Registration) -> dict[str, Any]:
-    known = resource_type(found.type)
-    pulumi_type = known.pulumi_type
-    names = _NAMES.get(pulumi_type, {})
-    body: dict[str, Any] = {}
-    properties: dict[str, Any] = {}
-    for key, value in found.inputs.items():
-        if key in known.places or value is None:
-            continue
-        if key == "properties":
-            properties.update(value)
-        elif key in _ENVELOPE - known.inner:
-            body[key] = value
-        else:
-            properties[names.get(key, key)] = _renested(key, value)
-    identities = body.get("identity", {}).get("userAssignedIdentities")
-    if isinstance(identities, list):
-        body["identity"] = {**body["identity"], "userAssignedIdentities": {identity: {} for identity in identities}}
-    if properties:
-        body["properties"] = properties
-    return body
-
-
-def _renested(key: str, value: Any) -> Any:  # noqa: ANN401 - inputs of any type
-    if key in _KEBAB:
-        return {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(): item for name, item in value.items()}
-    if key in _FLATTENED:
-        return [
-            {"name": item["name"], "properties": {name: part for name, part in item.items() if name != "name"}}
-            for item in value
-        ]
-    return value
 
 
 def _known(value: Any, ids: Mapping[str, str]) -> Any:  # noqa: ANN401 - inputs of any type
