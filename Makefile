@@ -53,9 +53,13 @@ setup: .venv/.synced ## create .venv with the locked dependencies
 plan: setup ## show what `pulumi up` would build: no cloud, no credentials, no Pulumi CLI (STACK=dev|prod|local)
 	@$(BIN)/bootstrap plan --stack "$$STACK" $(if $(VALUES),--values)
 
+.PHONY: doctor
+doctor: setup ## ask Azure, and change nothing: could the stack be deployed from here? (STACK=dev|prod, WHAT_IF=1)
+	@$(BIN)/bootstrap doctor --stack "$$STACK" $(if $(WHAT_IF),--what-if)
+
 .PHONY: up
-up: setup ## bring a stack up for real (STACK=local unless said; YES=1 does not ask; SKIP_PREVIEW=1)
-	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes) $(if $(SKIP_PREVIEW),--skip-preview)
+up: setup ## bring a stack up for real (STACK=local unless said; YES=1, SKIP_PREVIEW=1, SKIP_DOCTOR=1)
+	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes) $(if $(SKIP_PREVIEW),--skip-preview) $(if $(SKIP_DOCTOR),--skip-doctor)
 
 .PHONY: down
 down: setup ## undo `make up`

@@ -1,4 +1,4 @@
-"""The commands that work with ``pulumi``: plan, up, down, recover, drift, rehearse, adopt, schema."""
+"""The commands that work with ``pulumi``: plan, doctor, up, down, recover, drift, rehearse, adopt, schema."""
 
 from startup import on_demand
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bootstrap.platform import rehearse as rehearsing
     from bootstrap.platform import schema as schemas
     from bootstrap.platform import up as update
+    from bootstrap.platform.doctor import doctor as diagnosis
     from bootstrap.platform.plan import against as against_revision
     from bootstrap.platform.plan import arm as arm_requests
     from bootstrap.platform.plan import compare as comparison
@@ -28,6 +29,7 @@ else:  # a command loads what it needs, and no more
     rehearsing = on_demand("bootstrap.platform.rehearse")
     schemas = on_demand("bootstrap.platform.schema")
     update = on_demand("bootstrap.platform.up")
+    diagnosis = on_demand("bootstrap.platform.doctor.doctor")
     against_revision = on_demand("bootstrap.platform.plan.against")
     arm_requests = on_demand("bootstrap.platform.plan.arm")
     comparison = on_demand("bootstrap.platform.plan.compare")
@@ -84,13 +86,35 @@ def plan(
 
 
 @commands.command()
+def doctor(
+    stack: StackOption = "dev",
+    *,
+    preflight: Annotated[
+        bool, typer.Option("--what-if", help="Let Azure validate the plan's template too; five minutes at most.")
+    ] = False,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Ask Azure, and change nothing: could this stack be deployed from here?
+
+    Exit status: 0 nothing stands against it, 2 it is blocked, 1 an error.
+    """
+    found = diagnosis.examine(ROOT, stack, console=progress_console(stderr=True), preflight=preflight)
+    if output is Format.JSON:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        diagnosis.print_diagnosis(found, result_console())
+    raise typer.Exit(2 if found.blocked else 0)
+
+
+@commands.command()
 def up(
     stack: StackOption = "local",
     yes: YesOption = False,
     skip_preview: Annotated[bool, typer.Option("--skip-preview", help="Leave the preview out.")] = False,
+    skip_doctor: Annotated[bool, typer.Option("--skip-doctor", help="Do not ask Azure first.")] = False,
 ) -> None:
-    """Run `pulumi up`; first find and print what it will use: CLI, cluster or sign-in, state."""
-    update.up(ROOT, stack, yes=yes, skip_preview=skip_preview, console=progress_console())
+    """Run `pulumi up`; first find and print what it will use, and ask Azure whether it would do."""
+    update.up(ROOT, stack, yes=yes, skip_preview=skip_preview, skip_doctor=skip_doctor, console=progress_console())
 
 
 @commands.command()

@@ -34,6 +34,8 @@ class Choice:
     """What was chosen and why, as printed."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that select it."""
+    url: str = ""
+    """Of the backend with the state."""
     folder: str | None = None
     """Where the Pulumi CLI is installed, if it is not on PATH."""
     managed: bool = False
@@ -71,12 +73,11 @@ class Run:
             found |= choice.environment
         return found
 
-    def execute(self, *command: str, more: Mapping[str, str] | None = None) -> None:
+    def execute(self, *command: str) -> None:
         """Run a command, whose output is the user's to see, and wait for it.
 
         Args:
             command: program and arguments.
-            more: further environment variables.
 
         Raises:
             UpError: it failed.
@@ -84,7 +85,7 @@ class Run:
         # Ctrl-C reaches the whole process group: Pulumi stops after the operations in progress, and this waits for it
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
-            done = subprocess.run(command, cwd=self.root, env={**self.environment, **(more or {})}, check=False)
+            done = subprocess.run(command, cwd=self.root, env=self.environment, check=False)
         finally:
             signal.signal(signal.SIGINT, before)
         if done.returncode != 0:
@@ -231,22 +232,27 @@ def choose_sign_in(settings: Settings) -> Choice:
 def choose_state(root: Path) -> Choice:
     """Choose the backend that Pulumi is configured for, or a folder of the project."""
     if url := os.environ.get("PULUMI_BACKEND_URL"):
-        return Choice(name="state", description=f"{url}, from PULUMI_BACKEND_URL")
+        return Choice(name="state", description=f"{url}, from PULUMI_BACKEND_URL", url=url)
     if url := project_backend(root):
-        return Choice(name="state", description=f"{url}, from Pulumi.yaml")
+        return Choice(name="state", description=f"{url}, from Pulumi.yaml", url=url)
     home = Path(os.environ.get("PULUMI_HOME", "~/.pulumi")).expanduser()
     try:
         current = json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current")
     except (OSError, ValueError):
         current = None
     if current:
-        return Choice(name="state", description=f"{current}, where Pulumi is logged in")
+        return Choice(name="state", description=f"{current}, where Pulumi is logged in", url=current)
     folder = root / STATE
     # without metadata=skip every state file has a metadata file, and a run that dies can leave that empty, which
     # makes the state unreadable
-    environment = {"PULUMI_BACKEND_URL": f"file://{folder}?metadata=skip"}
+    url = f"file://{folder}?metadata=skip"
+    environment = {"PULUMI_BACKEND_URL": url}
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(os.environ):
         environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(folder / "passphrase")
     return Choice(
-        name="state", description=f"{folder}, as no backend is configured", environment=environment, managed=True
+        name="state",
+        description=f"{folder}, as no backend is configured",
+        environment=environment,
+        url=url,
+        managed=True,
     )

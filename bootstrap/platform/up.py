@@ -3,7 +3,6 @@
 from startup import on_demand
 
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,18 @@ from bootstrap.platform.local_cluster import KIND_CLUSTER, api_client, kind_clus
 from bootstrap.platform.recover import Recovered, recover
 from bootstrap.platform.run import Run, prepare
 from bootstrap.platform.state import check_cluster, remove_stack, select_stack, stack_exists
-from components.release.guard import AGAIN
 
 if TYPE_CHECKING:
     from bootstrap.platform import reach
-else:  # a third of a second that only a local stack needs
+    from bootstrap.platform.doctor import doctor as diagnosis
+else:  # a third of a second that only a local stack needs, and a second that only Azure's do
     reach = on_demand("bootstrap.platform.reach")
+    diagnosis = on_demand("bootstrap.platform.doctor.doctor")
 
 
-def up(root: Path, stack: str, *, yes: bool, skip_preview: bool = False, console: Console) -> None:
+def up(
+    root: Path, stack: str, *, yes: bool, skip_preview: bool = False, skip_doctor: bool = False, console: Console
+) -> None:
     """Deploy a stack, and create the kind cluster of a local one if it does not exist.
 
     Args:
@@ -32,6 +34,7 @@ def up(root: Path, stack: str, *, yes: bool, skip_preview: bool = False, console
         stack: the stack's name.
         yes: whether to go ahead without asking.
         skip_preview: whether to leave the preview out, as where only the update can repair what it fails on.
+        skip_doctor: whether not to ask Azure first, as where a check of the doctor is wrong.
         console: where the choices and the way to Argo CD are printed.
 
     Raises:
@@ -41,9 +44,11 @@ def up(root: Path, stack: str, *, yes: bool, skip_preview: bool = False, console
     if run.local and run.target.managed and not kind_cluster_exists():
         _create_kind_cluster(run)
     check_cluster(run)
+    if not (run.local or skip_doctor):
+        _ask_azure(run)
     config = select_stack(run)
     options = [*(["--skip-preview"] if skip_preview else []), *(["--yes"] if yes else [])]
-    _update(run, "pulumi", "up", "--stack", stack, *config, *options)
+    run.execute("pulumi", "up", "--stack", stack, *config, *options)
     if run.local:
         found = reach.entry(api_client(run.kubeconfig, run.settings.local.context), mapped=run.target.managed)
         console.print("\n[bold]Argo CD[/]")
@@ -137,20 +142,19 @@ def drift(root: Path, stack: str, *, console: Console) -> bool:
     return any(count for operation, count in compared.change_summary.items() if operation != OpType.SAME)
 
 
-def _update(run: Run, *command: str) -> None:
-    """Run an update, and once more for every release that it repaired and left to the next one."""
-    with tempfile.TemporaryDirectory(prefix="aks-bootstrap-up-") as folder:
-        marker = Path(folder) / "again"
-        while True:
-            try:
-                run.execute(*command, more={AGAIN: str(marker)})
-            except UpError:
-                if not marker.exists():
-                    raise
-                marker.unlink()
-                run.console.print("a release is repaired; the update goes on")
-            else:
-                return
+def _ask_azure(run: Run) -> None:
+    """Ask whether the plan could be deployed, and go no further where it could not.
+
+    Raises:
+        UpError: something stands against it.
+    """
+    found = diagnosis.examine(run.root, run.stack, console=run.console)
+    diagnosis.print_diagnosis(found, run.console)
+    if found.blocked:
+        raise UpError(
+            "this would fail, see above; nothing was changed. Where the doctor is wrong, "
+            f"`make up STACK={run.stack} SKIP_DOCTOR=1` goes on"
+        )
 
 
 def _create_kind_cluster(run: Run) -> None:

@@ -10,6 +10,8 @@ import pytest
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError, UpError
+from bootstrap.platform.doctor import doctor
+from bootstrap.platform.doctor.findings import Diagnosis, blocked, fine
 from bootstrap.platform.recover import Recovered
 from bootstrap.platform.up import down, drift, recover_stack, up
 from tests.unit.loopback_api import SYSTEM, ApiServer, serve
@@ -54,7 +56,6 @@ case "$*" in
   "stack rm "*) echo "[]" > @/stacks ;;
   *"stack export"*) test ! -e @/broken || { echo "cannot export"; exit 4; }; echo '{"deployment": {}}' ;;
   up*|destroy*)
-    test ! -e @/repairing || { rm @/repairing; touch "$AKS_BOOTSTRAP_AGAIN"; exit 255; }
     test ! -e @/failing || exit 3 ;;
   *preview*) test ! -e @/failing || { echo "no such zone" >&2; exit 3; }; echo "  the steps" ;;
 esac
@@ -240,22 +241,43 @@ def test_a_backend_of_the_users_gets_no_passphrase_and_no_configuration_of_ours(
     assert local.asked == ["up --stack local --yes"]
 
 
-def test_azure_is_updated_as_plain_pulumi_would(azure: Machine) -> None:
+@pytest.fixture
+def asked_azure(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stacks that the doctor was asked about; it has nothing against them."""
+    asked: list[str] = []
+
+    def examine(_: Path, stack: str, **__: object) -> Diagnosis:
+        asked.append(stack)
+        return Diagnosis(stack=stack, findings=[fine("quota", "vCPUs", "enough")])
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    return asked
+
+
+def test_a_doctor_who_has_something_against_it_stops_the_run_before_it_touches_anything(
+    azure: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Diagnosis(stack="dev", findings=[blocked("quota", "vCPUs", "2 left", "az quota update")])
+    monkeypatch.setattr(doctor, "examine", lambda *_, **__: found)
+    with pytest.raises(UpError, match=r"nothing was changed\. .* `make up STACK=dev SKIP_DOCTOR=1`"):
+        azure.up("dev")
+    assert azure.asked == [] and "az quota update" in azure.said
+    up(azure.root, "dev", yes=True, skip_doctor=True, console=azure.console)
+    assert azure.asked[-1].startswith("up --stack dev")
+
+
+def test_a_local_stack_has_no_doctor(local: Machine, asked_azure: list[str]) -> None:
+    local.up()
+    assert asked_azure == []
+
+
+def test_azure_is_updated_as_plain_pulumi_would(azure: Machine, asked_azure: list[str]) -> None:
     azure.up("dev")
+    assert asked_azure == ["dev"]
     config = f"--config-file {azure.state}/Pulumi.dev.yaml"
     assert azure.asked == ["stack init dev", f"up --stack dev {config} --yes"]
     assert "azure    someone@example.com, signed in with the Azure CLI" in azure.said
     assert not (azure.state / "dev.cluster").exists()
-
-
-def test_an_update_goes_on_once_it_has_repaired_what_a_dead_run_left(
-    local: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", f"{local.root / 'bin'}:/usr/bin:/bin")
-    local.flag("repairing")
-    local.up()
-    assert [line.split()[0] for line in local.asked] == ["stack", "up", "up"]
-    assert "a release is repaired; the update goes on" in local.said
 
 
 def test_a_failed_update_says_how_it_ended_and_what_helps_after_a_dead_one(local: Machine) -> None:
@@ -330,7 +352,7 @@ def test_a_failed_destroy_forgets_nothing(local: Machine) -> None:
     assert not [line for line in local.asked if line.startswith("stack rm")]
 
 
-def test_down_of_azure_says_how_long_its_vault_stays(azure: Machine) -> None:
+def test_down_of_azure_says_how_long_its_vault_stays(azure: Machine, asked_azure: list[str]) -> None:
     azure.up("dev")
     azure.down("dev")
     assert "stays for 33 days after its group is deleted" in azure.said
