@@ -83,6 +83,11 @@ check: setup ## ruff and mypy (strict)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
 
+.PHONY: scan
+scan: setup ## checkov on the requests that Azure would get (STACK=prod), held to policy/exceptions.yaml
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/policy $(UV) sync --quiet --frozen --no-build --project policy
+	@$(BIN)/python -m policy.scan --stack "$$STACK"
+
 .PHONY: schema
 schema: setup ## write stack.schema.json from the settings' models
 	@$(BIN)/bootstrap schema

@@ -1,0 +1,1 @@
+"""What judges a stack's plan by rules that others wrote."""

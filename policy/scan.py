@@ -1,0 +1,184 @@
+"""Runs checkov on the requests that Azure would get for a stack, and holds its findings to a list of exceptions.
+
+https://www.checkov.io/5.Policy%20Index/arm.html
+"""
+
+import argparse
+import datetime as dt
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+CHECKOV = ROOT / ".tools" / "policy" / "bin" / "checkov"
+EXCEPTIONS = Path(__file__).parent / "exceptions.yaml"
+
+
+class ExceptionEntry(BaseModel):
+    """A finding that stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    """Checkov's id of the check."""
+    resources: str
+    """Regular expression; it has to occur in the resource's type or name."""
+    stacks: str = ".*"
+    """Regular expression of the stacks' names."""
+    reason: str
+    owner: str
+    """Who answers for it."""
+    until: dt.date
+    """The last day on which it stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A check that a resource does not pass."""
+
+    check: str
+    title: str
+    resource: str
+    exception: ExceptionEntry | None = None
+
+    def explained(self, today: dt.date) -> bool:
+        """Tell whether it is an exception whose time is not up."""
+        return self.exception is not None and self.exception.until >= today
+
+
+def read_exceptions(path: Path) -> list[ExceptionEntry]:
+    """Read the exceptions.
+
+    Raises:
+        ValidationError: an entry lacks something, or has something that nobody knows.
+    """
+    return TypeAdapter(list[ExceptionEntry]).validate_python(YAML(typ="safe").load(path.read_text(encoding="utf-8")))
+
+
+def findings(stack: str, results: Mapping[str, Any], exceptions: Sequence[ExceptionEntry]) -> list[Finding]:
+    """Return what checkov found, each with the exception that it is, if any.
+
+    Args:
+        stack: the stack's name.
+        results: checkov's JSON.
+        exceptions: findings that stand.
+    """
+    return [
+        Finding(
+            check=found["check_id"],
+            title=found["check_name"],
+            resource=found["resource"],
+            exception=next(
+                (
+                    each
+                    for each in exceptions
+                    if each.check == found["check_id"]
+                    and re.search(each.resources, found["resource"])
+                    and re.fullmatch(each.stacks, stack)
+                ),
+                None,
+            ),
+        )
+        for found in results["results"]["failed_checks"]
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Scan a stack's plan; 1 where something is found that is no exception, or one whose time is up."""
+    parser = argparse.ArgumentParser(prog="make scan", description=__doc__.partition("\n")[0])
+    parser.add_argument("--stack", default="prod")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    asked = parser.parse_args(arguments)
+    try:
+        exceptions = read_exceptions(EXCEPTIONS)
+    except ValidationError as error:
+        sys.stderr.write(f"make scan: {EXCEPTIONS}: {error}\n")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="aks-bootstrap-scan-") as folder:
+        template = Path(folder) / f"{asked.stack}.json"
+        planned = subprocess.run(
+            [ROOT / ".venv" / "bin" / "bootstrap", "plan", "--stack", asked.stack, "--arm-template"],
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        if planned.returncode != 0:
+            return planned.returncode
+        template.write_bytes(planned.stdout)
+        scanned = subprocess.run(
+            [CHECKOV, "-f", template, "--framework", "arm", "--output", "json", "--skip-download", "--quiet"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    try:
+        results = json.loads(scanned.stdout)
+    except ValueError:
+        sys.stderr.write(f"make scan: checkov ended with {scanned.returncode}:\n{scanned.stderr[-2000:]}\n")
+        return 2
+    today = dt.datetime.now(dt.UTC).date()
+    found = findings(asked.stack, results, exceptions)
+    wrong = [each for each in found if not each.explained(today)]
+    if asked.format == "json":
+        sys.stdout.write(json.dumps(to_json(asked.stack, found, today), indent=2) + "\n")
+    else:
+        show(asked.stack, results["summary"]["passed"], found, today, Console())
+    return 1 if wrong else 0
+
+
+def to_json(stack: str, found: Sequence[Finding], today: dt.date) -> dict[str, Any]:
+    """Return the JSON form, which is stable: keys may be added, and are never renamed or removed."""
+    return {
+        "version": 1,
+        "stack": stack,
+        "findings": [
+            {
+                "check": each.check,
+                "title": each.title,
+                "resource": each.resource,
+                "explained": each.explained(today),
+                "reason": each.exception.reason if each.exception else None,
+                "owner": each.exception.owner if each.exception else None,
+                "until": each.exception.until.isoformat() if each.exception else None,
+            }
+            for each in found
+        ],
+    }
+
+
+def show(stack: str, passed: int, found: Sequence[Finding], today: dt.date, console: Console) -> None:
+    """Print findings, those that are no exceptions first."""
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column(width=1)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    groups: dict[tuple[bool, str], list[Finding]] = {}
+    for each in found:
+        groups.setdefault((each.explained(today), each.check), []).append(each)
+    for (explained, check), ours in sorted(groups.items()):
+        names = "\n".join(escape(each.resource.removeprefix("Microsoft.")) for each in ours)
+        exception = ours[0].exception
+        if explained and exception:
+            why = f"{names}\n[dim]{escape(exception.reason)} (until {exception.until})[/]"
+            table.add_row("[dim]-[/]", check, why)
+        else:
+            late = f", an exception until {exception.until}" if exception else ""
+            table.add_row("[bold red]✗[/]", check, f"{names}\n{escape(ours[0].title)}{late}")
+    console.print(table)
+    wrong = sum(not each.explained(today) for each in found)
+    console.print(f"\n{stack}: {passed} passed, {len(found) - wrong} exceptions, {wrong} unexplained")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
