@@ -25,8 +25,8 @@ class ClusterAccess:
     """Context in it; the current one when None."""
     suffix: str = ""
     """Suffix of the logical name of everything in this generation, such as ``-g1``."""
-    cluster: pulumi.Resource | None = None
-    """``deleted_with`` of everything inside, so that no delete waits for an API server that is gone."""
+    may_be_gone: bool = False
+    """Whether this program creates the cluster, so that it may be gone, and everything inside with it."""
 
     @classmethod
     def create(
@@ -38,7 +38,7 @@ class ClusterAccess:
         opts: pulumi.ResourceOptions,
         context: str | None = None,
         suffix: str = "",
-        cluster: pulumi.Resource | None = None,
+        may_be_gone: bool = False,
     ) -> "ClusterAccess":
         """Create the providers of a cluster.
 
@@ -49,7 +49,7 @@ class ClusterAccess:
             opts: options of both providers.
             context: context in the kubeconfig; the current one when None.
             suffix: ends the logical name of everything in this generation.
-            cluster: ``deleted_with`` of everything inside.
+            may_be_gone: whether the cluster may be gone, and everything inside with it.
         """
 
         def provider(base: str, *, take_over: bool | None = None) -> kubernetes.Provider:
@@ -60,6 +60,8 @@ class ClusterAccess:
                 cluster_identifier=cluster_identifier,
                 upsert_existing_objects=take_over,
                 enable_patch_force=take_over,
+                # a refresh would end with an error at what a cluster that is gone cannot show
+                skip_update_unreachable=may_be_gone or None,
                 opts=opts,
             )
 
@@ -69,7 +71,7 @@ class ClusterAccess:
             kubeconfig=kubeconfig,
             context=context,
             suffix=suffix,
-            cluster=cluster,
+            may_be_gone=may_be_gone,
         )
 
     def name(self, base: str) -> str:
@@ -79,6 +81,12 @@ class ClusterAccess:
     def options(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Return options of a component inside the cluster, which waits for ``after`` to be ready.
 
-        Its children inherit the provider and ``deleted_with``, and start after the component has been registered.
+        Its children inherit the provider and ``deleted_with``, and start after the component has been registered. They
+        are deleted with the provider, which goes when the generation goes: no delete waits for an API server then. The
+        cluster would not do, as a refresh takes one that is gone out of the state.
         """
-        return pulumi.ResourceOptions(provider=self.provider, deleted_with=self.cluster, depends_on=list(after))
+        return pulumi.ResourceOptions(
+            provider=self.provider,
+            deleted_with=self.provider if self.may_be_gone else None,
+            depends_on=list(after),
+        )

@@ -37,7 +37,8 @@ class Adoption:
         azure = [f"pulumi import --file {folder / AZURE_FILE} {options}"] if self.azure["resources"] else []
         return [
             *azure,
-            f"pulumi up --target '{self.kubernetes_provider}'",
+            # a refresh knows no target that is not in the state yet
+            f"pulumi up --refresh=false --target '{self.kubernetes_provider}'",
             f"pulumi import --file {folder / KUBERNETES_FILE} {options}",
             "pulumi up",
         ]

@@ -147,6 +147,7 @@ class Cluster(pulumi.ComponentResource):
             cluster_name=args.names.cluster,
             tenant_id=args.azure.tenant_id,
             login=args.settings.kubelogin,
+            exposure=args.settings.api_server.exposure,
             suffix=suffix,
             parent=self,
         )

@@ -5,6 +5,8 @@ from pulumi_azure_native import containerservice as aks
 
 from components.access import ClusterAccess
 from components.azure.kubeconfig import exec_kubeconfig
+from components.azure.reach import reached
+from settings.types import Exposure
 
 
 def aks_access(
@@ -15,6 +17,7 @@ def aks_access(
     cluster_name: str,
     tenant_id: str,
     login: str,
+    exposure: Exposure,
     suffix: str,
     parent: pulumi.Resource,
 ) -> ClusterAccess:
@@ -22,11 +25,12 @@ def aks_access(
 
     Args:
         name: the provider's logical name, without the generation's suffix.
-        cluster: the cluster, ``deleted_with`` of everything inside.
+        cluster: the cluster.
         resource_group_name: its resource group.
         cluster_name: its Azure name, known before Azure answers.
         tenant_id: Entra tenant that signs in.
         login: kubelogin's ``--login`` mode.
+        exposure: who can reach the API server.
         suffix: ends the logical name of everything in this generation.
         parent: the component that the provider belongs to.
     """
@@ -45,7 +49,7 @@ def aks_access(
                 tenant_id=tenant_id,
                 login=login,
             )
-        )
+        ).apply(lambda found: reached(found, exposure))
     )
     return ClusterAccess.create(
         name,
@@ -56,7 +60,7 @@ def aks_access(
         cluster_identifier=live.apply(lambda answer: cluster_identifier(answer.id, answer.resource_uid)),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[cluster]),
         suffix=suffix,
-        cluster=cluster,
+        may_be_gone=True,
     )
 
 

@@ -12,8 +12,11 @@ def test_everything_inside_the_cluster_goes_with_it(program, stack):
     p = program(stack)
     cluster = p.one("containerservice:ManagedCluster")
     assert len(in_cluster(p)) > 15
+    # a refresh takes a cluster that is gone out of the state; its provider stays until the program drops it
     for resource in in_cluster(p):
-        assert resource.deleted_with == cluster.urn, resource.name
+        assert resource.deleted_with == p.cluster_provider().urn, resource.name
+    for provider in p.several("pulumi:providers:kubernetes"):
+        assert provider.inputs["skipUpdateUnreachable"] in {True, "true"}
     for pool in p.several("containerservice:AgentPool"):
         assert pool.deleted_with == cluster.urn
 
@@ -30,6 +33,11 @@ def test_everything_in_azure_uses_the_one_explicit_provider(program, stack):
     provider = p.one("pulumi:providers:azure-native")
     assert {r.provider for r in p.custom if r.type.startswith("azure-native:")} == {provider.urn}
     assert provider.inputs["subscriptionId"]
+
+
+def test_a_cluster_that_nobody_here_creates_is_never_taken_for_gone(local):
+    assert {resource.deleted_with for resource in in_cluster(local)} == {None}
+    assert all("skipUpdateUnreachable" not in p.inputs for p in local.several("pulumi:providers:kubernetes"))
 
 
 def test_local_has_nothing_in_azure(local):

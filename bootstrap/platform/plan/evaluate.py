@@ -21,6 +21,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.platform.plan.recorder import Recorder
 from bootstrap.platform.plan.registration import SECRET, Evaluation
 from bootstrap.stackfile import read_stack
+from components.azure.reach import CONTACT
 from settings import LOOKED_AT, SPELLING
 
 
@@ -42,6 +43,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     """
     config = read_stack(root, stack_name)
     SPELLING.set(config.spelling)
+    CONTACT.set(False)
     gc.disable()  # as startup.py does for the program in a process of its own
     recorder = Recorder()
     pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)

@@ -132,7 +132,7 @@ def reach(needs: Needs, clients: Clients) -> Iterator[Finding]:
             "reach",
             subject,
             f"{exposure.value}: only machines in its network, or in one that is peered with it, reach it",
-            "docs/runbook.md, 'A private API server'",
+            "docs/runbooks/private-api-server.md",
         )
     elif exposure is Exposure.AUTHORIZED_RANGES:
         ranges = ", ".join(str(each) for each in cluster.api_server.authorized_ip_ranges)
