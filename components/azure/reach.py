@@ -4,18 +4,18 @@ import asyncio
 import base64
 import json
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextvars import ContextVar
 
 import pulumi
 
 from settings.types import Exposure
 
-CONTACT: ContextVar[bool] = ContextVar("contact", default=True)
-"""Whether API servers are asked; a plan has none."""
+OFFLINE = threading.Event()
+"""Set where the program is only looked at: there is no API server then."""
 
 WAIT_SECONDS, PAUSE_SECONDS = 120.0, 5.0
 """A new cluster's name takes its time to reach every name server."""
@@ -48,7 +48,7 @@ async def reached(kubeconfig: str, exposure: Exposure) -> str:
     Raises:
         RunError: nothing answers.
     """
-    if CONTACT.get() and not pulumi.runtime.is_dry_run():
+    if not OFFLINE.is_set() and not pulumi.runtime.is_dry_run():
         try:
             await asyncio.to_thread(await_answer, kubeconfig)
         except NotReachedError as error:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from components.azure import reach
-from components.azure.reach import CONTACT, NotReachedError, await_answer, reached
+from components.azure.reach import OFFLINE, NotReachedError, await_answer, reached
 from settings.types import Exposure
 
 
@@ -121,15 +121,15 @@ def test_an_update_ends_with_what_to_do_and_a_preview_and_a_plan_ask_nobody(
 
     monkeypatch.setattr(reach, "await_answer", silent)
 
-    async def ask(*, dry: bool, contact: bool) -> str:
-        CONTACT.set(contact)
+    async def ask(*, dry: bool, offline: bool) -> str:
+        monkeypatch.setattr(OFFLINE, "is_set", lambda: offline)
         monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: dry)
         return await reached("kubeconfig", exposure)
 
-    for dry, contact in ((True, True), (False, False)):
-        assert asyncio.run(ask(dry=dry, contact=contact)) == "kubeconfig"
+    for dry, offline in ((True, False), (False, True)):
+        assert asyncio.run(ask(dry=dry, offline=offline)) == "kubeconfig"
     with pytest.raises(pulumi.RunError, match=f"did not answer: .*{words}"):
-        asyncio.run(ask(dry=False, contact=True))
+        asyncio.run(ask(dry=False, offline=False))
 
 
 def test_every_way_to_expose_a_server_has_a_way_out() -> None:

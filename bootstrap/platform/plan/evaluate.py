@@ -21,7 +21,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.platform.plan.recorder import Recorder
 from bootstrap.platform.plan.registration import SECRET, Evaluation
 from bootstrap.stackfile import read_stack
-from components.azure.reach import CONTACT
+from components.azure.reach import OFFLINE
 from settings import LOOKED_AT, SPELLING
 
 
@@ -43,7 +43,6 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     """
     config = read_stack(root, stack_name)
     SPELLING.set(config.spelling)
-    CONTACT.set(False)
     gc.disable()  # as startup.py does for the program in a process of its own
     recorder = Recorder()
     pulumi.runtime.set_all_config({**config.values, **(overrides or {})}, config.secret_keys)
@@ -65,6 +64,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
         declared.setdefault((args.type_, args.name), len(declared))
 
     os.environ[LOOKED_AT] = "1"
+    OFFLINE.set()
     try:
         settings.reset_options()
         settings.SETTINGS.rpc_manager.clear()
@@ -86,6 +86,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
         raise ProgramError(str(error)) from None
     finally:
         del os.environ[LOOKED_AT]
+        OFFLINE.clear()
         threads.shutdown()
         for opened in loops:
             opened.close()

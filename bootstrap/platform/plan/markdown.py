@@ -16,7 +16,8 @@ def to_markdown(plan: PlanView) -> str:
         parts += _changes(plan)
     total = plan.path[-1].ends if plan.path else 0
     parts += [
-        f"<details><summary>Order ({duration(total)} on the critical path)</summary>",
+        f"<details><summary>Order ({duration(total)} on the critical path, "
+        f"{duration(plan.slow)} where all is as slow as nine of ten)</summary>",
         "",
         "```mermaid",
         *mermaid(plan),

@@ -39,6 +39,8 @@ def print_plan(plan: PlanView, console: Console, *, values: bool) -> None:
     console.print()
     total = plan.path[-1].ends if plan.path else 0
     title = f"critical path: {duration(total)} if everything takes its typical time"
+    if plan.slow > total:
+        title += f", {duration(plan.slow)} if as long as nine of ten do at most"
     console.print(_timeline(title, plan.path, total))
     console.print()
     console.print(_timeline("each part, from its first resource to its last", plan.parts, total))

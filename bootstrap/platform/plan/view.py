@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bootstrap.platform.plan.compare import Change, exit_status
-from bootstrap.platform.plan.graph import Step, critical_path, parts, schedule
+from bootstrap.platform.plan.graph import Step, critical_path, length, parts, schedule, slow_seconds
 from bootstrap.platform.plan.registration import Evaluation, Registration
 from components.release.kubernetes_types import RELEASE
 
@@ -36,6 +36,8 @@ class PlanView:
     """By URN."""
     path: list[Step]
     """The critical path, first to last."""
+    slow: float
+    """Length of the critical path, in seconds, where everything takes as long as nine of ten do at most."""
     parts: list[Step]
     """The top-level components, each from its first resource's beginning to its last one's end."""
     charts: list[Chart]
@@ -70,6 +72,7 @@ class PlanView:
                 for part in self.parts
             ],
             "criticalPathSeconds": self.path[-1].ends if self.path else 0,
+            "criticalPathSlowSeconds": self.slow,
             "releases": [asdict(chart) for chart in self.charts],
             "outputs": self.evaluation.outputs,
             "against": self.against,
@@ -91,6 +94,7 @@ def view(evaluation: Evaluation, *, against: str | None = None, changes: Sequenc
         evaluation=evaluation,
         steps=steps,
         path=critical_path(steps),
+        slow=length(schedule(evaluation, seconds=slow_seconds)),
         parts=parts(evaluation, steps),
         charts=[_chart(registration) for registration in evaluation.registrations if registration.type == RELEASE],
         against=against,
