@@ -15,7 +15,7 @@ from rehearsal.chart_repository import ChartRepository
 from rehearsal.cluster_simulator import ClusterSimulator
 from rehearsal.control_plane import TOKEN, ControlPlane
 from rehearsal.project import Project
-from settings import LOOKED_AT, Settings
+from settings import LOOKED_AT, REHEARSAL, Settings
 from settings.addons import ChartOverride, Charts
 from settings.merge import merge
 
@@ -71,7 +71,7 @@ class Sandbox:
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             # only the kubeconfig that the cloud returns is used
             "KUBECONFIG": str(folder / "no-kubeconfig"),
-            LOOKED_AT: "1",  # a stack file that still has placeholders may be rehearsed
+            LOOKED_AT: REHEARSAL,  # a stack file that still has placeholders may be rehearsed
         }
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})
         sources = {"mirror": charts, "timeoutSeconds": 60, **{chart: {"repository": None} for chart in CHARTS}}

@@ -106,7 +106,9 @@ SPELLING: ContextVar[Spelling] = ContextVar("spelling", default={})  # noqa: B03
 """How the stack file spells what :func:`load` reads, where somebody read the file: ``1.40``, which Pulumi makes 1.4."""
 
 LOOKED_AT = "AKS_BOOTSTRAP_LOOKED_AT"
-"""Environment variable that is set where a stack is only looked at: placeholders of the shipped files are no mistakes.
+"""Names how the program is looked at, where nothing of it is deployed: a stack file may have placeholders then."""
+PLAN, REHEARSAL = "plan", "rehearsal"
+"""A plan, where nothing answers; and a rehearsal, whose API servers do.
 
 A plan evaluates another revision's program too, which has a module of its own in this one's place.
 """

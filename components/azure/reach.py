@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import json
+import os
 import ssl
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,10 +12,8 @@ from collections.abc import Callable
 
 import pulumi
 
+from settings import LOOKED_AT, PLAN
 from settings.types import Exposure
-
-OFFLINE = threading.Event()
-"""Set where the program is only looked at: there is no API server then."""
 
 WAIT_SECONDS, PAUSE_SECONDS = 120.0, 5.0
 """A new cluster's name takes its time to reach every name server."""
@@ -48,7 +46,7 @@ async def reached(kubeconfig: str, exposure: Exposure) -> str:
     Raises:
         RunError: nothing answers.
     """
-    if not OFFLINE.is_set() and not pulumi.runtime.is_dry_run():
+    if os.environ.get(LOOKED_AT) != PLAN and not pulumi.runtime.is_dry_run():
         try:
             await asyncio.to_thread(await_answer, kubeconfig)
         except NotReachedError as error:

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from components.azure import reach
-from components.azure.reach import OFFLINE, NotReachedError, await_answer, reached
+from components.azure.reach import NotReachedError, await_answer, reached
+from settings import LOOKED_AT, PLAN, REHEARSAL
 from settings.types import Exposure
 
 
@@ -122,7 +123,7 @@ def test_an_update_ends_with_what_to_do_and_a_preview_and_a_plan_ask_nobody(
     monkeypatch.setattr(reach, "await_answer", silent)
 
     async def ask(*, dry: bool, offline: bool) -> str:
-        monkeypatch.setattr(OFFLINE, "is_set", lambda: offline)
+        monkeypatch.setenv(LOOKED_AT, PLAN if offline else REHEARSAL)
         monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: dry)
         return await reached("kubeconfig", exposure)
 

@@ -21,8 +21,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.platform.plan.recorder import Recorder
 from bootstrap.platform.plan.registration import SECRET, Evaluation
 from bootstrap.stackfile import read_stack
-from components.azure.reach import OFFLINE
-from settings import LOOKED_AT, SPELLING
+from settings import LOOKED_AT, PLAN, SPELLING
 
 
 class ProgramError(BootstrapError):
@@ -63,8 +62,7 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
     def declare(args: pulumi.ResourceTransformationArgs) -> None:
         declared.setdefault((args.type_, args.name), len(declared))
 
-    os.environ[LOOKED_AT] = "1"
-    OFFLINE.set()
+    os.environ[LOOKED_AT] = PLAN
     try:
         settings.reset_options()
         settings.SETTINGS.rpc_manager.clear()
@@ -86,7 +84,6 @@ def evaluate(root: Path, stack_name: str, overrides: dict[str, str] | None = Non
         raise ProgramError(str(error)) from None
     finally:
         del os.environ[LOOKED_AT]
-        OFFLINE.clear()
         threads.shutdown()
         for opened in loops:
             opened.close()
