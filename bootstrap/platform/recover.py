@@ -3,14 +3,15 @@
 A run that dies leaves a lock, and pending operations in the state for the resources that it was creating. Azure
 completes the creations that it has accepted, so that the next `up` would fail on resources that already exist. Those
 that exist are imported into the state; the pending operations of the others are discarded. Helm releases are left out:
-the hooks of the next `up` repair them (decision 2).
+the hooks of the next `up` repair them (decision 2). One whose upgrade was interrupted, or that failed, leaves the
+state: a refresh would take the values of the revision that Helm never finished for those of the release.
 """
 
 import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,14 +68,17 @@ def recover(pulumi: Pulumi, *, report: Callable[[str], None], sleep: Callable[[f
         # a component exists only in the state
         if operation["type"] == "creating" and operation["resource"]["custom"]
     ]
-    if not state["deployment"].get("pending_operations"):
+    unfinished = _unfinished_releases(state)
+    if not state["deployment"].get("pending_operations") and not unfinished:
         report("nothing was being created")
         return Recovered(imported=(), discarded=())
     subscription = _subscription(state)
+    if unfinished:
+        _take_out(state, unfinished)
     state["deployment"]["pending_operations"] = []
     _import_state(pulumi, state)
 
-    imported, discarded = [], []
+    imported, discarded = [], [urn.rsplit("::", 1)[-1] for urn in unfinished]
     for resource in pending:
         name = resource["urn"].rsplit("::", 1)[-1]
         id_ = _id(resource, subscription)
@@ -89,6 +93,33 @@ def recover(pulumi: Pulumi, *, report: Callable[[str], None], sleep: Callable[[f
             report(f"{what}: {', '.join(names)}")
     report("ready for `pulumi up`")
     return Recovered(imported=tuple(imported), discarded=tuple(discarded))
+
+
+def _unfinished_releases(state: Mapping[str, Any]) -> list[str]:
+    """Return the URNs of releases whose upgrade was interrupted, or whose last operation failed and is in the state."""
+    upgraded = [
+        operation["resource"]["urn"]
+        for operation in state["deployment"].get("pending_operations") or []
+        if operation["type"] == "updating" and operation["resource"]["type"] == RELEASE
+    ]
+    failed = [
+        found["urn"]
+        for found in state["deployment"].get("resources") or []
+        if found["type"] == RELEASE and found.get("initErrors")
+    ]
+    return list(dict.fromkeys([*upgraded, *failed]))
+
+
+def _take_out(state: dict[str, Any], urns: Collection[str]) -> None:
+    """Remove resources from a state, and from what the others say they depend on."""
+    resources = [found for found in state["deployment"].get("resources") or [] if found["urn"] not in urns]
+    for found in resources:
+        found["dependencies"] = [urn for urn in found.get("dependencies") or [] if urn not in urns]
+        found["propertyDependencies"] = {
+            name: [urn for urn in of_property or [] if urn not in urns]
+            for name, of_property in (found.get("propertyDependencies") or {}).items()
+        }
+    state["deployment"]["resources"] = resources
 
 
 def _id(resource: Mapping[str, Any], subscription: str) -> str | None:

@@ -73,11 +73,12 @@ class Run:
             found |= choice.environment
         return found
 
-    def execute(self, *command: str) -> None:
+    def execute(self, *command: str, more: Mapping[str, str] | None = None) -> None:
         """Run a command, whose output is the user's to see, and wait for it.
 
         Args:
             command: program and arguments.
+            more: further environment variables.
 
         Raises:
             UpError: it failed.
@@ -85,7 +86,7 @@ class Run:
         # Ctrl-C reaches the whole process group: Pulumi stops after the operations in progress, and this waits for it
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
-            done = subprocess.run(command, cwd=self.root, env=self.environment, check=False)
+            done = subprocess.run(command, cwd=self.root, env={**self.environment, **(more or {})}, check=False)
         finally:
             signal.signal(signal.SIGINT, before)
         if done.returncode != 0:

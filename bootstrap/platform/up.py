@@ -3,6 +3,7 @@
 from startup import on_demand
 
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from bootstrap.platform.local_cluster import KIND_CLUSTER, api_client, kind_clus
 from bootstrap.platform.recover import Recovered, recover
 from bootstrap.platform.run import Run, prepare
 from bootstrap.platform.state import check_cluster, remove_stack, select_stack, stack_exists
+from components.release.guard import AGAIN
 
 if TYPE_CHECKING:
     from bootstrap.platform import reach
@@ -48,7 +50,7 @@ def up(
         _ask_azure(run)
     config = select_stack(run)
     options = [*(["--skip-preview"] if skip_preview else []), *(["--yes"] if yes else [])]
-    run.execute("pulumi", "up", "--stack", stack, *config, *options)
+    _update(run, "pulumi", "up", "--stack", stack, *config, *options)
     if run.local:
         found = reach.entry(api_client(run.kubeconfig, run.settings.local.context), mapped=run.target.managed)
         console.print("\n[bold]Argo CD[/]")
@@ -155,6 +157,22 @@ def _ask_azure(run: Run) -> None:
             "this would fail, see above; nothing was changed. Where the doctor is wrong, "
             f"`make up STACK={run.stack} SKIP_DOCTOR=1` goes on"
         )
+
+
+def _update(run: Run, *command: str) -> None:
+    """Run an update, and once more for every release that it repaired and left to the next one."""
+    with tempfile.TemporaryDirectory(prefix="aks-bootstrap-up-") as folder:
+        marker = Path(folder) / "again"
+        while True:
+            try:
+                run.execute(*command, more={AGAIN: str(marker)})
+            except UpError:
+                if not marker.exists():
+                    raise
+                marker.unlink()
+                run.console.print("a release is repaired; the update goes on")
+            else:
+                return
 
 
 def _create_kind_cluster(run: Run) -> None:

@@ -11,16 +11,18 @@ does in a preview, where the provider would ask the webhook too.
 from startup import on_demand
 
 import asyncio
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from components.access import ClusterAccess
-from components.release.helm_record import Claim, Operation, Record, judge
+from components.release.helm_record import Claim, Operation, Record, ReleaseConflictError, judge, judge_unfinished
 from components.release.lease import HEARTBEAT_SECONDS, WATCH_SECONDS
 from components.release.probe import Probe, await_serving, await_webhooks
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from components.release import cluster_api
 else:
     cluster_api = on_demand("components.release.cluster_api")  # a third of a second, and a preview rarely needs it
+
+
+AGAIN = "AKS_BOOTSTRAP_AGAIN"
+"""Names a file that a run writes when it failed and the next one goes on where it ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +82,20 @@ class Guard:
         for record in verdict.fail:
             api.fail_record(record, self.namespace)
 
+    def settle(self, api: "cluster_api.ClusterApi", holder: str) -> str:
+        """Remove the records of a release that no run finished; return what was done, or nothing where nothing was.
+
+        Raises:
+            ReleaseConflictError: the release must not be touched.
+        """
+        records, claim = self._look(api, holder)
+        verdict = judge_unfinished(
+            release=self.release, namespace=self.namespace, chart=self.chart, records=records, claim=claim
+        )
+        for record in verdict.drop:
+            api.delete_record(record, self.namespace)
+        return verdict.message
+
     def _look(self, api: "cluster_api.ClusterApi", holder: str) -> tuple[list[Record], Claim]:
         records = api.records(self.release, self.namespace)
         # a live run shows only where an operation looks unfinished; elsewhere there is nothing to watch for
@@ -94,6 +114,40 @@ class Guard:
         """Say that the operation is over."""
         self.ended.set()
         api.end_lease(self.lease, self.namespace)
+
+
+def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output[Any]) -> None:
+    """Fail a run whose refresh took over a revision that no run finished, once what is left of it is removed.
+
+    Hooks see only what changes, and to the engine such a release is as it should be. The next run installs it over what
+    is there.
+
+    Args:
+        access: the cluster.
+        guard: of the release.
+        status: the release's, as the provider last read it; unknown where the release changes in this run.
+    """
+
+    async def settle(found: Any) -> str:  # noqa: ANN401 - of the SDK
+        read = str(found.status or "") if found is not None else ""
+        if read in {"", "deployed"}:
+            return read
+        if pulumi.runtime.is_dry_run():
+            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {read}; the update looks into it")
+            return read
+        if (api := await _sign_in(access)) is None:
+            return read
+        try:
+            message = await asyncio.to_thread(guard.settle, api, await _holder(access))
+        except ReleaseConflictError as error:
+            raise pulumi.RunError(str(error)) from None
+        if message:
+            if marker := os.environ.get(AGAIN):
+                Path(marker).touch()
+            raise pulumi.RunError(f"{message}; run `pulumi up` again: Helm adopts what is there")
+        return read
+
+    status.apply(settle)  # type: ignore[arg-type] # mypy infers nothing from a coroutine here
 
 
 async def _holder(access: ClusterAccess) -> str:

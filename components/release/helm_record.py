@@ -138,6 +138,34 @@ def _refuse_of_others(what: str, last: Record, *, release: str, namespace: str, 
         raise ReleaseConflictError(f"{what} belongs to {owner} and was not touched; {remedy}")
 
 
+def judge_unfinished(*, release: str, namespace: str, chart: str, records: Sequence[Record], claim: Claim) -> Verdict:
+    """Decide what has to happen to the records of a release that a refresh took for finished.
+
+    A refresh merges the values of Helm's last revision into the state, whether Helm ever finished it or not: nothing is
+    left to update then, and nothing repairs it, not even the revision before. Without any record the next refresh takes
+    the release out of the state, and the run installs it over what is there, as after an installation that died.
+    https://github.com/pulumi/pulumi-kubernetes/blob/v4.34.2/provider/pkg/provider/helm_release.go
+
+    Raises:
+        ReleaseConflictError: an operation is alive, or it is somebody else's.
+    """
+    ordered = sorted(records, key=lambda record: record.revision)
+    if not ordered or ordered[-1].status == "deployed":
+        return Verdict()
+    last = ordered[-1]
+    what = f"release {namespace}/{release} (revision {last.revision}, {last.status})"
+    if last.in_progress and claim is Claim.OURS_ALIVE:
+        raise ReleaseConflictError(
+            f"{what} is being worked on by another run of this stack; "
+            f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
+        )
+    _refuse_of_others(what, last, release=release, namespace=namespace, chart=chart, claim=claim)
+    return Verdict(
+        drop=tuple(ordered),
+        message=f"{what} was left behind by a run that died or failed; its record is removed",
+    )
+
+
 def _heal(what: str, last: Record, ordered: Sequence[Record], operation: Operation) -> Verdict:
     if operation is Operation.CREATE:
         if last.status == "deployed":

@@ -13,7 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.release.chart import Chart
 from components.release.crds import chart_crds
-from components.release.guard import Guard, release_hooks
+from components.release.guard import Guard, release_hooks, settle_unfinished
 from components.release.probe import Probe
 from settings.addons import Charts
 from settings.merge import merge
@@ -101,9 +101,9 @@ class Release(pulumi.ComponentResource):
                 # Helm's own wait comes first; this one only bounds a provider that hangs
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 120}s", update=f"{seconds + 120}s"),
                 hooks=release_hooks(name, args.access, guard),
-                transformations=[_ask_to_be_deployed],
             ),
         )
+        settle_unfinished(args.access, guard, self.ready.status)
         self.namespace = namespace.metadata.apply(lambda metadata: metadata.name or "")
         self.register_outputs({})
 
@@ -114,13 +114,3 @@ class Release(pulumi.ComponentResource):
         webhooks may be there, and what answers them not: the preview would fail, and the update would repair it.
         """
         return pulumi.Output.all(self.ready.id, value).apply(lambda found: found[1])
-
-
-def _ask_to_be_deployed(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-    """Ask that Helm's last revision be one that it finished.
-
-    A refresh reads the values of the last revision into the state, finished or not, and the engine would see nothing to
-    update: no hook would repair the release. The provider compares its status too, where an input has one; the SDK has
-    no argument for it. https://github.com/pulumi/pulumi-kubernetes/blob/v4.34.2/provider/pkg/provider/helm_release.go
-    """
-    return pulumi.ResourceTransformationResult({**args.props, "status": {"status": "deployed"}}, args.opts)

@@ -98,13 +98,6 @@ def test_every_release_is_guarded_before_and_after(each: Program) -> None:
         assert set(hooks) == {"before_create", "before_update", "after_create", "after_update"}
 
 
-def test_every_release_asks_that_helm_has_finished_its_last_revision(each: Program) -> None:
-    """Without it a refresh would hide a release that failed from the engine, and nothing would repair it."""
-    assert each.releases
-    for release in each.releases:
-        assert release.inputs["status"] == {"status": "deployed"}, release.name
-
-
 def test_every_namespace_enforces_the_restricted_pod_security_standard(each: Program) -> None:
     for namespace in each.several("core/v1:Namespace"):
         labels = namespace.inputs["metadata"]["labels"]

@@ -6,7 +6,9 @@ import itertools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -16,6 +18,7 @@ from bootstrap.platform.plan.registration import Registration
 from components.addons.addon import Addon
 from components.addons.gateway_api import GatewayApi
 from components.release import cluster_api, guard, probe
+from components.release.guard import Guard
 from components.release.helm_record import Claim, Record
 from components.release.probe import Probe
 from tests.component.conftest import ROOT, STACKS, Program, configured
@@ -272,3 +275,44 @@ def test_cert_manager_waits_for_the_gateway_api_only_where_it_is_served() -> Non
         staged = stage("local", {"ingress": {"gatewayApi": served}})
         release = staged.program.release("cert-manager")
         assert (GatewayApi.probe in staged.before(release).probes) is served
+
+
+STATUSES = [("deployed", False), ("pending-upgrade", True), ("failed", True)]
+
+
+@pytest.mark.parametrize(("status", "looks"), STATUSES)
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_release_that_a_refresh_took_for_finished_is_settled_by_an_update_and_by_no_preview(
+    monkeypatch: pytest.MonkeyPatch, status: str, looks: bool, dry: bool, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setenv(guard.AGAIN, str(tmp_path / "again"))
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: dry)
+    monkeypatch.setattr(pulumi.log, "warn", seen.append)
+    watched = Guard(release="traefik", namespace="traefik", chart="traefik", needs=[])
+    api = Api()
+    api.records = lambda *_: [  # type: ignore[method-assign] # of this test
+        Record(secret="v1", revision=1, status="deployed", chart="traefik"),  # noqa: S106 - its name
+        Record(secret="v2", revision=2, status=status, chart="traefik"),  # noqa: S106 - its name
+    ]
+    api.claim_of = lambda *_, **__: Claim.OURS  # type: ignore[method-assign] # of this test
+    dropped: list[str] = []
+    monkeypatch.setattr(Api, "delete_record", lambda _, record, __: dropped.append(record.secret), raising=False)
+    monkeypatch.setattr(guard, "_sign_in", lambda _: _value(api))
+    monkeypatch.setattr(guard, "_holder", lambda _: _value("us"))
+    callbacks: list[Any] = []
+    output = SimpleNamespace(apply=callbacks.append)
+    guard.settle_unfinished(cast("Any", None), watched, cast("Any", output))
+    running = callbacks[0](SimpleNamespace(status=status))
+    if looks and not dry:
+        with pytest.raises(pulumi.RunError, match=f"revision 2, {status}.*run `pulumi up` again"):
+            asyncio.run(running)
+        assert dropped == ["v1", "v2"] and (tmp_path / "again").exists()
+    else:
+        asyncio.run(running)
+        assert dropped == [] and not (tmp_path / "again").exists()
+    assert bool(seen) is (looks and dry)
+
+
+async def _value(value: Any) -> Any:
+    return value

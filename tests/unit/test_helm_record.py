@@ -13,6 +13,7 @@ from components.release.helm_record import (
     ReleaseConflictError,
     Verdict,
     judge,
+    judge_unfinished,
     marked_failed,
     parse_record,
 )
@@ -165,3 +166,40 @@ def test_a_record_that_says_nothing_of_itself_is_the_oldest_and_in_no_progress()
 
 def test_a_lease_names_operations_as_pulumi_does():
     assert [operation.value for operation in Operation] == ["create", "update"]
+
+
+# --- what a refresh took for finished ---------------------------------------------------------------------------------
+
+
+def unfinished(records, claim=Claim.OURS):
+    return judge_unfinished(release="traefik", namespace="traefik", chart="traefik", records=records, claim=claim)
+
+
+@pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback", "failed"])
+def test_a_release_that_no_run_finished_has_no_record_left_that_the_next_refresh_could_read(status):
+    records = [record(status, 4), record("superseded", 2), record("deployed", 3)]
+    verdict = unfinished(records)
+    assert set(verdict.drop) == set(records)
+    assert f"revision 4, {status}" in verdict.message and "left behind" in verdict.message
+
+
+@pytest.mark.parametrize("records", [[], [record("deployed", 2), record("superseded", 1)]])
+def test_a_release_that_is_finished_by_now_stays_as_it_is(records):
+    assert unfinished(records) == Verdict()
+
+
+@pytest.mark.parametrize("claim", [Claim.OURS_ALIVE, Claim.OTHERS, Claim.NONE])
+def test_an_operation_that_may_be_alive_is_left_alone(claim):
+    with pytest.raises(ReleaseConflictError, match="wait for it to end, or end it with `helm rollback traefik"):
+        unfinished([record("deployed", 1), record("pending-upgrade", 2)], claim)
+
+
+@pytest.mark.parametrize("claim", [Claim.OTHERS, Claim.NONE])
+def test_a_failed_release_of_somebody_else_keeps_its_records(claim):
+    with pytest.raises(ReleaseConflictError, match=r"belongs to .* and was not touched"):
+        unfinished([record("deployed", 1), record("failed", 2)], claim)
+
+
+def test_a_failed_release_of_another_chart_keeps_its_records():
+    with pytest.raises(ReleaseConflictError, match="is of the chart 'nginx', not 'traefik'"):
+        unfinished([record("failed", 1, chart="nginx")])

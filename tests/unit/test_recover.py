@@ -127,3 +127,33 @@ def test_the_wait_has_an_end():
 def test_any_other_refusal_is_told():
     with pytest.raises(RecoverError, match="AuthorizationFailed"):
         run(Pulumi(VAULT, there="error: AuthorizationFailed"))
+
+
+@pytest.mark.parametrize("interrupted", [True, False], ids=["interrupted", "failed"])
+def test_a_release_that_no_run_finished_is_new_to_the_next_up(interrupted):
+    """A refresh would take the unfinished revision's values for those of the release, and nothing would repair it."""
+    store = {
+        "urn": "urn:pulumi:dev::p::kubernetes:x/v1:Store::store",
+        "type": "kubernetes:x/v1:Store",
+        "dependencies": [RELEASE["urn"], NAMESPACE["urn"]],
+        "propertyDependencies": {"spec": [RELEASE["urn"]], "metadata": [NAMESPACE["urn"]]},
+    }
+    written: dict[str, Any] = {}
+
+    def pulumi(*arguments, check=True):
+        out = ""
+        if arguments[:2] == ("stack", "export"):
+            pending = [{"type": "updating", "resource": RELEASE}] if interrupted else []
+            release = RELEASE if interrupted else {**RELEASE, "initErrors": ["timed out"]}
+            out = json.dumps({"deployment": {"resources": [NAMESPACE, release, store], "pending_operations": pending}})
+        elif arguments[:2] == ("stack", "import"):
+            written.update(json.loads(Path(arguments[3]).read_text()))
+        return subprocess.CompletedProcess(arguments, 0, out, "")
+
+    done, lines = run(pulumi)
+    assert done == Recovered(imported=(), discarded=("traefik",))
+    namespace, kept = written["deployment"]["resources"]
+    assert (namespace["urn"], kept["urn"]) == (NAMESPACE["urn"], store["urn"])
+    assert kept["dependencies"] == [NAMESPACE["urn"]]
+    assert kept["propertyDependencies"] == {"spec": [], "metadata": [NAMESPACE["urn"]]}
+    assert any("a Helm release, which the next `up` repairs: traefik" in line for line in lines)

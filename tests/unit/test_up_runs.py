@@ -56,6 +56,7 @@ case "$*" in
   "stack rm "*) echo "[]" > @/stacks ;;
   *"stack export"*) test ! -e @/broken || { echo "cannot export"; exit 4; }; echo '{"deployment": {}}' ;;
   up*|destroy*)
+    test ! -e @/repairing || { rm @/repairing; touch "$AKS_BOOTSTRAP_AGAIN"; exit 255; }
     test ! -e @/failing || exit 3 ;;
   *preview*) test ! -e @/failing || { echo "no such zone" >&2; exit 3; }; echo "  the steps" ;;
 esac
@@ -278,6 +279,16 @@ def test_azure_is_updated_as_plain_pulumi_would(azure: Machine, asked_azure: lis
     assert azure.asked == ["stack init dev", f"up --stack dev {config} --yes"]
     assert "azure    someone@example.com, signed in with the Azure CLI" in azure.said
     assert not (azure.state / "dev.cluster").exists()
+
+
+def test_an_update_goes_on_once_it_has_repaired_what_a_dead_run_left(
+    local: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{local.root / 'bin'}:/usr/bin:/bin")
+    local.flag("repairing")
+    local.up()
+    assert [line.split()[0] for line in local.asked] == ["stack", "up", "up"]
+    assert "a release is repaired; the update goes on" in local.said
 
 
 def test_a_failed_update_says_how_it_ended_and_what_helps_after_a_dead_one(local: Machine) -> None:

@@ -95,11 +95,8 @@ def _refused(before: Registration, after: Registration) -> str:
 
 
 def _properties(before: Registration, after: Registration) -> Iterator[PropertyChange]:
-    ignore = [*after.ignore_changes]
-    if after.type == kubernetes_types.RELEASE:
-        ignore.append("status")  # the provider compares it with what Helm says, not with what was asked before
     for path, old, new in differences(before.inputs, after.inputs):
-        if not any(path == ignored or path.startswith(f"{ignored}.") for ignored in ignore):
+        if not any(path == ignored or path.startswith(f"{ignored}.") for ignored in after.ignore_changes):
             yield PropertyChange(path=path, before=old, after=new, replaces=replaces(after.type, path))
     for option in ("protect", "retain_on_delete", "deleted_with", "provider", "ignore_changes", "hooks"):
         old, new = getattr(before, option), getattr(after, option)
