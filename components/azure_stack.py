@@ -16,6 +16,7 @@ from components.azure.ingress_addresses import IngressAddresses, IngressAddresse
 from components.azure.naming import Names
 from components.azure.network import Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
+from components.azure.role_propagation import RolePropagation
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
 from components.azure_outputs import outputs
 from components.platform import AzureDns, Platform, RegistrySignIn, Vault
@@ -44,6 +45,7 @@ class AzureStack:
             "azure", subscription_id=self._azure.subscription_id, tenant_id=self._azure.tenant_id
         )
         self._opts = pulumi.ResourceOptions(provider=provider)
+        self._propagation = RolePropagation()
 
     def network(self) -> Network:
         """Build the region's network."""
@@ -95,6 +97,7 @@ class AzureStack:
             foundation=foundation,
             network=network,
             ingress=ingress,
+            propagation=self._propagation,
         )
         return create_identities(args, self._opts)
 
@@ -113,6 +116,7 @@ class AzureStack:
             foundation=foundation,
             control_plane=identities.control_plane,
             kubelet=identities.kubelet,
+            propagation=self._propagation,
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.azure.role_propagation import OVERRIDE
 from rehearsal.azure.cloud import Behaviour, Cloud
 from rehearsal.azure.provider import CLOUD_FILE
 from rehearsal.chart_repository import ChartRepository
@@ -43,6 +44,7 @@ class Sandbox:
         charts: str,
         behaviour: Behaviour | None = None,
         changes: Mapping[str, Any] | None = None,
+        role_seconds: float = 0,
     ) -> "Sandbox":
         """Copy the project into an empty folder and point it at an empty cloud.
 
@@ -54,6 +56,7 @@ class Sandbox:
             charts: URL of the chart repository.
             behaviour: how the cloud behaves.
             changes: sections merged into the copy's stack file.
+            role_seconds: the time that the program gives new roles; the cloud's own is part of its behaviour.
 
         Raises:
             RehearsalError: the stack cannot be created.
@@ -71,6 +74,7 @@ class Sandbox:
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             # only the kubeconfig that the cloud returns is used
             "KUBECONFIG": str(folder / "no-kubeconfig"),
+            OVERRIDE: f"{role_seconds:g}",
             LOOKED_AT: REHEARSAL,  # a stack file that still has placeholders may be rehearsed
         }
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})

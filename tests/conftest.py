@@ -15,6 +15,11 @@ hypothesis.settings.load_profile("project")
 
 def pytest_addoption(parser):
     parser.addoption(
+        "--no-refresh",
+        action="store_true",
+        help="end-to-end tests of Azure stacks: without options.refresh, as with --refresh=false",
+    )
+    parser.addoption(
         "--e2e",
         choices=["smoke", "full"],
         default="smoke",

@@ -4,19 +4,22 @@ A run that dies leaves a lock, and pending operations in the state for the resou
 completes the creations that it has accepted, so that the next `up` would fail on resources that already exist. Those
 that exist are imported into the state; the pending operations of the others are discarded. Helm releases are left out:
 the hooks of the next `up` repair them (decision 2). One whose upgrade was interrupted, or that failed, leaves the
-state: a refresh would take the values of the revision that Helm never finished for those of the release.
+state: a refresh would take the values of the revision that Helm never finished for those of the release. What Azure
+kept when Pulumi deleted it, such as the addresses of a region that the stack left and comes back to, is imported too.
 """
 
 import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from bootstrap.errors import BootstrapError
+from bootstrap.platform.plan.arm import requests
+from bootstrap.platform.plan.registration import Evaluation
 from components.azure.resource_types import PREFIX, resource_type
 from components.release import kubernetes_types
 from components.release.kubernetes_types import RELEASE, kubernetes_id
@@ -48,12 +51,41 @@ class Recovered:
     """Logical names of those that did not exist, and of Helm releases."""
 
 
-def recover(pulumi: Pulumi, *, report: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Recovered:
+@dataclass(frozen=True, kw_only=True)
+class Retained:
+    """A resource of the program that outlives its deletion by Pulumi, so that Azure may have it and the state not."""
+
+    urn: str
+    type: str
+    id: str
+    provider: str
+    """URN of its provider."""
+    parent: str | None
+
+
+def retained(evaluation: Evaluation) -> list[Retained]:
+    """Return what a program would create in Azure and would leave there: addresses of a region, a vault."""
+    ids = {request.name: request.id for request in requests(evaluation)}
+    return [
+        Retained(urn=found.urn, type=found.type, id=ids[found.name], provider=found.provider, parent=found.parent)
+        for found in evaluation.registrations
+        if found.retain_on_delete and found.type.startswith(PREFIX) and found.provider is not None
+    ]
+
+
+def recover(
+    pulumi: Pulumi,
+    *,
+    report: Callable[[str], None],
+    kept: Sequence[Retained] = (),
+    sleep: Callable[[float], None] = time.sleep,
+) -> Recovered:
     """Remove the lock, and resolve every pending creation.
 
     Args:
         pulumi: runs the CLI on the stack.
         report: called with a line of text for every step.
+        kept: what the program would create and Azure may have kept; it is imported where the state lacks it.
         sleep: waits for a number of seconds; replaced in tests.
 
     Raises:
@@ -69,7 +101,10 @@ def recover(pulumi: Pulumi, *, report: Callable[[str], None], sleep: Callable[[f
         if operation["type"] == "creating" and operation["resource"]["custom"]
     ]
     unfinished = _unfinished_releases(state)
-    if not state["deployment"].get("pending_operations") and not unfinished:
+    known = {found["urn"] for found in state["deployment"].get("resources") or []}
+    # without its parent nothing can be imported: the next `up` creates the parent before it fails
+    lacking = [found for found in kept if found.urn not in known and found.parent in {None, *known}]
+    if not state["deployment"].get("pending_operations") and not unfinished and not lacking:
         report("nothing was being created")
         return Recovered(imported=(), discarded=())
     subscription = _subscription(state)
@@ -87,6 +122,10 @@ def recover(pulumi: Pulumi, *, report: Callable[[str], None], sleep: Callable[[f
             imported.append(name)
         else:
             discarded.append(name)
+    for found in lacking:
+        resource = {"urn": found.urn, "type": found.type, "provider": f"{found.provider}::id", "parent": found.parent}
+        if found.urn not in {each["urn"] for each in pending} and _import_resource(pulumi, resource, found.id, report):
+            imported.append(found.urn.rsplit("::", 1)[-1])
     dropped = "discarded, as not found or a Helm release, which the next `up` repairs"
     for what, names in (("imported into the state", imported), (dropped, discarded)):
         if names:

@@ -13,7 +13,8 @@ from rich.markup import escape
 
 from bootstrap.errors import UpError
 from bootstrap.platform.local_cluster import KIND_CLUSTER, api_client, kind_cluster_exists, kind_config
-from bootstrap.platform.recover import Recovered, recover
+from bootstrap.platform.plan.evaluate import evaluate
+from bootstrap.platform.recover import Recovered, recover, retained
 from bootstrap.platform.run import Run, prepare
 from bootstrap.platform.state import check_cluster, remove_stack, select_stack, stack_exists
 from components.release.guard import AGAIN
@@ -105,7 +106,7 @@ def recover_stack(root: Path, stack: str, *, console: Console) -> Recovered:
             raise UpError(f"`pulumi {' '.join(arguments[:2])}` failed:\n{(done.stdout + done.stderr)[-2000:]}")
         return done
 
-    return recover(pulumi, report=console.print)
+    return recover(pulumi, report=console.print, kept=[] if run.local else retained(evaluate(root, stack)))
 
 
 def drift(root: Path, stack: str, *, console: Console) -> bool:

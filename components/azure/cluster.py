@@ -1,5 +1,6 @@
 """One generation of the AKS cluster: the cluster, its maintenance windows, its monitoring and access to it."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from components.azure.monitoring import ClusterMonitoring, ClusterMonitoringArgs
 from components.azure.naming import Names
 from components.azure.network import Network
 from components.azure.retries import ROLES, retry_hook
+from components.azure.role_propagation import RolePropagation
 from components.azure.system_pool import SystemPoolArgs, SystemPoolUpdate, SystemPoolUpdateArgs, inline_profile, os_sku
 from components.azure.version_upgrade import upgrade_hook
 from components.azure.workload_identity import Identity
@@ -50,6 +52,8 @@ class ClusterArgs:
     """Identity that the cluster manages Azure with."""
     kubelet: Identity
     """Identity that nodes pull images with."""
+    propagation: RolePropagation
+    """Gives their roles the time that they take."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -226,8 +230,13 @@ class Cluster(pulumi.ComponentResource):
                 depends_on=[args.control_plane, args.kubelet, args.network],
                 # read at creation only: Azure lists every pool here, with counts that the autoscaler moves
                 ignore_changes=["agentPoolProfiles"],
-                hooks=pulumi.ResourceHookBinding.merge(
-                    retry_hook(f"{name}-roles", ROLES), upgrade_hook(f"{name}-version")
+                hooks=functools.reduce(
+                    pulumi.ResourceHookBinding.merge,
+                    [
+                        args.propagation.settled(f"{name}-settled"),
+                        retry_hook(f"{name}-roles", ROLES),
+                        upgrade_hook(f"{name}-version"),
+                    ],
                 ),
             ),
         )

@@ -9,6 +9,7 @@ from components.azure.foundation import Foundation
 from components.azure.ingress_addresses import IngressAddresses
 from components.azure.naming import Names
 from components.azure.network import Network
+from components.azure.role_propagation import RolePropagation
 from components.azure.roles import Role
 from components.azure.workload_identity import Grant, Identity, IdentityArgs
 from settings import Settings
@@ -45,13 +46,15 @@ class IdentitiesArgs:
     foundation: Foundation
     network: Network
     ingress: IngressAddresses
+    propagation: RolePropagation
+    """Remembers the roles that the cluster's creation needs."""
 
 
 def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Identities:
     """Create the identities and their role assignments."""
     settings, foundation, region = args.settings, args.foundation, args.cluster_location
 
-    def identity(consumer: str, *grants: Grant) -> Identity:
+    def identity(consumer: str, *grants: Grant, propagation: RolePropagation | None = None) -> Identity:
         return Identity(
             consumer,
             IdentityArgs(
@@ -62,6 +65,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
                 tags=args.tags,
                 grants=grants,
                 protect=settings.production,
+                propagation=propagation,
             ),
             opts,
         )
@@ -71,7 +75,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
 
     registry = foundation.registry_id
     pull = [grant(Role.ACR_PULL, registry, "registry", locked=True)] if registry is not None else []
-    kubelet = identity("kubelet", *pull)
+    kubelet = identity("kubelet", *pull, propagation=args.propagation)
     joins = [
         grant(Role.NETWORK_CONTRIBUTOR, scope, f"{key}-{region}")
         for key, scope in _network_scopes(args.cluster, args.network).items()
@@ -83,6 +87,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
             # it must be there before the ingress controller asks for an address: a late grant stalls for 20 minutes
             grant(Role.NETWORK_CONTRIBUTOR, args.ingress.resource_group_id, f"ingress-{region}"),
             grant(Role.MANAGED_IDENTITY_OPERATOR, kubelet.id, "kubelet"),
+            propagation=args.propagation,
         ),
         kubelet=kubelet,
         cert_manager=identity("cert-manager", grant(Role.DNS_ZONE_CONTRIBUTOR, foundation.dns_zone_id, "zone")),

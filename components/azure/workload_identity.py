@@ -7,6 +7,7 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from components.azure.naming import Names
+from components.azure.role_propagation import RolePropagation
 from components.azure.roles import Role
 
 
@@ -42,6 +43,8 @@ class IdentityArgs:
     """What it may do."""
     protect: bool = False
     """Refuse to delete the identity: everything that names its ids would be stranded."""
+    propagation: RolePropagation | None = None
+    """What remembers new assignments, for a creation that fails where they come too late."""
 
 
 class Identity(pulumi.ComponentResource):
@@ -72,8 +75,9 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         for grant in args.grants:
+            role = f"{name}-{grant.role.name.lower().replace('_', '-')}-{grant.scope_key}"
             authorization.RoleAssignment(
-                f"{name}-{grant.role.name.lower().replace('_', '-')}-{grant.scope_key}",
+                role,
                 role_assignment_name=args.names.role_assignment(
                     scope=grant.scope_key, role=grant.role, consumer=args.consumer
                 ),
@@ -82,7 +86,11 @@ class Identity(pulumi.ComponentResource):
                 principal_id=identity.principal_id,
                 # without it, Azure looks the new principal up in a directory that may not have it yet, and refuses
                 principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-                opts=pulumi.ResourceOptions(parent=self, protect=grant.protect),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    protect=grant.protect,
+                    hooks=args.propagation.assigned(f"{role}-assigned") if args.propagation else None,
+                ),
             )
         self.id = identity.id
         self.client_id = identity.client_id

@@ -638,3 +638,13 @@ def test_defender_is_on_in_production_and_off_elsewhere(dev, prod):
 def test_subnets_that_azure_lists_in_the_network_are_not_reset(each):
     for network in each.several("network:VirtualNetwork"):
         assert network.ignore_changes == ["subnets"] and "subnets" not in network.inputs
+
+
+def test_the_cluster_waits_for_the_roles_that_its_creation_needs_and_for_no_others(prod):
+    cluster = prod.one("containerservice:ManagedCluster")
+    assert any("settled" in hook for hook in cluster.hooks["before_create"])
+    waited = {r.name for r in prod.several("authorization:RoleAssignment") if r.hooks}
+    ours = [
+        r for r in prod.several("authorization:RoleAssignment") if r.name.startswith(("control-plane-", "kubelet-"))
+    ]
+    assert ours and waited == {r.name for r in ours}

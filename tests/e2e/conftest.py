@@ -98,7 +98,7 @@ def local(cluster: Cluster, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def make_sandbox(tmp_path: Path, charts: str) -> Iterator[Callable[..., Sandbox]]:
+def make_sandbox(tmp_path: Path, charts: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Sandbox]]:
     """Create a sandbox of an Azure stack, with an empty cloud and empty clusters: ``make_sandbox("dev", planes=2)``."""
     with contextlib.ExitStack() as contexts:
 
@@ -109,6 +109,7 @@ def make_sandbox(tmp_path: Path, charts: str) -> Iterator[Callable[..., Sandbox]
             behaviour: Behaviour | None = None,
             simulate: bool = True,
             audit: bool = False,
+            role_seconds: float = 0,
             **changes: Any,
         ) -> Sandbox:
             started = [ControlPlane(name=f"e2e-{n}", folder=tmp_path / f"kwok-{n}", audit=audit) for n in range(planes)]
@@ -117,9 +118,21 @@ def make_sandbox(tmp_path: Path, charts: str) -> Iterator[Callable[..., Sandbox]
                 contexts.callback(plane.stop)
             if simulate:
                 contexts.enter_context(simulating(started))
-            return Sandbox.create(
-                ROOT, tmp_path / stack, stack, started, charts=charts, behaviour=behaviour, changes=changes
+            sandbox = Sandbox.create(
+                ROOT,
+                tmp_path / stack,
+                stack,
+                started,
+                charts=charts,
+                behaviour=behaviour,
+                changes=changes,
+                role_seconds=role_seconds,
             )
+            if request.config.getoption("--no-refresh"):
+                file = sandbox.project.folder / "Pulumi.yaml"
+                assert "refresh: always" in file.read_text()
+                file.write_text(file.read_text().replace("refresh: always", "{}"))
+            return sandbox
 
         yield create
 

@@ -36,6 +36,26 @@ def test_a_request_is_retried_while_a_role_assignment_propagates(make_sandbox):
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
 
 
+def test_new_roles_get_their_time_before_the_cluster_that_needs_them(make_sandbox):
+    sandbox = make_sandbox("dev", behaviour=Behaviour(role_seconds=4), role_seconds=6)
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert "to take effect" in done.stdout and "is not effective yet" not in done.stdout
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
+
+
+def test_a_cluster_that_failed_after_it_was_accepted_is_repaired_by_the_next_run(make_sandbox):
+    """It exists, so that a second creation would be refused: the engine keeps it, and updates it."""
+    fault = Fault(type="containerservice:ManagedCluster", code="LinkedAuthorizationFailed", accepted=True)
+    sandbox = make_sandbox("dev", behaviour=Behaviour(faults=(fault,)))
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    assert done.returncode != 0 and 'Status=200 Code="LinkedAuthorizationFailed"' in done.stdout
+    [cluster] = sandbox.cloud.resources("containerservice:ManagedCluster")
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    [repaired] = sandbox.cloud.resources("containerservice:ManagedCluster")
+    assert repaired["serial"] == cluster["serial"], "it is the same cluster"
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
+
+
 @pytest.mark.parametrize(
     "type_",
     [

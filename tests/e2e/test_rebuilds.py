@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from bootstrap.platform.plan.evaluate import evaluate
+from bootstrap.platform.recover import recover, retained
 from rehearsal.azure.cloud import Behaviour, Fault
 from tests.e2e.inspect_cluster import helm_records, namespaces, root_application
 
@@ -96,6 +98,25 @@ def test_a_rebuild_in_another_region_keeps_the_foundation_and_uses_addresses_of_
     assert addresses and all("norwayeast" in address for address in addresses)
     assert record["inputs"]["aRecords"]
     assert root_application(client_of(sandbox.planes[1])) is not None
+
+
+def test_a_stack_that_comes_back_to_a_region_takes_the_addresses_that_it_left_there(make_sandbox):
+    sandbox = make_sandbox("prod", planes=3)
+    project, cloud = sandbox.project, sandbox.cloud
+    project.pulumi("up", "--yes", "--skip-preview")
+    there = {r["id"]: r["serial"] for r in cloud.resources("network:PublicIPAddress") if "ingress" in r["id"]}
+    project.configure({"cluster": {"generation": 2, "location": "norwayeast"}})
+    project.pulumi("up", "--yes", "--skip-preview")
+    assert there.items() <= {r["id"]: r["serial"] for r in cloud.resources("network:PublicIPAddress")}.items()
+
+    project.configure({"cluster": {"generation": 3, "location": "swedencentral"}})
+    done = project.pulumi("up", "--yes", "--skip-preview", check=False)
+    assert done.returncode != 0 and "cannot create already existing resource" in done.stdout
+    found = recover(project.pulumi, report=print, kept=retained(evaluate(project.folder, "prod")))
+    assert len(found.imported) >= len(there)
+    project.pulumi("up", "--yes", "--skip-preview")
+    assert set(project.changes("--expect-no-changes")) == {"same"}
+    assert there.items() <= {r["id"]: r["serial"] for r in cloud.resources("network:PublicIPAddress")}.items()
 
 
 def test_a_failed_rebuild_leaves_the_old_generation_unchanged_and_can_be_abandoned(built, client_of):

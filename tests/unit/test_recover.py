@@ -2,12 +2,15 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bootstrap.platform.recover import Recovered, RecoverError, recover
+from bootstrap.options import ROOT
+from bootstrap.platform.plan.evaluate import evaluate
+from bootstrap.platform.recover import Recovered, RecoverError, Retained, recover, retained
 
 PROVIDER = "urn:pulumi:dev::p::pulumi:providers:azure-native::azure"
 VAULT: dict[str, Any] = {
@@ -157,3 +160,43 @@ def test_a_release_that_no_run_finished_is_new_to_the_next_up(interrupted):
     assert kept["dependencies"] == [NAMESPACE["urn"]]
     assert kept["propertyDependencies"] == {"spec": [], "metadata": [NAMESPACE["urn"]]}
     assert any("a Helm release, which the next `up` repairs: traefik" in line for line in lines)
+
+
+KEPT = Retained(
+    urn="urn:pulumi:dev::p::azure-native:network:PublicIPAddress::ingress-0-swedencentral",
+    type="azure-native:network:PublicIPAddress",
+    id="/subscriptions/sub/resourceGroups/g/providers/Microsoft.Network/publicIPAddresses/ip",
+    provider=PROVIDER,
+    parent=NAMESPACE["urn"],
+)
+
+
+def test_what_azure_kept_of_a_region_that_the_stack_comes_back_to_is_imported():
+    pulumi = Pulumi()
+    lines: list[str] = []
+    done = recover(pulumi, report=lines.append, kept=[KEPT])
+    assert done.imported == ("ingress-0-swedencentral",)
+    [entry] = pulumi.imports
+    assert entry["resources"][0]["id"] == KEPT.id
+    assert entry["nameTable"] == {"provider": PROVIDER, "parent": KEPT.parent}
+
+
+@pytest.mark.parametrize(
+    ("kept", "there"),
+    [
+        (KEPT, "error: resource 'ip' does not exist"),
+        (replace(KEPT, urn=VAULT["urn"]), True),
+        (replace(KEPT, parent="urn:of-no-component"), True),
+    ],
+    ids=["gone", "known", "not yet"],
+)
+def test_what_is_not_there_is_known_or_has_no_parent_yet_is_left_to_the_next_up(kept, there):
+    pulumi = Pulumi(there=there)
+    assert recover(pulumi, report=lambda _: None, kept=[kept]).imported == ()
+    assert len(pulumi.imports) == (0 if there is True else 1)
+
+
+def test_a_production_stack_keeps_its_addresses_and_its_vault():
+    found = {each.type.rsplit(":", 1)[-1] for each in retained(evaluate(ROOT, "prod"))}
+    assert found == {"ResourceGroup", "PublicIPPrefix", "PublicIPAddress", "Vault", "ManagementLockByScope"}
+    assert retained(evaluate(ROOT, "local")) == []
