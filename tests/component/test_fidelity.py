@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import fidelity
+from tests import fidelity, properties
 
 ARM = os.environ.get("AKS_BOOTSTRAP_ARM")
 GROUP = "/subscriptions/0/resourceGroups/g"
@@ -82,3 +82,30 @@ def test_a_folder_without_recordings_is_an_error_that_names_it(
 ) -> None:
     assert fidelity.main([str(tmp_path)]) == 2
     assert f"{tmp_path} has no recordings.jsonl.gz" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not ARM, reason="AKS_BOOTSTRAP_ARM names no folder with recorded answers of Azure")
+def test_no_property_that_only_types_know_is_sent_unseen() -> None:
+    found = properties.typed_only(Path(str(ARM)))
+    grown = {type_: sorted(set(paths) - set(properties.listed().get(type_, []))) for type_, paths in found.items()}
+    assert {type_: paths for type_, paths in grown.items() if paths} == {}, "python -m tests.properties writes the page"
+
+
+def test_everything_on_the_page_is_still_sent() -> None:
+    sent = properties.sent()
+    assert properties.listed()
+    for type_, paths in properties.listed().items():
+        assert set(paths) <= sent[type_], type_
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tags.owner", "tags.*"),
+        ("properties.nodeLabels.kubernetes.azure.com/x", "properties.nodeLabels.*"),
+        ("identity.userAssignedIdentities./subscriptions/a/b", "identity.userAssignedIdentities.*"),
+        ("properties.tagsOfAll", "properties.tagsOfAll"),
+    ],
+)
+def test_keys_that_anybody_chooses_are_one_property(path: str, expected: str) -> None:
+    assert properties.path_of(path) == expected
