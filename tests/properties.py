@@ -68,8 +68,9 @@ def page(typed: Mapping[str, Sequence[str]], total: int) -> str:
     lines = [
         "# Properties that only Azure's types vouch for",
         "",
-        f"Of the {total} properties that `Pulumi.prod.yaml` sends, {total - number} are in requests that Azure accepted in",
-        f"recordings of other people's tests ({RECORDED}). For the {number} here, Azure's type tables are the only witness. Made by",
+        f"Of the {total} properties that `Pulumi.prod.yaml` sends, {total - number} are in requests that",
+        f"Azure accepted in recordings of other people's tests ({RECORDED}). For the {number} here,",
+        "Azure's type tables are the only witness. Made by",
         "`python -m tests.properties <folder with recordings>`.",
         "",
     ]
