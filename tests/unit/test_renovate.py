@@ -165,7 +165,8 @@ def pins() -> dict[str, list[Pin]]:
             found["YAML"] += in_yaml(path, text)
     for path, text in files(".txt", ".in").items():
         found["requirements"] += in_requirements(path, text)
-    found["project"] += in_project("pyproject.toml", (ROOT / "pyproject.toml").read_text())
+    for path, text in files("pyproject.toml").items():
+        found["project"] += in_project(path, text)
     for path, text in files("Makefile", ".sh", ".ci/run", "Dockerfile").items():
         found["script"] += in_lines(path, text, rf"(?<![\w.])({VERSION})(?![\w.])")
     return found
@@ -217,13 +218,13 @@ def by_github_actions(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
 
 def by_pep621(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
     """A project's dependencies, dependency groups and build requirements, and the Python it requires."""
-    if path != "pyproject.toml":
+    if Path(path).name != "pyproject.toml":
         return
     project = tomllib.loads(text)
     named = [
         *project["project"]["dependencies"],
-        *(named for group in project["dependency-groups"].values() for named in group),
-        *project["build-system"]["requires"],
+        *(named for group in project.get("dependency-groups", {}).values() for named in group),
+        *project.get("build-system", {}).get("requires", ()),
     ]
     lines = list(enumerate(text.splitlines(), start=1))
     for entry in named:
@@ -271,7 +272,7 @@ def test_renovate_reads_every_version_that_is_pinned():
 
 def test_pins_of_every_kind_are_found():
     found = {kind: {pin.value for pin in of_kind} for kind, of_kind in pins().items()}
-    charts = re.findall(r'version="(.+?)"', next(t for p, t in files(".py").items() if p.endswith("/charts.py")))
+    charts = re.findall(r'version="(.+?)"', next(t for p, t in files(".py").items() if p.endswith("addons/charts.py")))
     assert len(charts) == len(PINNED)
     assert found["Python"] >= {*charts}
     assert any(re.fullmatch(r"1\.\d\d", value) for value in found["Python"]), "the default version of Kubernetes"
