@@ -59,7 +59,9 @@ class ClusterAccess:
                 context=context,
                 cluster_identifier=cluster_identifier,
                 upsert_existing_objects=take_over,
-                enable_patch_force=take_over,
+                # else an update would end at whatever somebody changed by hand, as every run refreshes; of an object
+                # that is there already the create is an error all the same
+                enable_patch_force=True,
                 # a refresh would end with an error at what a cluster that is gone cannot show
                 skip_update_unreachable=may_be_gone or None,
                 opts=opts,

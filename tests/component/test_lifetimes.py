@@ -191,9 +191,11 @@ def test_the_providers_wait_for_the_cluster(prod):
 def test_only_crds_that_are_there_already_are_taken_over(program, stack):
     p = program(stack, ingress={"gatewayApi": True})
     crds = p.cluster_provider(crds=True)
-    assert crds.inputs["enablePatchForce"] == "true"
+    assert crds.inputs["upsertExistingObjects"] == "true"
+    assert "upsertExistingObjects" not in p.cluster_provider().inputs
     for provider in (crds, p.cluster_provider()):
         assert provider.inputs["kubeconfig"] == "[secret]"
+        assert provider.inputs["enablePatchForce"] == "true", "what somebody changed by hand is set back"
     taking = {r.type for r in p.all if r.provider == crds.urn}
     assert taking == {"kubernetes:helm.sh/v4:Chart", "kubernetes:yaml/v2:ConfigFile"}
 

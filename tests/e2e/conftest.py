@@ -16,6 +16,7 @@ from rehearsal.cluster_simulator import ClusterSimulator
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.project import Project, missing_programs
 from rehearsal.sandbox import Sandbox, served_charts, simulating
+from tests.e2e.inspect_cluster import has_settled, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Path(__file__).resolve().parent / "test_real_cluster.py"
@@ -85,6 +86,7 @@ def real_charts() -> Path | None:
 def cluster(tmp_path: Path, charts: str) -> Iterator[Cluster]:
     plane = ControlPlane(name="e2e", folder=tmp_path / "kwok")
     plane.start()
+    wait_for(lambda: has_settled(config.new_client_from_config(str(plane.kubeconfig))))
     yield Cluster(plane=plane, charts=charts)
     plane.stop()
 

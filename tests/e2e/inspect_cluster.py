@@ -34,6 +34,15 @@ def everything(api: Any) -> set[str]:
     return found
 
 
+def has_settled(api: Any) -> bool:
+    """Whether a new cluster has made what it makes for itself in its own namespaces."""
+    core = client.CoreV1Api(api)
+    accounts: Any = core.list_service_account_for_all_namespaces(field_selector="metadata.name=default").items
+    bundles: Any = core.list_config_map_for_all_namespaces(field_selector="metadata.name=kube-root-ca.crt").items
+    own = {"default", "kube-system", "kube-public", "kube-node-lease"}
+    return all(own <= {item.metadata.namespace for item in found} for found in (accounts, bundles))
+
+
 def root_application(api: Any) -> dict[str, Any] | None:
     try:
         found: Any = client.CustomObjectsApi(api).get_namespaced_custom_object(

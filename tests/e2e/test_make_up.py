@@ -35,13 +35,14 @@ def test_up_prints_its_choices_and_down_undoes_it(clone, cluster):
 
     same = clone.bootstrap("drift")
     assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "no drift"), same.stdout + same.stderr
-    config_map: Any = client.CoreV1Api(api)
-    config_map.patch_namespaced_secret("in-cluster", "argocd", {"metadata": {"labels": {"environment": "other"}}})
+    core: Any = client.CoreV1Api(api)
+    core.patch_namespaced_secret("in-cluster", "argocd", {"metadata": {"labels": {"environment": "other"}}})
     drifted = clone.bootstrap("drift")
     assert (drifted.returncode, drifted.stdout.splitlines()[-1]) == (2, "drift: see above"), drifted.stdout
     assert "environment" in drifted.stdout
     mended = clone.bootstrap("up", "--yes")
     assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert core.read_namespaced_secret("in-cluster", "argocd").metadata.labels["environment"] == "local"
 
     known = state / "local.cluster"
     uid = known.read_text()
