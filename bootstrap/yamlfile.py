@@ -247,7 +247,8 @@ def _in_parts(text: str, flaw: Flaw) -> Document:
         if isinstance(read.data, dict):
             for name, value in read.data.items():
                 if head and isinstance(value, dict):
-                    data.setdefault(name, {}).update(value)
+                    there = data.get(name)
+                    data[name] = {**there, **value} if isinstance(there, dict) else value
                 else:
                     data.setdefault(name, value)
         whole.spelling.update(read.spelling)

@@ -122,6 +122,7 @@ MANY = settings(
 @example(("dev", f"config:\n  https://x:{SECRET}@h/p: 0\nhttps://x:{SECRET}@h: 1\n"))
 @example(("dev", "config:\n  aks-bootstrap:environment: &x dev\n  aks-bootstrap:platform: &x y\n"))
 @example(("local", "config:\n  aks-bootstrap:environment: local\n  aks-bootstrap:argocd:- 0\n    adminEnabled: true\n"))
+@example(("dev", "config:\nconfig:\n  x [y]\n  aks-bootstrap:environment: dev\n  a:b:\n    c: true\n"))
 @example(("dev", ""))
 def test_a_changed_stack_file_is_read_or_refused(file):
     check(file)
