@@ -6,6 +6,7 @@ https://pkg.go.dev/sigs.k8s.io/yaml
 
 import json
 import math
+import re
 import warnings
 from functools import lru_cache
 from io import StringIO
@@ -17,6 +18,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.tag import Tag
 
 from bootstrap.errors import GitOpsError
 
@@ -32,13 +34,33 @@ _UNREADABLE = (YAMLError, ValueError, LookupError, TypeError, AttributeError, Re
 """How the parser fails: KeyError at ``!!bool maybe``, ValueError at ``!!int x``, RecursionError in a thousand lists."""
 
 
+# How Go's reader of YAML 1.1 tells numbers, whose underscores it drops first; it knows none to the base of 60, so that
+# 22:22 is text, and takes 08 for 8: https://github.com/kubernetes-sigs/yaml/blob/v1.6.0/goyaml.v2/resolve.go
+_INTEGER = re.compile(
+    r"([-+]?)(?:0[bB](?P<b2>[01]+)|0[oO]?(?P<b8>[0-7]+)|0[xX](?P<b16>[0-9a-fA-F]+)|(?P<b10>0|[1-9]\d*))"
+)
+_FLOAT = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
+_NUMBERS_BEGIN = tuple("+-.0123456789")
+
+
 class _Constructor(SafeConstructor):
-    """Takes dates as text, and numbers that no float can hold."""
+    """Makes numbers as Go does, and takes dates as text."""
+
+    def integer(self, node: ScalarNode) -> int:
+        """Return an integer."""
+        plain = node.value.replace("_", "")
+        found = _INTEGER.fullmatch(plain)
+        if not found:
+            raise ValueError(f"{node.value!r} is no integer")
+        [(base, digits)] = [(name, digits) for name, digits in found.groupdict().items() if digits is not None]
+        return int(found[1] + digits, int(base.removeprefix("b")))
 
     def number(self, node: ScalarNode) -> float | str:
-        """Return a number; a commit such as 12e4567 is none to Go."""
+        """Return a number; a commit such as 12e4567 is none to Go, and 1e3 is the integer in JSON."""
         number = float(self.construct_yaml_float(node))
-        return str(node.value) if math.isinf(number) and "inf" not in node.value.lower() else number
+        if math.isinf(number) and "inf" not in node.value.lower():
+            return str(node.value)
+        return int(number) if number.is_integer() else number
 
 
 class _Resolver(VersionedResolver):
@@ -49,8 +71,35 @@ class _Resolver(VersionedResolver):
         """Return the version that every document is read as."""
         return 1, 1
 
+    def resolve(self, kind: object, value: str, implicit: tuple[bool, bool]) -> Tag:
+        """Return a node's tag, as Go sees it."""
+        tag = self.resolve_by_the_book(kind, value, implicit)
+        if kind is not ScalarNode or not implicit[0] or not value.startswith(_NUMBERS_BEGIN):
+            return tag
+        if str(tag).endswith(":float") and value.lower().endswith(("inf", "nan")):
+            return tag
+        plain = value.replace("_", "")
+        found = "int" if _INTEGER.fullmatch(plain) else "float" if _FLOAT.fullmatch(plain) else "str"
+        return Tag(suffix=f"tag:yaml.org,2002:{found}")
 
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+    def resolve_by_the_book(self, kind: object, value: str, implicit: tuple[bool, bool]) -> Tag:
+        """Return a node's tag, as https://yaml.org/type/ says."""
+        tag: Tag = super().resolve(kind, value, implicit)
+        return tag
+
+
+class _Cautious(_Resolver):
+    """Takes for text what everybody takes for text, so that all else gets quotes."""
+
+    def resolve(self, kind: object, value: str, implicit: tuple[bool, bool]) -> Tag:
+        """Return a node's tag."""
+        tag = self.resolve_by_the_book(kind, value, implicit)
+        return super().resolve(kind, value, implicit) if str(tag).endswith(":str") else tag
+
+
+for _tag in ("timestamp", "value", "merge"):
+    _Constructor.add_constructor(f"tag:yaml.org,2002:{_tag}", SafeConstructor.construct_yaml_str)
+_Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.integer)
 _Constructor.add_constructor("tag:yaml.org,2002:float", _Constructor.number)
 
 
@@ -89,7 +138,16 @@ def load_mapping(path: Path, name: object | None = None) -> dict[str, Any]:
         GitOpsError: it cannot be read, or holds something else.
     """
     source = name or path
-    documents = load_all(read_text(path, source), source)
+    return parse_mapping(read_text(path, source), source)
+
+
+def parse_mapping(text: str, source: object) -> dict[str, Any]:
+    """Return a text's only document, a mapping; an empty text is an empty one. ``source`` is what a message names.
+
+    Raises:
+        GitOpsError: it holds something else.
+    """
+    documents = load_all(text, source)
     if len(documents) > 1:
         raise GitOpsError(f"{source} holds {len(documents)} documents; allowed: one")
     document = documents[0] if documents else {}
@@ -111,9 +169,10 @@ def entries(data: object) -> list[Any]:
 
 
 def dump(value: object) -> str:
-    """Spell a value as YAML that means the same to readers of 1.1 and 1.2."""
+    """Spell a value as YAML that means the same to readers of 1.1 and 1.2, and to Go."""
     yaml = YAML(typ="safe", pure=True)
     yaml.version = (1, 1)
+    yaml.Resolver = _Cautious
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # its type follows from its default, None
     yaml.width = 4096

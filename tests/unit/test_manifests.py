@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from bootstrap.delivery.manifests import dump, load_all, load_mapping, same
 from bootstrap.errors import GitOpsError
@@ -36,8 +37,10 @@ def test_what_is_no_yaml_is_told_with_its_line(text, told):
     [
         ("a: &a [*a]", "an anchor contains itself"),
         ("a: " + "[" * 3000, "it nests too deeply"),
-        ("a: !!int foo", "invalid literal"),
-        ("a: !!int ''", "a value is not what its tag says"),
+        ("a: !!int foo", "'foo' is no integer"),
+        ("a: !!int ''", "'' is no integer"),
+        ("a: !!int 22:22", "'22:22' is no integer"),
+        ("a: !!float x", "could not convert"),
         ("a: !!bool maybe", "a value is not what its tag says"),
         ("a: .nan", "nan is no number of JSON"),
         ("a: !!set {b}", "set is no type of JSON"),
@@ -79,7 +82,27 @@ def test_a_file_holds_one_mapping_or_nothing(tmp_path):
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12) | st.sampled_from(
-    ["yes", "on", "0644", "12:30", "1e3", "null", "~", "2026-11-24", "=", "<<", "- a", "a: b", "#", "\n", "a\nb\n"]
+    [
+        "yes",
+        "on",
+        "0644",
+        "0o17",
+        "08",
+        "0X1F",
+        "+.5",
+        "12:30",
+        "1e3",
+        "null",
+        "~",
+        "2026-11-24",
+        "=",
+        "<<",
+        "- a",
+        "a: b",
+        "#",
+        "\n",
+        "a\nb\n",
+    ]
 )
 
 
@@ -88,6 +111,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), m
 )
 def test_what_is_written_reads_back_the_same(value):
     assert load_all(dump(value), "x") == [value]
+    assert YAML(typ="safe", pure=True).load(dump(value)) == value, "to a reader of YAML 1.2"
 
 
 def test_numbers_are_no_booleans_and_order_says_nothing():
