@@ -67,6 +67,14 @@ def inside(root: Path, path: Path) -> Path:
     return resolved
 
 
+def overrides(folder: Path) -> list[Path]:
+    """Return the files of a folder with which Argo CD would override an Application's source, in its own folder.
+
+    https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-in-git
+    """
+    return sorted(path for path in folder.glob(".argocd-source*.yaml"))
+
+
 def is_file(path: Path) -> bool:
     """Whether a path is a file's; a name that no file can have is none."""
     try:

@@ -16,7 +16,7 @@ from bootstrap.delivery.overlay.check import check
 from bootstrap.delivery.overlay.rules import read_rules
 from bootstrap.delivery.overlay.values import read_values
 from bootstrap.delivery.render.helm import Template
-from bootstrap.delivery.render.render import everything
+from bootstrap.delivery.render.render import everything, render
 from bootstrap.delivery.validate.files import check_files
 from bootstrap.delivery.validate.validate import validate
 from bootstrap.errors import GitOpsError
@@ -328,3 +328,16 @@ def test_a_fix_that_cannot_be_written_as_a_whole_changes_nothing(project, monkey
         mending.write(values, mended)
     monkeypatch.undo()
     assert project.git("status", "--porcelain", "--ignored") == ""
+
+
+@pytest.mark.parametrize("folder", ["gitops/charts/web", "gitops/environments/dev", "gitops/apps/hello"])
+@pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-hello.yaml"])
+def test_what_overrides_an_application_beside_its_source_is_refused(project, folder, name):
+    project.write(f"{folder}/{name}", "helm: {parameters: [{name: image.tag, value: evil}]}\n")
+    found = [(finding.where, finding.message) for finding in validate(project.root).findings]
+    assert any(where == f"{folder}/{name}" and "overrides an Application's source" in told for where, told in found)
+    if folder == "gitops/charts/web":
+        with pytest.raises(
+            GitOpsError, match=rf"{name} overrides the Application in .*hello\.yaml, and is not rendered"
+        ):
+            render(project.root, "hello", "dev")

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bootstrap.delivery.gitops import all_environments, applications
-from bootstrap.delivery.manifests import load_mapping
+from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.delivery.overlay.paths import matches
 from bootstrap.errors import GitOpsError
 from conventions import GITOPS_FOLDER
@@ -22,12 +22,16 @@ class _Application(BaseModel):
     per_environment: list[str] = Field(default_factory=list, alias="perEnvironment")
 
 
-class _File(BaseModel):
+class RulesFile(BaseModel):
+    """The whole file, as its comments describe it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     differs: list[str] = Field(default_factory=list)
     per_environment: list[str] = Field(default_factory=list, alias="perEnvironment")
     follows: dict[str, str] = Field(default_factory=dict)
+    protected: list[str] = Field(default_factory=list)
+    """Environments that `bootstrap promote` changes by pull request only."""
     apps: dict[str, _Application] = Field(default_factory=dict)
 
 
@@ -68,27 +72,41 @@ def read_rules(root: Path, app: str) -> Rules:
     )
 
 
-def read_file(root: Path) -> "_File":
+def read_file(root: Path) -> RulesFile:
     """Read the rules of all applications.
 
     Raises:
         GitOpsError: the file is not what it has to be; all mistakes at once.
     """
-    try:
-        read = _File.model_validate(load_mapping(root / FILE, FILE))
-    except ValidationError as error:
-        mistakes = [f"{FILE}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise GitOpsError("\n".join(mistakes)) from None
+    read = parse_file(read_text(root / FILE, FILE))
     if unknown := list(_unknown(root, read)):
         raise GitOpsError("\n".join(f"{FILE}: {mistake}" for mistake in unknown))
     return read
 
 
-def _unknown(root: Path, read: _File) -> Iterator[str]:
+def parse_file(text: str) -> RulesFile:
+    """Read the file's text, as far as that can be done without the project's other files.
+
+    Raises:
+        GitOpsError: it is not what it has to be; all mistakes at once.
+    """
+    try:
+        return RulesFile.model_validate(parse_mapping(text, FILE))
+    except ValidationError as error:
+        mistakes = [f"{FILE}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise GitOpsError("\n".join(mistakes)) from None
+
+
+def _unknown(root: Path, read: RulesFile) -> Iterator[str]:
     """Yield names of what is not there: a rule about it would hold for nothing, and nobody would notice."""
     for names, there, what in (
         (
             ((f"follows.{key}", name) for key, pair in read.follows.items() for name in (key, pair)),
+            all_environments(root),
+            "environment",
+        ),
+        (
+            ((f"protected.{index}", name) for index, name in enumerate(read.protected)),
             all_environments(root),
             "environment",
         ),

@@ -33,7 +33,7 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
         new = old if same else replace_scalar(old, parse_path(path), value)
     except ScalarError as error:
         raise RefusedError(f"{file}: {error}") from None
-    digest = _optional(old, _beside(path, "digest"))
+    digest = scalar_at(old, _beside(path, "digest"))
     if parse_path(path)[-1] == "tag" and digest and digest.value and not same:
         raise RefusedError(
             f"{file} has {_beside(path, 'digest')} too, and a digest wins over a tag: promote the digest, or remove it"
@@ -107,13 +107,14 @@ def text_of(repository: Repository, path: PurePosixPath, file: File) -> str:
 def _running(text: str, file: PurePosixPath, path: str | None) -> tuple[str, str]:
     """Return the image that an environment runs, and the path that says it."""
     for candidate in [path] if path else [DIGEST, TAG]:
-        found = _optional(text, candidate)
+        found = scalar_at(text, candidate)
         if found and found.value:
             return found.value, candidate
     raise RefusedError(f"{file} runs nothing yet: it has no value at {path or f'{DIGEST} or {TAG}'}")
 
 
-def _optional(text: str, path: str) -> Scalar | None:
+def scalar_at(text: str, path: str) -> Scalar | None:
+    """Return the value at a path; None where there is none, or the text is no YAML."""
     try:
         return find_scalar(text, parse_path(path))
     except ScalarError:
@@ -121,7 +122,7 @@ def _optional(text: str, path: str) -> Scalar | None:
 
 
 def _effective(texts: list[str], path: str) -> str | None:
-    found = (_optional(text, path) for text in texts)
+    found = (scalar_at(text, path) for text in texts)
     return next((scalar.value for scalar in found if scalar and scalar.value), None)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootstrap.delivery.promote.answer import Answer, Pushed
 from bootstrap.delivery.promote.edit import diff, edit_at, repository_of
+from bootstrap.delivery.promote.environments import check_environment
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.pull_request import branch_of, how_to_open, open_request, propose
 from bootstrap.delivery.promote.registry import verify
@@ -43,6 +44,7 @@ def promote(root: Path, request: Request) -> Result:
             result = Result(request=request, edit=edit, diff=diff(edit), branch=branch, attempts=number)
             if edit.nothing:
                 return replace(result, branch=request.branch)
+            check_environment(repository, edit, request)
             watch.check(edit)
             if request.verify and number == 1:
                 verify(repository_of(repository, edit, request), edit.after, request.digest)

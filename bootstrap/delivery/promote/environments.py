@@ -1,0 +1,57 @@
+"""What an environment asks of a promotion: a pull request, and an image that ran in the environment before it.
+
+``gitops/overlay.yaml`` says it, as it is at the branch's tip: the clone that a pipeline calls us from may be older.
+"""
+
+from pathlib import PurePosixPath
+
+from bootstrap.delivery.gitops import values_files
+from bootstrap.delivery.overlay.rules import FILE, parse_file
+from bootstrap.delivery.promote.edit import scalar_at, text_of
+from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.history import deeds
+from bootstrap.delivery.promote.request import Edit, Request
+from bootstrap.errors import GitOpsError, RefusedError
+
+
+def check_environment(repository: Repository, edit: Edit, request: Request) -> None:
+    """Let a change pass, or say what its environment asks for.
+
+    Raises:
+        RefusedError: the environment is protected and the change would be pushed to the branch itself; or the
+            environment that it follows never ran the image; or the rules cannot be read.
+    """
+    file = repository.prefix / FILE
+    there = repository.files(edit.tip, file).get(file)
+    if there is None:
+        return
+    try:
+        rules = parse_file(text_of(repository, file, there))
+    except GitOpsError as error:
+        raise RefusedError(f"what {request.environment} asks for cannot be read: {error}") from None
+    if request.environment in rules.protected and not request.pull_request:
+        raise RefusedError(
+            f"{request.environment} is protected ({file}): people merge what goes there. Say --pull-request"
+        )
+    earlier = rules.follows.get(request.environment)
+    if earlier is not None and not _ran(repository, edit, request.app, earlier):
+        raise RefusedError(
+            f"{edit.after} never ran in {earlier}, which {request.environment} follows ({file}): promote it there first"
+        )
+
+
+def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool:
+    """Whether an environment's file ever had the image; an application that is not there has nothing to wait for."""
+    file = values_files(repository.prefix, app, environment)[1]
+    if file not in repository.files(edit.tip, file):
+        return True
+    return _has(repository, edit.tip, edit, file) or any(
+        _has(repository, deed.commit, edit, file) for deed in deeds(repository, edit.tip, file, edit.after)
+    )
+
+
+def _has(repository: Repository, commit: str, edit: Edit, file: PurePosixPath) -> bool:
+    # a comment that names an image does not run it
+    there = repository.files(commit, file).get(file)
+    found = scalar_at(text_of(repository, file, there), edit.path) if there else None
+    return found is not None and found.value == edit.after
