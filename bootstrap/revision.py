@@ -86,6 +86,27 @@ def git_bytes(root: Path, *arguments: str, index: Path | None = None, given: str
     return done.stdout
 
 
+def read_batch(answer: bytes) -> list[bytes | None]:
+    """Read what ``git cat-file --batch`` prints: the content of each object that was asked for, None of a missing one.
+
+    https://git-scm.com/docs/git-cat-file#_batch_output: a line with the size, the bytes, a line feed; or a line that
+    ends with missing.
+    """
+    found: list[bytes | None] = []
+    position = 0
+    while position < len(answer):
+        end = answer.index(b"\n", position)
+        header = answer[position:end].split()
+        position = end + 1
+        if header[-1] == b"missing":
+            found.append(None)
+            continue
+        size = int(header[-1])
+        found.append(answer[position : position + size])
+        position += size + 1
+    return found
+
+
 def _run(
     root: Path, *arguments: str, index: Path | None = None, given: str = ""
 ) -> "subprocess.CompletedProcess[bytes]":

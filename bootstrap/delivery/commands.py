@@ -1,4 +1,4 @@
-"""The commands around ``gitops/``: promote, render, overlay, validate, app."""
+"""The commands around ``gitops/``: promote, rollback, history, render, overlay, validate, app."""
 
 from startup import on_demand
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.delivery.overlay import check as overlays
     from bootstrap.delivery.promote import promote as promotion
     from bootstrap.delivery.promote import request
+    from bootstrap.delivery.promote import rollback as going_back
     from bootstrap.delivery.promote import text as promoted
     from bootstrap.delivery.render import compare as comparison
     from bootstrap.delivery.render import live as live_cluster
@@ -30,6 +31,7 @@ else:  # a command loads what it needs, and no more
     overlays = on_demand("bootstrap.delivery.overlay.check")
     promotion = on_demand("bootstrap.delivery.promote.promote")
     request = on_demand("bootstrap.delivery.promote.request")
+    going_back = on_demand("bootstrap.delivery.promote.rollback")
     promoted = on_demand("bootstrap.delivery.promote.text")
     comparison = on_demand("bootstrap.delivery.render.compare")
     live_cluster = on_demand("bootstrap.delivery.render.live")
@@ -43,6 +45,20 @@ commands.add_typer(apps, name="app")
 
 DIRTY = 2
 """How a command ends that found something; 1 is an error."""
+
+
+Remote = Annotated[
+    str, typer.Option(metavar="NAME", parser=some_text, help="The remote, by its name in the clone or its URL.")
+]
+Branch = Annotated[str, typer.Option(metavar="NAME", parser=some_text, help="The branch that Argo CD follows.")]
+CloneFolder = Annotated[
+    Path,
+    typer.Option(
+        metavar="PATH",
+        parser=some_path,
+        help="The project's folder in a clone of the repository; its checkout is not touched.",
+    ),
+]
 
 
 @commands.command()
@@ -212,22 +228,11 @@ def promote(
         str | None,
         typer.Option(metavar="DIGEST", parser=some_text, help="The digest that the tag was pushed with; a trailer."),
     ] = None,
-    remote: Annotated[
-        str, typer.Option(metavar="NAME", parser=some_text, help="The remote, by its name in the clone or its URL.")
-    ] = "origin",
-    branch: Annotated[
-        str, typer.Option(metavar="NAME", parser=some_text, help="The branch that Argo CD follows.")
-    ] = "main",
+    remote: Remote = "origin",
+    branch: Branch = "main",
     attempts: Annotated[int, typer.Option(help="How often it is tried when others push at the same time.")] = 100,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long it is tried then.")] = 180,
-    repository: Annotated[
-        Path,
-        typer.Option(
-            metavar="PATH",
-            parser=some_path,
-            help="The project's folder in a clone of the repository; its checkout is not touched.",
-        ),
-    ] = ROOT,
+    repository: CloneFolder = ROOT,
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
     """Write an image's tag or digest into an environment's values in Git; Argo CD does the rest.
@@ -270,6 +275,76 @@ def promote(
         typer.echo(json.dumps(result.to_json(), indent=2))
     else:
         promoted.print_result(result, result_console())
+
+
+@commands.command()
+@ends_tidily
+def rollback(
+    app_name: Annotated[str, typer.Argument(metavar="APP", help="A folder of gitops/apps.")],
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="The environment, as in its file prod.yaml.")],
+    *,
+    to: Annotated[int, typer.Option(metavar="N", min=1, help="How many images back, as `history` counts them.")] = 1,
+    pull_request: Annotated[
+        bool, typer.Option("--pull-request", help="Open a pull request, also where the environment is not protected.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change; write nothing.")] = False,
+    remote: Remote = "origin",
+    branch: Branch = "main",
+    repository: CloneFolder = ROOT,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Go back to the image that ran before; by a pull request where the environment is protected.
+
+    The image that runs now is taken back: `promote` refuses it until somebody says --force-reverted, or reverts the
+    rollback's commit. Images that were taken back are not gone back to.
+
+    Exit status: 0 rolled back, 1 an error, 2 there is no such image, application or environment, 3 somebody else
+    changed the image meanwhile.
+    """
+    if output is Format.MARKDOWN:
+        raise BootstrapError("--format: rollback knows text and json")
+    asked = request.Request(
+        app=app_name,
+        environment=environment,
+        remote=remote,
+        branch=branch,
+        pull_request=pull_request,
+        dry_run=dry_run,
+    )
+    result = going_back.rollback(repository, asked, to)
+    if output is Format.JSON:
+        typer.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        promoted.print_result(result, result_console())
+
+
+@commands.command()
+@ends_tidily
+def history(
+    app_name: Annotated[str | None, typer.Argument(metavar="[APP]", help="All applications when left out.")] = None,
+    environment: Annotated[
+        str | None, typer.Argument(metavar="[ENV]", help="What ran there; what runs everywhere when left out.")
+    ] = None,
+    *,
+    last: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many images of one environment.")] = 20,
+    remote: Remote = "origin",
+    branch: Branch = "main",
+    repository: CloneFolder = ROOT,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Show which image Git has for each environment, since when, and from which commit.
+
+    It says what Argo CD was asked for, not what a cluster has done.
+
+    Exit status: 0 shown, 1 an error, 2 there is no such application or environment.
+    """
+    if output is Format.MARKDOWN:
+        raise BootstrapError("--format: history knows text and json")
+    found = going_back.history(repository, app_name, environment, remote=remote, branch=branch, most=last)
+    if output is Format.JSON:
+        typer.echo(json.dumps({"version": 1, "images": [version.to_json() for version in found]}, indent=2))
+    else:
+        promoted.print_history(found, result_console())
 
 
 @apps.command("new")

@@ -10,7 +10,7 @@ from bootstrap.delivery.overlay.paths import lookup
 from bootstrap.delivery.overlay.rules import Rules
 from bootstrap.delivery.overlay.values import Values
 from bootstrap.errors import GitOpsError, RevisionError
-from bootstrap.revision import commit_of, git, git_bytes
+from bootstrap.revision import commit_of, git, git_bytes, read_batch
 
 IMAGE_PATHS = (("image", "digest"), ("image", "tag"))
 """Where an image is said; the first that stands in the file counts."""
@@ -66,7 +66,8 @@ def _history(root: Path, file: Path, revision: str, wanted: str) -> Iterator[str
     commits = git(root, "log", "--format=%H", commit, "--", name).split()
     prefix = git(root, "rev-parse", "--show-prefix")
     answer = git_bytes(root, "cat-file", "--batch", given="".join(f"{one}:{prefix}{name}\n" for one in commits))
-    for text in _blobs(answer):
+    for content in read_batch(answer):
+        text = (content or b"").decode("utf-8", errors="replace")
         if wanted in text:
             try:
                 documents = load_all(text, name)
@@ -76,16 +77,3 @@ def _history(root: Path, file: Path, revision: str, wanted: str) -> Iterator[str
             image = _image(documents[0])[1] if documents and isinstance(documents[0], dict) else None
             if image is not None:
                 yield image
-
-
-def _blobs(answer: bytes) -> Iterator[str]:
-    """Read ``git cat-file --batch``: a line with the size, the bytes, a line feed; or a line that ends with missing."""
-    position = 0
-    while position < len(answer):
-        end = answer.index(b"\n", position)
-        header = answer[position:end].split()
-        position = end + 1
-        if header[-1] != b"missing":
-            size = int(header[-1])
-            yield answer[position : position + size].decode("utf-8", errors="replace")
-            position += size + 1

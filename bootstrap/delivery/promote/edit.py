@@ -24,7 +24,7 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
     value, path = request.value, request.path
     if value is None:
         source = environment_file(repository.prefix, there, request.app, request.source or "")
-        value, path = _running(text_of(repository, source, there[source]), source, path)
+        value, path = running(text_of(repository, source, there[source]), source, path)
     path = path or (DIGEST if is_digest(value) else TAG)
     check_version(value, allow_mutable=request.allow_mutable)
     try:
@@ -104,8 +104,17 @@ def text_of(repository: Repository, path: PurePosixPath, file: File) -> str:
         raise RefusedError(f"{path} is not UTF-8") from None
 
 
-def _running(text: str, file: PurePosixPath, path: str | None) -> tuple[str, str]:
-    """Return the image that an environment runs, and the path that says it."""
+def running(text: str, file: PurePosixPath, path: str | None = None) -> tuple[str, str]:
+    """Return the image that an environment runs, and the path that says it.
+
+    Args:
+        text: the environment's file.
+        file: what a message names.
+        path: where the image is said; None for ``image.digest``, or ``image.tag`` where there is none.
+
+    Raises:
+        RefusedError: it runs nothing yet.
+    """
     for candidate in [path] if path else [DIGEST, TAG]:
         found = scalar_at(text, candidate)
         if found and found.value:

@@ -6,12 +6,26 @@
 from pathlib import PurePosixPath
 
 from bootstrap.delivery.gitops import values_files
-from bootstrap.delivery.overlay.rules import FILE, parse_file
+from bootstrap.delivery.overlay.rules import FILE, RulesFile, parse_file
 from bootstrap.delivery.promote.edit import scalar_at, text_of
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import deeds
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.errors import GitOpsError, RefusedError
+
+
+def read_environments(repository: Repository, tip: str) -> RulesFile:
+    """Return the rules at a tip; none where there is no file.
+
+    Raises:
+        RefusedError: they cannot be read, and so nothing may pass.
+    """
+    file = repository.prefix / FILE
+    there = repository.files(tip, file).get(file)
+    try:
+        return parse_file(text_of(repository, file, there) if there else "")
+    except GitOpsError as error:
+        raise RefusedError(f"what environments ask for cannot be read: {error}") from None
 
 
 def check_environment(repository: Repository, edit: Edit, request: Request) -> None:
@@ -21,23 +35,18 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
         RefusedError: the environment is protected and the change would be pushed to the branch itself; or the
             environment that it follows never ran the image; or the rules cannot be read.
     """
-    file = repository.prefix / FILE
-    there = repository.files(edit.tip, file).get(file)
-    if there is None:
-        return
-    try:
-        rules = parse_file(text_of(repository, file, there))
-    except GitOpsError as error:
-        raise RefusedError(f"what {request.environment} asks for cannot be read: {error}") from None
+    rules, file = read_environments(repository, edit.tip), repository.prefix / FILE
     if request.environment in rules.protected and not request.pull_request:
         raise RefusedError(
             f"{request.environment} is protected ({file}): people merge what goes there. Say --pull-request"
         )
     earlier = rules.follows.get(request.environment)
-    if earlier is not None and not _ran(repository, edit, request.app, earlier):
-        raise RefusedError(
-            f"{edit.after} never ran in {earlier}, which {request.environment} follows ({file}): promote it there first"
-        )
+    # a rollback goes to what ran in the environment itself
+    if earlier is None or request.takes_back is not None or _ran(repository, edit, request.app, earlier):
+        return
+    raise RefusedError(
+        f"{edit.after} never ran in {earlier}, which {request.environment} follows ({file}): promote it there first"
+    )
 
 
 def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool:

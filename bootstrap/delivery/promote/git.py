@@ -12,13 +12,13 @@ import re
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
 from bootstrap.delivery.promote.answer import Answer, Pushed, read_answer
 from bootstrap.errors import GitError
-from bootstrap.revision import environment
+from bootstrap.revision import environment, read_batch
 
 NETWORK_SECONDS = 120
 """How long one fetch or push may take."""
@@ -116,6 +116,10 @@ class Repository:
     def content(self, blob: str) -> bytes:
         """Return a file's bytes."""
         return self._git("cat-file", "blob", blob)
+
+    def contents(self, path: PurePosixPath, commits: Sequence[str]) -> list[bytes | None]:
+        """Return a file's bytes at each commit; None where it was not there."""
+        return read_batch(self._git("cat-file", "--batch", given="".join(f"{c}:{path}\n" for c in commits).encode()))
 
     def commit(self, parent: str, path: PurePosixPath, mode: str, content: bytes, message: str) -> str:
         """Make a commit on top of another, in which one file differs; nothing points to it yet."""

@@ -1,6 +1,7 @@
 """What a file's history says about an image: who brought it in, and whether a revert took it out again."""
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -50,6 +51,18 @@ def deeds(repository: Repository, tip: str, path: PurePosixPath, value: str, *, 
     """
     literal = re.sub(r"[][.{}()*+?^$|\\]", r"\\\g<0>", value)
     alone = f"(^|[^[:alnum:]._@-]){literal}([^[:alnum:]._@:-]|$)"
+    return log(repository, tip, path, *(["-1"] if last else []), "--pickaxe-regex", f"-S{alone}")
+
+
+def log(repository: Repository, revisions: str, path: PurePosixPath, *options: str) -> list[Deed]:
+    """Return the commits that concern a file, the latest first.
+
+    Args:
+        repository: where to look.
+        revisions: a commit whose history counts, or a range.
+        path: the file.
+        options: those of ``git log`` that choose among its commits.
+    """
     printed = repository.run(
         "-c",
         "log.follow=false",
@@ -60,11 +73,9 @@ def deeds(repository: Repository, tip: str, path: PurePosixPath, value: str, *, 
         "--no-ext-diff",
         "--no-textconv",
         "--no-mailmap",
-        *(["-1"] if last else []),
-        "--pickaxe-regex",
-        f"-S{alone}",
+        *options,
         f"--format={'%x00'.join(_FIELDS)}",
-        tip,
+        revisions,
         "--",
         f":(top,literal){path}",
     )
@@ -100,11 +111,22 @@ def revert_of(repository: Repository, tip: str, path: PurePosixPath, title: str,
     if not found:
         return None
     last, *earlier = found
+    return last if takes_back(last, earlier, title) else None
+
+
+def takes_back(last: Deed, earlier: Iterable[Deed], title: str) -> bool:
+    """Whether the commit that took a value out is a revert of one that brought it in.
+
+    Args:
+        last: took the value out.
+        earlier: concerned the value before that.
+        title: how the subject of the value's promotion begins.
+    """
     if re.match(rf'Revert "{re.escape(title)}(?![\w.@:-])', last.subject):
-        return last
+        return True
     # a revert that is reverted brings one image back and takes another out, which nobody took back
     promotions = [deed for deed in earlier if not deed.undoes]
-    return last if any(deed.commit.startswith(tuple(last.undoes)) for deed in promotions) else None
+    return any(deed.commit.startswith(tuple(last.undoes)) for deed in promotions)
 
 
 def run_number(run: str) -> int | None:

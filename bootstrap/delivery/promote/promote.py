@@ -39,7 +39,7 @@ def promote(root: Path, request: Request) -> Result:
         answer = Answer(Pushed.MOVED, "")
         number = 0
         for number in attempts(request.attempts, request.seconds):
-            edit = edit_at(repository, _tip(repository, request), request)
+            edit = edit_at(repository, tip_of(repository, request.branch), request)
             branch = branch_of(request) if request.pull_request else request.branch
             result = Result(request=request, edit=edit, diff=diff(edit), branch=branch, attempts=number)
             if edit.nothing:
@@ -72,10 +72,15 @@ def attempts(limit: int, seconds: float) -> Iterator[int]:
         time.sleep(pause)
 
 
-def _tip(repository: Repository, request: Request) -> str:
-    tip = repository.fetch(request.branch)
+def tip_of(repository: Repository, branch: str) -> str:
+    """Return a branch's tip at the remote.
+
+    Raises:
+        GitError: there is no such branch, or it cannot be read.
+    """
+    tip = repository.fetch(branch)
     if tip is None:
-        raise GitError(f"{repository.url} has no branch {request.branch}")
+        raise GitError(f"{repository.url} has no branch {branch}")
     return tip
 
 
@@ -85,7 +90,7 @@ def _write(root: Path, repository: Repository, result: Result) -> tuple[Result |
     if request.pull_request:
         commit, pushed = propose(repository, edit, request)
     else:
-        commit = repository.commit(edit.tip, edit.file, edit.mode, edit.new.encode(), request.message(edit.after))
+        commit = repository.commit(edit.tip, edit.file, edit.mode, edit.new.encode(), request.message(edit))
         pushed = repository.push(commit, result.branch)
     answer = pushed or Answer(Pushed.ACCEPTED, "")
     if answer.outcome is Pushed.MOVED:

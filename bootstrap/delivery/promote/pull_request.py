@@ -41,7 +41,7 @@ def propose(repository: Repository, edit: Edit, request: Request) -> Proposal:
     branch = branch_of(request)
     head = repository.fetch(branch)
     if head is not None:
-        ours = f"{request.title} "
+        ours = (f"{request.title} ", f'Revert "{request.title} ')
         subjects = repository.run("log", "--no-merges", "--format=%h %s", head, f"^{edit.tip}").splitlines()
         foreign = [line for line in subjects if not line.partition(" ")[2].startswith(ours)]
         if foreign:
@@ -50,7 +50,7 @@ def propose(repository: Repository, edit: Edit, request: Request) -> Proposal:
             )
         if _shows(repository, head, edit):
             return Proposal(head, None)
-    commit = repository.commit(edit.tip, edit.file, edit.mode, edit.new.encode(), request.message(edit.after))
+    commit = repository.commit(edit.tip, edit.file, edit.mode, edit.new.encode(), request.message(edit))
     # the branch is ours alone: what it was before may go, if it is still what we looked at
     return Proposal(commit, repository.push(commit, branch, replaces=head or ""))
 
@@ -76,7 +76,7 @@ def open_request(root: Path, url: str, edit: Edit, request: Request) -> str | No
     if where is None or shutil.which("gh") is None:
         return None
     host, name = where
-    branch, title = branch_of(request), f"{request.title} {edit.after}"
+    branch, title = branch_of(request), request.subject(edit)
     said = _gh(
         root,
         "pr",
@@ -143,7 +143,7 @@ def body(edit: Edit, request: Request) -> str:
     shown = diff(edit)
     # a comment in the file may hold a fence of its own
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", shown))])
-    trailers = request.message(edit.after).split("\n", 1)[1].strip()
+    trailers = request.message(edit).split("\n", 1)[1].strip()
     return "\n".join(
         [
             f"{fence}diff",

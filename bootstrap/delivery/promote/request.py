@@ -34,6 +34,8 @@ class Request:
     """Whether the commit goes to a branch of its own, for people to merge."""
     allow_mutable: bool = False
     force_reverted: bool = False
+    takes_back: str | None = None
+    """The commit that brought in the image which a rollback takes back; None of a promotion."""
     dry_run: bool = False
     verify: bool = False
     """Whether the registry is asked for the image."""
@@ -77,13 +79,20 @@ class Request:
         """How the subject of every promotion to this environment begins."""
         return f"deploy: {self.app} {self.environment}"
 
-    def message(self, value: str) -> str:
+    def subject(self, edit: "Edit") -> str:
+        """Say in one line what a commit or a pull request does; a rollback in the words of `git revert`."""
+        return f"{self.title} {edit.after}" if self.takes_back is None else f'Revert "{self.title} {edit.before}"'
+
+    def message(self, edit: "Edit") -> str:
         """Return the commit's message.
 
-        A push to the branch itself says [skip ci]: only Argo CD acts on it. A pull request's commit does not: the
+        A promotion to the branch itself says [skip ci]: only Argo CD acts on it. A pull request's commit does not: the
         checks that the branch requires would never report, and the request could not be merged.
         """
-        subject = f"{self.title} {value}" + ("" if self.pull_request else " [skip ci]")
+        if self.takes_back is not None:
+            return f"{self.subject(edit)}\n\nThis reverts commit {self.takes_back}, back to {edit.after}.\n"
+        value = edit.after
+        subject = self.subject(edit) + ("" if self.pull_request else " [skip ci]")
         trailers = {
             "Source-Repository": self.source_repository and redact(self.source_repository.strip()),
             "Source-Run": self.source_run and redact(self.source_run.strip()),

@@ -1,0 +1,188 @@
+"""What ran in an environment, as Git remembers it, and the way back to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bootstrap.delivery.gitops import apps_folder, environment_of, values_files
+from bootstrap.delivery.promote.edit import environment_file, running, scalar_at, text_of
+from bootstrap.delivery.promote.environments import read_environments
+from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.history import Deed, log, takes_back
+from bootstrap.delivery.promote.promote import promote, tip_of
+from bootstrap.delivery.promote.request import Request, Result
+from bootstrap.errors import RefusedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """An image that an environment runs, or ran for a time."""
+
+    app: str
+    environment: str
+    path: str
+    """Where in the environment's file the image is said."""
+    image: str
+    """Its tag or digest."""
+    since: Deed
+    """The commit that brought it in."""
+    taken_back: bool
+    """Whether a revert or a rollback took it out."""
+    steps: int | None
+    """The N of ``bootstrap rollback --to N``; 0 for what runs now, None for what no rollback goes to."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the stable form that programs read; keys are only ever added."""
+        return {
+            "app": self.app,
+            "environment": self.environment,
+            "path": self.path,
+            "image": self.image,
+            "commit": self.since.commit,
+            "since": self.since.date,
+            "author": self.since.author,
+            "subject": self.since.subject,
+            "sourceRepository": self.since.source or None,
+            "takenBack": self.taken_back,
+            "steps": self.steps,
+        }
+
+
+def history(
+    root: Path, app: str | None, environment: str | None, *, remote: str, branch: str, most: int
+) -> list[Version]:
+    """Return what runs everywhere, or what ran in one environment, the latest first.
+
+    Args:
+        root: the project's folder in a clone; its checkout is not touched.
+        app: an application; None for all of them.
+        environment: one of its environments, for everything that ran there; None for what runs now in all of them.
+        remote: whose branch is read, by its name in the clone or its URL.
+        branch: the branch that Argo CD follows.
+        most: how many versions of one environment, at most.
+
+    Raises:
+        RefusedError: there is no such application, or it has no such environment.
+        GitError: the branch cannot be read.
+    """
+    with Repository(root, remote) as repository:
+        tip = tip_of(repository, branch)
+        there = repository.files(tip, apps_folder(repository.prefix))
+        if app is not None and environment is not None:
+            environment_file(repository.prefix, there, app, environment)
+            return list(islice(_versions(repository, tip, app, environment), most))
+        found = []
+        for file in sorted(there):
+            name, *rest = file.relative_to(apps_folder(repository.prefix)).parts
+            env = environment_of(rest[0]) if len(rest) == 1 else None
+            if env is not None and app in (None, name):
+                found += list(islice(_versions(repository, tip, name, env), 1))
+        if app is not None and not found:
+            environment_file(repository.prefix, there, app, "")
+        return found
+
+
+def rollback(root: Path, request: Request, steps: int = 1) -> Result:
+    """Go back to an image that ran in an environment before; by a pull request where the environment is protected.
+
+    What was taken back is not gone back to, and the image that runs now counts as taken back afterwards: ``promote``
+    refuses it until somebody lifts that.
+
+    Args:
+        root: the project's folder in a clone; its checkout is not touched.
+        request: the application, the environment and how to write; no image.
+        steps: how many images back.
+
+    Raises:
+        RefusedError: so many images never ran there.
+        BootstrapError: nothing was written; see :func:`promote`.
+    """
+    with Repository(root, request.remote) as repository:
+        tip = tip_of(repository, request.branch)
+        there = repository.files(tip, apps_folder(repository.prefix))
+        file = environment_file(repository.prefix, there, request.app, request.environment)
+        found = list(_versions(repository, tip, request.app, request.environment))
+        now = next((version for version in found if version.steps == 0), None)
+        target = next((version for version in found if version.steps == steps), None)
+        if now is None or target is None:
+            ran = max((version.steps for version in found if version.steps is not None), default=0)
+            raise RefusedError(
+                f"{file}: images to go back to: {ran}; asked for: {steps} back. What a revert took back does not "
+                f"count (`bootstrap history {request.app} {request.environment}`)"
+            )
+        protected = request.environment in read_environments(repository, tip).protected
+    return promote(
+        root,
+        replace(
+            request,
+            value=target.image,
+            path=target.path,
+            expect=now.image,
+            takes_back=now.since.commit,
+            pull_request=request.pull_request or protected,
+            # a tag that could be moved ran here: whether to trust it was decided then
+            allow_mutable=True,
+        ),
+    )
+
+
+def _versions(repository: Repository, tip: str, app: str, environment: str) -> Iterator[Version]:
+    """Yield what ran in an environment, the latest first; nothing where nothing runs."""
+    file = values_files(repository.prefix, app, environment)[1]
+    there = repository.files(tip, file).get(file)
+    try:
+        now, path = running(text_of(repository, file, there) if there else "", file)
+    except RefusedError:
+        return
+    states = list(_states(repository, tip, file, path))
+    brought: dict[str, list[Deed]] = {}
+    for deed, image in states:
+        brought.setdefault(image, []).append(deed)
+    title, steps, seen = f"deploy: {app} {environment}", 0, {now, ""}
+    for number, (deed, image) in enumerate(states):
+        if not image:
+            continue
+        back = number > 0 and image != now and takes_back(_end(states, image), brought[image], f"{title} {image}")
+        if image not in seen and not back:
+            steps += 1
+        new = image not in seen and not back
+        seen.add(image)
+        yield Version(
+            app=app,
+            environment=environment,
+            path=path,
+            image=image,
+            since=deed,
+            taken_back=back,
+            steps=0 if number == 0 else steps if new else None,
+        )
+
+
+def _states(repository: Repository, tip: str, file: PurePosixPath, path: str) -> Iterator[tuple[Deed, str]]:
+    """Yield the commits of the branch that changed a value, the latest first, and what each made of it."""
+    commits = log(repository, tip, file, "--first-parent")
+    texts = repository.contents(file, [deed.commit for deed in commits])
+    images = [_image(text, path) for text in texts]
+    for deed, image, before in zip(commits, images, [*images[1:], ""], strict=True):
+        if image != before:
+            yield _told(repository, deed, file), image
+
+
+def _image(text: bytes | None, path: str) -> str:
+    found = scalar_at((text or b"").decode("utf-8", errors="replace"), path)
+    return found.value if found else ""
+
+
+def _told(repository: Repository, deed: Deed, file: PurePosixPath) -> Deed:
+    """Return the commit that says why: of a merge, the one that was merged."""
+    parents = (repository.ask("rev-parse", f"{deed.commit}^@") or "").split()
+    inside = log(repository, f"{parents[0]}..{deed.commit}", file, "--no-merges", "-1") if len(parents) > 1 else []
+    return inside[0] if inside else deed
+
+
+def _end(states: list[tuple[Deed, str]], image: str) -> Deed:
+    """Return the commit that took an image out, for the last time."""
+    first = next(number for number, (_, there) in enumerate(states) if there == image)
+    return states[first - 1][0]
