@@ -324,6 +324,14 @@ def test_a_digest_goes_to_its_own_path_and_a_tag_beside_one_is_refused(remote, c
         promote(clone, request(OTHER))
 
 
+def test_a_tag_that_a_digest_in_the_base_would_win_over_is_refused(remote, clone):
+    change(remote, "shop", "values", lambda text: text.replace('tag: ""', f"digest: {DIGEST}"))
+    with pytest.raises(RefusedError, match=r"values\.yaml has image\.digest too, and a digest wins over a tag"):
+        promote(clone, request())
+    change(remote, "shop", "dev", lambda text: text.replace("image:\n", 'image:\n  digest: ""\n'))
+    assert promote(clone, request()).pushed, "the environment takes the base's away"
+
+
 def test_another_path_may_be_named(remote, clone):
     change(remote, "shop", "dev", lambda text: text + "workers:\n- image: {tag: x}\n")
     promote(clone, request(path="workers[0].image.tag"))

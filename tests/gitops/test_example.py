@@ -171,6 +171,8 @@ def test_images_say_which_one(objects):
     [
         (f"tag: {SHA}", "tag: latest", "tag"),
         (f"tag: {SHA}", 'tag: ""', "image"),
+        (f"tag: {SHA}", f"tag: {SHA}@sha256:{'a' * 63}", "tag"),
+        (f"tag: {SHA}", f"tag: {SHA}@sha256:{'a' * 64}\n  digest: sha256:{'a' * 64}", "image"),
         ("replicas: 1", "replicas: 0", "replicas"),
         ("replicas: 1", "replica: 1", "replica"),
         ("host: hello.dev.example.com", "host: ''", "host"),
@@ -190,6 +192,12 @@ def test_the_charts_schema_refuses(project, before, after, told):
 
 def test_with_tag_and_digest_the_registry_is_asked_for_the_digest(project):
     project.edit("gitops/apps/hello/dev.yaml", "image:\n", f"image:\n  digest: sha256:{'a' * 64}\n")
+    container = one(project.render("hello", "dev"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == f"example.azurecr.io/hello:{SHA}@sha256:{'a' * 64}"
+
+
+def test_a_tag_with_its_digest_is_what_runs(project):
+    project.edit("gitops/apps/hello/dev.yaml", f"tag: {SHA}", f"tag: {SHA}@sha256:{'a' * 64}")
     container = one(project.render("hello", "dev"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == f"example.azurecr.io/hello:{SHA}@sha256:{'a' * 64}"
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from bootstrap.delivery.gitops import apps_folder, environment_of, values_files
+from bootstrap.delivery.gitops import BASE, apps_folder, environment_of, values_files
 from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
 from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
@@ -33,12 +33,22 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
         new = old if same else replace_scalar(old, parse_path(path), value)
     except ScalarError as error:
         raise RefusedError(f"{file}: {error}") from None
-    digest = scalar_at(old, _beside(path, "digest"))
-    if parse_path(path)[-1] == "tag" and digest and digest.value and not same:
-        raise RefusedError(
-            f"{file} has {_beside(path, 'digest')} too, and a digest wins over a tag: promote the digest, or remove it"
-        )
+    if parse_path(path)[-1] == "tag" and not same:
+        _refuse_digest(repository, there, file, old, _beside(path, "digest"))
     return Edit(tip=tip, file=file, mode=there[file].mode, path=path, before=found.value, after=value, old=old, new=new)
+
+
+def _refuse_digest(
+    repository: Repository, there: Mapping[PurePosixPath, File], file: PurePosixPath, text: str, path: str
+) -> None:
+    """Refuse a tag that nothing would come of, as a digest beside it, or in the base, wins over it."""
+    where, digest = file, scalar_at(text, path)
+    base = file.with_name(BASE)
+    # an empty digest in the environment's file takes the base's away
+    if digest is None and base in there:
+        where, digest = base, scalar_at(text_of(repository, base, there[base]), path)
+    if digest and digest.value:
+        raise RefusedError(f"{where} has {path} too, and a digest wins over a tag: promote the digest, or remove it")
 
 
 def diff(edit: Edit) -> str:
