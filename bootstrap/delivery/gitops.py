@@ -19,6 +19,8 @@ P = TypeVar("P", bound=PurePath)
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 """What an application, and an environment, may be called."""
 NAMES = "lower-case letters, digits, and hyphens between them"
+NOT_BUILT = "0" * 40
+"""The tag of an application that was never built: Git's name for no commit."""
 
 
 def apps_folder(root: P) -> P:

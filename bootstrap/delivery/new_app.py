@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootstrap.delivery.gitops import (
     BASE,
+    NOT_BUILT,
     all_environments,
     app_folder,
     inside,
@@ -16,7 +17,6 @@ from bootstrap.delivery.gitops import (
     values_files,
 )
 from bootstrap.delivery.manifests import dump, read_text
-from bootstrap.delivery.overlay.history import NOT_BUILT
 from bootstrap.delivery.render.application import environment_folder, read_application
 from bootstrap.delivery.render.render import stack_section
 from bootstrap.errors import GitOpsError

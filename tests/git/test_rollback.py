@@ -174,6 +174,13 @@ def test_what_is_not_there_is_told(three, clone):
         rollback(clone, ask())
 
 
+def test_an_application_that_was_never_built_is_not_gone_back_to(remote, clone):
+    change(remote, "shop", "dev", lambda text: text.replace(START, "0" * 40))
+    for value in (A, B):
+        promote(clone, ask(value))
+    assert shown(clone) == [(B, 0, False), (A, 1, False), (START, 2, False)]
+
+
 def test_the_commands_print_for_eyes_and_for_programs(three, clone):
     def run(*arguments):
         start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bootstrap.cli import main; main()"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bootstrap.delivery.gitops import NOT_BUILT
 from bootstrap.delivery.manifests import load_all
 from bootstrap.delivery.overlay.findings import Finding, Rule
 from bootstrap.delivery.overlay.paths import lookup
@@ -14,8 +15,6 @@ from bootstrap.revision import commit_of, git, git_bytes, read_batch
 
 IMAGE_PATHS = (("image", "digest"), ("image", "tag"))
 """Where an image is said; the first that stands in the file counts."""
-NOT_BUILT = "0" * 40
-"""The tag of an application that was never built: Git's name for no commit."""
 
 
 def never_ran(root: Path, values: Values, rules: Rules, revision: str) -> Iterator[Finding]:

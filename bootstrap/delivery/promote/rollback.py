@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bootstrap.delivery.gitops import apps_folder, environment_of, values_files
+from bootstrap.delivery.gitops import NOT_BUILT, apps_folder, environment_of, values_files
 from bootstrap.delivery.promote.edit import environment_file, running, scalar_at, text_of
 from bootstrap.delivery.promote.environments import read_environments
 from bootstrap.delivery.promote.git import Repository
@@ -140,9 +140,9 @@ def _versions(repository: Repository, tip: str, app: str, environment: str) -> I
     brought: dict[str, list[Deed]] = {}
     for deed, image in states:
         brought.setdefault(image, []).append(deed)
-    title, steps, seen = f"deploy: {app} {environment}", 0, {now, ""}
+    title, steps, seen = f"deploy: {app} {environment}", 0, {now, "", NOT_BUILT}
     for number, (deed, image) in enumerate(states):
-        if not image:
+        if image in ("", NOT_BUILT):
             continue
         back = number > 0 and image != now and takes_back(_end(states, image), brought[image], f"{title} {image}")
         if image not in seen and not back:
