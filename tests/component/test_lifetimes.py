@@ -35,6 +35,17 @@ def test_everything_in_azure_uses_the_one_explicit_provider(program, stack):
     assert provider.inputs["subscriptionId"]
 
 
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_a_urn_names_the_types_of_all_parents_and_not_the_stack(program, stack):
+    there = {r.urn: r for r in program(stack).all}
+    for r in there.values():
+        parent = there.get(r.parent)
+        assert (parent is None) == r.parent.endswith(f"::aks-bootstrap-{stack}")
+        above = f"{parent.urn.split('::')[2]}$" if parent else ""
+        assert r.urn == f"urn:pulumi:{stack}::aks-bootstrap::{above}{r.type}::{r.name}"
+    assert max(r.urn.count("$") for r in there.values()) > 1
+
+
 def test_a_cluster_that_nobody_here_creates_is_never_taken_for_gone(local):
     assert {resource.deleted_with for resource in in_cluster(local)} == {None}
     assert all("skipUpdateUnreachable" not in p.inputs for p in local.several("pulumi:providers:kubernetes"))

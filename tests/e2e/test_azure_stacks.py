@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.platform.plan.evaluate import evaluate
 from rehearsal.azure.cloud import Behaviour
 from tests.e2e.inspect_cluster import helm_records, root_application
 
@@ -46,6 +47,10 @@ def test_a_stack_is_deployed_in_order_shows_no_drift_and_is_destroyed(built, cli
     assert application and application["spec"]["source"]["path"] == f"gitops/environments/{project.stack}"
 
     assert set(project.changes("--expect-no-changes")) == {"same"}
+    evaluated, state = evaluate(project.folder, project.stack), project.resources()
+    urns = {resource["urn"] for resource in state}
+    assert {found.urn for found in evaluated.registrations} <= urns, "a plan names resources as the engine does"
+    assert {found.parent for found in evaluated.registrations} <= urns
 
     # changes by the owners of a property are not drift
     for pool in cloud.resources("containerservice:AgentPool"):
