@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= $(if $(filter up down recover drift,$(MAKECMDGOALS)),local,dev)
+STACK ?= $(if $(filter up down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan,$(MAKECMDGOALS)),prod,dev))
 # STACK is text: neither Make nor the shell runs what is in it
 ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)

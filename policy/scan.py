@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 ROOT = Path(__file__).parent.parent
 CHECKOV = ROOT / ".tools" / "policy" / "bin" / "checkov"
@@ -80,7 +81,7 @@ def findings(stack: str, results: Mapping[str, Any], exceptions: Sequence[Except
             check=found["check_id"],
             title=found["check_name"],
             resource=found["resource"],
-            exception=next(
+            exception=max(
                 (
                     each
                     for each in exceptions
@@ -88,22 +89,28 @@ def findings(stack: str, results: Mapping[str, Any], exceptions: Sequence[Except
                     and re.search(each.resources, found["resource"])
                     and re.fullmatch(each.stacks, stack)
                 ),
-                None,
+                key=lambda each: each.until,
+                default=None,
             ),
         )
         for found in results["results"]["failed_checks"]
     ]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Scan a stack's plan; 1 where something is found that is no exception, or one whose time is up."""
+def main(arguments: Sequence[str], today: dt.date | None = None) -> int:
+    """Scan a stack's plan; 1 where something is found that is no exception, or one whose time is up.
+
+    Args:
+        arguments: those of the command line.
+        today: the date that exceptions are held to.
+    """
     parser = argparse.ArgumentParser(prog="make scan", description=__doc__.partition("\n")[0])
-    parser.add_argument("--stack", default="prod")
+    parser.add_argument("--stack", required=True)
     parser.add_argument("--format", choices=("text", "json"), default="text")
     asked = parser.parse_args(arguments)
     try:
         exceptions = read_exceptions(EXCEPTIONS)
-    except ValidationError as error:
+    except (ValidationError, YAMLError) as error:
         sys.stderr.write(f"make scan: {EXCEPTIONS}: {error}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-scan-") as folder:
@@ -127,7 +134,10 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError:
         sys.stderr.write(f"make scan: checkov ended with {scanned.returncode}:\n{scanned.stderr[-2000:]}\n")
         return 2
-    today = dt.datetime.now(dt.UTC).date()
+    if why := why_not_scanned(results):
+        sys.stderr.write(f"make scan: {why}\n")
+        return 2
+    today = today or dt.datetime.now(dt.UTC).date()
     found = findings(asked.stack, results, exceptions)
     wrong = [each for each in found if not each.explained(today)]
     if asked.format == "json":
@@ -135,6 +145,19 @@ def main(arguments: Sequence[str]) -> int:
     else:
         show(asked.stack, results["summary"]["passed"], found, today, Console())
     return 1 if wrong else 0
+
+
+def why_not_scanned(results: Any) -> str:  # noqa: ANN401 - checkov's JSON
+    """Return why checkov's answer is of no scan; empty where it is of one.
+
+    Of a file that it cannot read, or in which it finds no resource, it says that nothing failed.
+    """
+    summary = results.get("summary") if isinstance(results, dict) else None
+    if not isinstance(summary, dict) or "failed_checks" not in results.get("results", {}):
+        return "checkov found nothing to look at in the plan's template"
+    if summary.get("parsing_errors") or not summary.get("resource_count"):
+        return f"checkov read {summary.get('resource_count')} resources, with {summary.get('parsing_errors')} errors"
+    return ""
 
 
 def to_json(stack: str, found: Sequence[Finding], today: dt.date) -> dict[str, Any]:
@@ -163,10 +186,11 @@ def show(stack: str, passed: int, found: Sequence[Finding], today: dt.date, cons
     table.add_column(width=1)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    groups: dict[tuple[bool, str], list[Finding]] = {}
+    groups: dict[tuple[bool, str, str], list[Finding]] = {}
     for each in found:
-        groups.setdefault((each.explained(today), each.check), []).append(each)
-    for (explained, check), ours in sorted(groups.items()):
+        reason = each.exception.reason if each.exception else ""
+        groups.setdefault((each.explained(today), each.check, reason), []).append(each)
+    for (explained, check, _), ours in sorted(groups.items()):
         names = "\n".join(escape(each.resource.removeprefix("Microsoft.")) for each in ours)
         exception = ours[0].exception
         if explained and exception:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bootstrap.errors import MissingToolError, UpError
 from bootstrap.platform.local_cluster import KIND_CLUSTER, identify, kind_works
+from bootstrap.redaction import redact
 from bootstrap.stackfile import project_backend, read_stack
 from components.existing_cluster import expanded
 from settings import Settings, read
@@ -233,16 +234,16 @@ def choose_sign_in(settings: Settings) -> Choice:
 def choose_state(root: Path) -> Choice:
     """Choose the backend that Pulumi is configured for, or a folder of the project."""
     if url := os.environ.get("PULUMI_BACKEND_URL"):
-        return Choice(name="state", description=f"{url}, from PULUMI_BACKEND_URL", url=url)
+        return Choice(name="state", description=f"{redact(url)}, from PULUMI_BACKEND_URL", url=url)
     if url := project_backend(root):
-        return Choice(name="state", description=f"{url}, from Pulumi.yaml", url=url)
+        return Choice(name="state", description=f"{redact(url)}, from Pulumi.yaml", url=url)
     home = Path(os.environ.get("PULUMI_HOME", "~/.pulumi")).expanduser()
     try:
         current = json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current")
     except (OSError, ValueError):
         current = None
     if current:
-        return Choice(name="state", description=f"{current}, where Pulumi is logged in", url=current)
+        return Choice(name="state", description=f"{redact(current)}, where Pulumi is logged in", url=current)
     folder = root / STATE
     # without metadata=skip every state file has a metadata file, and a run that dies can leave that empty, which
     # makes the state unreadable

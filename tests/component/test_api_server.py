@@ -83,11 +83,37 @@ def test_any_answer_will_do(server: Server) -> None:
     await_answer(server.kubeconfig(), sleep=lambda _: pytest.fail("nobody has to wait"))
 
 
+class Clock:
+    """A time that passes only where somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 def test_a_new_name_has_its_time_and_no_more(server: Server) -> None:
-    waited: list[float] = []
+    clock = Clock()
     with pytest.raises(NotReachedError, match=r"https://127.0.0.1:1 did not answer within 20 s \(.*refused\)"):
-        await_answer(server.kubeconfig(port=1), seconds=20, sleep=waited.append)
-    assert sum(waited) == 20
+        await_answer(server.kubeconfig(port=1), seconds=20, sleep=clock.sleep, clock=clock)
+    assert clock.now == 20
+
+
+def test_calls_that_take_all_their_time_count(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+
+    def dropped(_: str, __: str, seconds: float) -> str:
+        clock.sleep(seconds)
+        return "timed out"
+
+    monkeypatch.setattr(reach, "_why_no_answer", dropped)
+    with pytest.raises(NotReachedError, match="within 120 s"):
+        await_answer(server.kubeconfig(), sleep=clock.sleep, clock=clock)
+    assert 110 <= clock.now <= 121
 
 
 def test_a_server_that_answers_later_is_reached(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 import datetime as dt
 import io
 import json
+import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,19 +18,20 @@ from typing import Any
 
 import dns.resolver
 import pytest
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
 from rich.console import Console
 
 from bootstrap.errors import UpError
 from bootstrap.options import ROOT
+from bootstrap.platform.doctor import doctor
 from bootstrap.platform.doctor.azure import WritingError
-from bootstrap.platform.doctor.checks import charts, offers
+from bootstrap.platform.doctor.checks import charts, machine, offers
 from bootstrap.platform.doctor.doctor import Surroundings, diagnose, print_diagnosis
 from bootstrap.platform.doctor.findings import Diagnosis, Finding, Verdict
 from bootstrap.platform.doctor.needs import Chart, Needs, grants
 from bootstrap.platform.plan import arm
 from bootstrap.platform.plan.evaluate import evaluate
-from bootstrap.platform.run import settings_of
+from bootstrap.platform.run import Choice, settings_of
 from settings.azure_facts import NEWEST_KUBERNETES, OLDEST_KUBERNETES
 from settings.retirements import RETIREMENTS, WARNING_DAYS, retirements
 from tests.component.loopback_arm import (
@@ -211,8 +214,11 @@ def denied_to_others(world: World) -> None:
     permissions = [{"actions": ["*"], "notActions": []}]
     somebody = {"principals": [{"id": "somebody-else"}], "excludePrincipals": []}
     all_but_us = {"principals": [{"id": f"{0:08}-0000-0000-0000-{0:012}"}], "excludePrincipals": [{"id": PRINCIPAL}]}
+    all_but_a_group_of_ours = {**all_but_us, "excludePrincipals": [{"id": "our-group"}]}
+    world.azure.claims.update(groups=["our-group"])
     world.azure.denials = [
-        {"properties": {"denyAssignmentName": "d", "permissions": permissions, **who}} for who in (somebody, all_but_us)
+        {"properties": {"denyAssignmentName": "d", "permissions": permissions, **who}}
+        for who in (somebody, all_but_us, all_but_a_group_of_ours)
     ]
 
 
@@ -294,6 +300,12 @@ def deny(world: World) -> None:
     world.azure.denials = [{"properties": properties}]
 
 
+def deny_a_group(world: World) -> None:
+    deny(world)
+    world.azure.claims.update(groups=["our-group"])
+    world.azure.denials[0]["properties"]["principals"] = [{"id": "our-group"}]
+
+
 def eligible(world: World) -> None:
     scope = world.azure.needs.subscription
     world.azure.assignments = []
@@ -356,6 +368,7 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str]] = {
         "--role 'Contributor'",
     ),
     "eligible": (eligible, "roles", "eligible, and not active", "Privileged Identity Management"),
+    "denied to a group": (deny_a_group, "roles", "'hub only' stops Microsoft.Network/", "denyAssignments"),
     "denied": (deny, "roles", "'hub only' stops Microsoft.Network/", "denyAssignments"),
     "provider": (
         lambda w: w.azure.providers["Microsoft.Monitor"].update(registrationState="NotRegistered"),
@@ -466,6 +479,61 @@ def test_a_policy_that_denies_a_resource_is_named(
     [only] = examine(world, monkeypatch).of(Verdict.BLOCKED)
     assert (only.check, only.subject) == ("what-if", "vnet")
     assert only.detail.startswith("RequestDisallowedByPolicy") and "az policy assignment list" in only.remedy
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_preflight_that_azure_does_not_answer_cannot_be_known(
+    world: World, program: dict[str, Any], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    world.template = arm.template(program["prod"][1])
+    clients = world.loopback.serving(world.azure)
+
+    def failing(*_: object) -> Any:
+        error = HttpResponseError(message="try again")
+        error.status_code = status
+        raise error
+
+    monkeypatch.setattr(clients.deployments.deployments, "begin_validate_at_subscription_scope", failing)
+    with serving_charts(world, world.azure.needs):
+        found = diagnose(
+            world.azure.needs, clients, world.around, console=Console(file=io.StringIO()), template=world.template
+        )
+    assert found.of(Verdict.BLOCKED) == [] or "what-if" not in {each.check for each in found.of(Verdict.BLOCKED)}
+    assert "what-if" in {each.check for each in found.of(Verdict.UNKNOWN)}
+
+
+def test_a_subscription_whose_payment_is_due_is_a_warning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.azure.state = "PastDue"
+    found = examine(world, monkeypatch)
+    assert found.of(Verdict.BLOCKED) == []
+    assert any(each.warning and "past due" in each.detail for each in found.findings)
+
+
+def test_a_pulumi_that_hangs_cannot_be_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_SECONDS", 0.2)
+    (world.tools / "pulumi").write_text("#!/bin/sh\nexec /bin/sleep 20\n")
+    found = examine(world, monkeypatch)
+    assert found.of(Verdict.BLOCKED) == []
+    assert {"tools", "state"} <= {each.check for each in found.of(Verdict.UNKNOWN)}
+
+
+def test_a_credential_in_the_states_address_is_not_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hunter2"  # noqa: S105
+    monkeypatch.setattr(world, "around", replace(world.around, state=f"postgres://me:{secret}@db.example.com/state"))
+    (world.tools / "pulumi").write_text(f"#!/bin/sh\necho postgres://me:{secret}@db.example.com >&2; exit 1\n")
+    found = examine(world, monkeypatch)
+    told = [each for each in found.findings if each.check == "state"]
+    assert told and secret not in json.dumps(found.to_json()), told
+    assert "db.example.com" in told[0].subject
+
+
+def test_a_pulumi_that_up_installed_for_this_project_is_found(tmp_path: Path) -> None:
+    program = tmp_path / ".tools" / "pulumi" / "bin" / "pulumi"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    path = doctor._environment(tmp_path, Choice(name="state", description=""))["PATH"]
+    assert shutil.which("pulumi", path=path.rpartition(os.pathsep)[2]) == str(program)
 
 
 # --- not allowed to ask ----------------------------------------------------------------------------------------------

@@ -170,6 +170,8 @@ def test_what_is_not_there_is_told(three, clone):
         history(clone, "nope", None, remote="origin", branch="main", most=1)
     change(three, "shop", "dev", lambda text: text.replace(f"tag: {C}", "tag: ''"))
     assert ran(clone) == []
+    change(three, "shop", "prod", lambda text: text.replace(f"tag: {START}", "tag: ''"))
+    assert history(clone, "shop", None, remote="origin", branch="main", most=1) == [], "it is there, and runs nothing"
     with pytest.raises(RefusedError, match="images to go back to: 0"):
         rollback(clone, ask())
 

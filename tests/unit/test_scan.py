@@ -56,6 +56,25 @@ def test_what_is_no_exception_is_shown_first_and_by_its_title() -> None:
     assert [each["explained"] for each in scan.to_json("prod", found, TODAY)["findings"]] == [True, False]
 
 
+def test_an_exception_whose_time_is_up_hides_no_later_one() -> None:
+    [found] = scan.findings("prod", results(VAULT), [entry(until="2026-01-01"), entry()])
+    assert found.explained(TODAY)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"passed": 0, "failed": 0, "resource_count": 0}, "nothing to look at"),
+        ([], "nothing to look at"),
+        ({"results": {"failed_checks": []}, "summary": {"resource_count": 0, "parsing_errors": 0}}, "0 resources"),
+        ({"results": {"failed_checks": []}, "summary": {"resource_count": 9, "parsing_errors": 1}}, "1 errors"),
+        ({"results": {"failed_checks": []}, "summary": {"resource_count": 9, "parsing_errors": 0}}, ""),
+    ],
+)
+def test_an_answer_of_no_scan_is_no_pass(answer: object, why: str) -> None:
+    assert why in scan.why_not_scanned(answer) and bool(why) == bool(scan.why_not_scanned(answer))
+
+
 @pytest.mark.parametrize("lacking", ["reason", "owner", "until"])
 def test_an_exception_without_a_reason_an_owner_or_an_end_is_a_mistake(tmp_path: Path, lacking: str) -> None:
     path = tmp_path / "exceptions.yaml"
@@ -67,6 +86,6 @@ def test_an_exception_without_a_reason_an_owner_or_an_end_is_a_mistake(tmp_path:
 @pytest.mark.skipif(not scan.CHECKOV.exists(), reason="checkov is not installed: `make scan` does it")
 def test_every_exception_is_of_use_and_nothing_else_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     for stack in ("prod", "dev"):
-        assert scan.main(["--stack", stack]) == 0
+        assert scan.main(["--stack", stack], TODAY) == 0
     text = capsys.readouterr().out
     assert [each.check for each in scan.read_exceptions(scan.EXCEPTIONS) if each.check not in text] == []

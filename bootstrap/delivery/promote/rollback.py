@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bootstrap.delivery.gitops import NOT_BUILT, apps_folder, environment_of, values_files
+from bootstrap.delivery.gitops import NOT_BUILT, app_folder, apps_folder, environment_of, values_files
 from bootstrap.delivery.promote.edit import environment_file, running, scalar_at, text_of
 from bootstrap.delivery.promote.environments import read_environments
 from bootstrap.delivery.promote.git import Repository
@@ -73,14 +73,14 @@ def history(
         if app is not None and environment is not None:
             environment_file(repository.prefix, there, app, environment)
             return list(islice(_versions(repository, tip, app, environment), most))
+        if app is not None and not any(app_folder(repository.prefix, app) in file.parents for file in there):
+            environment_file(repository.prefix, there, app, "")  # tells which there are
         found = []
         for file in sorted(there):
             name, *rest = file.relative_to(apps_folder(repository.prefix)).parts
             env = environment_of(rest[0]) if len(rest) == 1 else None
             if env is not None and app in (None, name):
                 found += list(islice(_versions(repository, tip, name, env), 1))
-        if app is not None and not found:
-            environment_file(repository.prefix, there, app, "")
         return found
 
 

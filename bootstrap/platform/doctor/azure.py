@@ -194,3 +194,8 @@ def credential_from_environment(tenant_id: str, environment: Mapping[str, str] =
     if environment.get("ARM_USE_MSI") == "true":
         return ManagedIdentityCredential(client_id=client or None)
     return AzureCliCredential(tenant_id=tenant)
+
+
+def signs_in_with_the_cli(environment: Mapping[str, str]) -> bool:
+    """Whether nothing but the Azure CLI is there to sign in with."""
+    return isinstance(credential_from_environment("", environment), AzureCliCredential)

@@ -16,6 +16,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from dns.exception import DNSException
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -26,7 +27,7 @@ from bootstrap.platform.doctor.findings import Diagnosis, Finding, Verdict, unkn
 from bootstrap.platform.doctor.needs import Needs
 from bootstrap.platform.plan import arm
 from bootstrap.platform.plan.evaluate import evaluate
-from bootstrap.platform.run import choose_state, settings_of
+from bootstrap.platform.run import TOOLS, Choice, choose_state, settings_of
 
 Question: TypeAlias = "tuple[str, Callable[[], Iterable[Finding]]]"
 """A check's name, and what asks it."""
@@ -66,10 +67,16 @@ def examine(root: Path, stack: str, *, console: Console, preflight: bool = False
     surroundings = Surroundings(
         root=root,
         state=chosen.url,
-        environment={**os.environ, **chosen.environment},
+        environment=_environment(root, chosen),
     )
     template = arm.template(evaluation) if preflight else None
     return diagnose(needs, clients, surroundings, console=console, template=template)
+
+
+def _environment(root: Path, state: Choice) -> dict[str, str]:
+    """Return the variables that `make up` runs Pulumi with; it may have installed it for this project."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(root / TOOLS / "pulumi" / "bin")])
+    return {**os.environ, **state.environment, "PATH": path}
 
 
 def diagnose(
@@ -113,7 +120,6 @@ def _of_the_machine(needs: Needs, clients: Clients, around: Surroundings, *, sig
 
 
 def _of_azure(needs: Needs, clients: Clients, around: Surroundings) -> list[Question]:
-    resolver = around.resolver or dns.resolver.Resolver()
     return [
         ("roles", lambda: roles.roles(needs, clients)),
         *(("providers", lambda each=each: offers.provider(needs, clients, each)) for each in needs.namespaces),
@@ -121,7 +127,7 @@ def _of_azure(needs: Needs, clients: Clients, around: Surroundings) -> list[Ques
         ("addresses", lambda: offers.addresses(needs, clients)),
         ("kubernetes", lambda: offers.kubernetes(needs, clients)),
         ("names", lambda: names.names(needs, clients)),
-        ("dns", lambda: names.delegation(needs, clients, resolver)),
+        ("dns", lambda: names.delegation(needs, clients, around.resolver or dns.resolver.Resolver())),
     ]
 
 
@@ -141,17 +147,19 @@ def _ask(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """Ask one question; what cannot be asked is no finding against the plan."""
     try:
         return list(ask())
+    except (ServiceRequestError, ServiceResponseError, ClientAuthenticationError) as error:
+        return [unknown(name, "Azure", f"no answer: {_first_line(error)}")]
+    except (OSError, DNSException) as error:
+        return [unknown(name, "this machine", f"cannot be asked: {_first_line(error)}")]
     except HttpResponseError as error:
         code = error.error.code if error.error is not None else None
         if error.status_code in {401, 403}:
             return [unknown(name, "Azure", f"no right to ask ({code or error.status_code}): {_first_line(error)}")]
         return [unknown(name, "Azure", f"no answer ({code or error.status_code}): {_first_line(error)}")]
-    except (ServiceRequestError, ServiceResponseError, ClientAuthenticationError) as error:
-        return [unknown(name, "Azure", f"no answer: {_first_line(error)}")]
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 _MARKS = {Verdict.FINE: "[green]✓[/]", Verdict.BLOCKED: "[bold red]✗[/]", Verdict.UNKNOWN: "[yellow]?[/]"}

@@ -5,6 +5,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from urllib.parse import urlencode
 
 from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
@@ -28,10 +29,15 @@ def chart(found: Chart) -> Iterator[Finding]:
     except urllib.error.HTTPError as error:
         if error.code in {401, 403}:
             yield unknown("charts", subject, f"{url} wants a sign-in (HTTP {error.code})", f"curl -I {url}")
-        else:
+        elif error.code in {404, 410}:
             yield blocked(
                 "charts", subject, f"{url}: HTTP {error.code}", f"curl -I {url} (then set charts.*.repository)"
             )
+        else:
+            yield unknown("charts", subject, f"{url}: HTTP {error.code}", f"curl -I {url} (again, in a while)")
+        return
+    except HTTPException as error:
+        yield unknown("charts", subject, f"{url}: {type(error).__name__}", f"curl -I {url} (again, in a while)")
         return
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error

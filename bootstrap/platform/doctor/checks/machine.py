@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from bootstrap.platform.doctor.azure import Clients
+from bootstrap.platform.doctor.azure import Clients, signs_in_with_the_cli
 from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.redaction import redact
 from settings.types import Exposure
 
 _SECONDS = 8
@@ -24,7 +25,7 @@ def tools(needs: Needs, environment: Mapping[str, str]) -> Iterator[Finding]:
         "kubelogin": "https://azure.github.io/kubelogin/install.html",
         "git": "https://git-scm.com/downloads",
     }
-    if needs.cluster_settings.kubelogin == "azurecli" or not environment.get("ARM_CLIENT_ID"):
+    if needs.cluster_settings.kubelogin == "azurecli" or signs_in_with_the_cli(environment):
         wanted["az"] = "https://aka.ms/azure-cli"
     for program, source in wanted.items():
         found = shutil.which(program, path=path)
@@ -37,10 +38,22 @@ def tools(needs: Needs, environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _pulumi(program: str, environment: Mapping[str, str]) -> Finding:
-    done = subprocess.run([program, "version"], env=dict(environment), capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            [program, "version"],
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return unknown("tools", "pulumi", f"{program} does not say its version within {_SECONDS} s")
+    except OSError as error:
+        return blocked("tools", "pulumi", f"{program} does not run: {error.strerror}", "install it anew")
     found, wanted = done.stdout.strip().lstrip("v"), version("pulumi")
     if done.returncode != 0:
-        return blocked("tools", "pulumi", f"{program} does not run: {done.stderr.strip()[:200]}", "install it anew")
+        return blocked("tools", "pulumi", f"{program} does not run: {redact(done.stderr).strip()[:200]}", "install it anew")
     if _numbers(found) < _numbers(wanted):
         # an older engine may not have what the SDK asks of it, such as hooks
         return blocked("tools", "pulumi", f"{found} is older than the SDK's {wanted}", f"install {wanted} or newer")
@@ -54,7 +67,7 @@ def _numbers(text: str) -> list[int]:
 def state(needs: Needs, clients: Clients, url: str, root: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Ask whether the state can be read, and whether a lost state could be got back."""
     parts = urlsplit(url)
-    subject = f"state in {parts.scheme}://{parts.netloc}{parts.path}"
+    subject = f"state in {redact(f'{parts.scheme}://{parts.netloc}{parts.path}')}"
     if parts.scheme == "file":
         if needs.settings.production:
             yield blocked(
@@ -69,17 +82,22 @@ def state(needs: Needs, clients: Clients, url: str, root: Path, environment: Map
     if shutil.which("pulumi", path=environment.get("PATH")) is None:
         yield unknown("state", subject, "there is no Pulumi CLI to read it with")
         return
-    listed = subprocess.run(
-        ["pulumi", "--non-interactive", "stack", "ls", "--json"],
-        cwd=root,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_SECONDS,
-    )
+    try:
+        listed = subprocess.run(
+            ["pulumi", "--non-interactive", "stack", "ls", "--json"],
+            cwd=root,
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        yield unknown("state", subject, f"no answer within {_SECONDS} s", "pulumi stack ls")
+        return
     if listed.returncode != 0:
-        yield blocked("state", subject, f"cannot be read: {listed.stderr.strip()[:300]}", f"pulumi login '{url}'")
+        said = redact(listed.stderr).strip()[:300]
+        yield blocked("state", subject, f"cannot be read: {said}", f"pulumi login '{redact(url)}'")
         return
     yield from _updating(needs.stack, subject, listed.stdout)
     if parts.scheme == "azblob":

@@ -45,7 +45,7 @@ def provider(needs: Needs, clients: Clients, namespace: str) -> Iterator[Finding
             "(then choose another region, or a newer release of this program)",
         )
     if not lacking:
-        yield fine(check, namespace, "registered, with every type and API version of the plan")
+        yield fine(check, namespace, "registered, with the API versions of the plan in its region")
 
 
 def sizes_and_quotas(needs: Needs, clients: Clients) -> Iterator[Finding]:

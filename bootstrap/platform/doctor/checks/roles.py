@@ -141,17 +141,21 @@ def _definitions(clients: Clients, ids: Iterable[str]) -> dict[str, Any]:
 def _denied(
     clients: Clients, principal: str, scope: str, actions: Sequence[str]
 ) -> Iterator[tuple[str, Sequence[str]]]:
+    # the token lists groups, unless there are too many of them
+    ours = {principal, *map(str, clients.claims().get("groups") or ())}
     for found in clients.authorization.deny_assignments.list_for_scope(scope, filter="atScope()"):
         ids = {str(each.id) for each in found.principals or ()}
         spared = {str(each.id) for each in found.exclude_principals or ()}
-        if principal in spared or not ids & {principal, _EVERYBODY}:
+        if ours & spared or not ids & {*ours, _EVERYBODY}:
             continue
         stopped = [
             action
             for action in actions
-            for permission in found.permissions or ()
-            if any(grants(pattern, action) for pattern in permission.actions or ())
-            and not any(grants(pattern, action) for pattern in permission.not_actions or ())
+            if any(
+                any(grants(pattern, action) for pattern in permission.actions or ())
+                and not any(grants(pattern, action) for pattern in permission.not_actions or ())
+                for permission in found.permissions or ()
+            )
         ]
         if stopped:
             yield str(found.deny_assignment_name), stopped

@@ -45,13 +45,17 @@ def sign_in(needs: Needs, clients: Clients) -> Iterator[Finding]:
             f"it belongs to tenant {found.tenant_id}, azure.tenantId is {tenant}",
             f"pulumi config set --path azure.tenantId {found.tenant_id}",
         )
-    elif str(found.state) not in {"Enabled", "SubscriptionState.ENABLED"}:
+    elif (state := str(getattr(found.state, "value", found.state))) not in {"Enabled", "PastDue"}:
         yield blocked(
             CHECK,
             f"subscription {found.display_name}",
-            f"it is {str(found.state).rpartition('.')[2].lower()}, which takes no new resources",
+            f"it is {state.lower()}, which takes no new resources",
             f"az account subscription enable --subscription-id {needs.subscription_id}",
         )
+    elif state == "PastDue":
+        # https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states
+        told = "active, and its payment is past due: it will be disabled"
+        yield fine(CHECK, f"subscription {found.display_name}", told, warning=True)
     else:
         yield fine(CHECK, f"subscription {found.display_name}", "enabled, in the stack's tenant")
 

@@ -25,71 +25,67 @@ def what_if(needs: Needs, clients: Clients, template: dict[str, Any], seconds: f
     https://learn.microsoft.com/azure/azure-resource-manager/templates/deploy-what-if#required-permissions
     """
     ends = time.monotonic() + seconds
-    location = needs.location
-    show = f"bootstrap plan --stack {needs.stack} --arm-template > plan.json && az deployment sub"
-    try:
-        validated = _within(
-            clients.deployments.deployments.begin_validate_at_subscription_scope(
+    deployments = clients.deployments.deployments
+    incremental = models.DeploymentMode.INCREMENTAL
+    for name, begin in (
+        (
+            "validate",
+            lambda: deployments.begin_validate_at_subscription_scope(
                 _NAME,
                 models.Deployment(
-                    location=location,
-                    properties=models.DeploymentProperties(template=template, mode=models.DeploymentMode.INCREMENTAL),
+                    location=needs.location,
+                    properties=models.DeploymentProperties(template=template, mode=incremental),
                 ),
             ),
-            ends,
-        )
-    except HttpResponseError as error:
-        if error.status_code in {401, 403}:
-            yield unknown(
-                CHECK, "validate", "no right to ask", f"{show} validate --location {location} --template-file plan.json"
-            )
-            return
-        yield from _errors(needs, _details(error.error))
-        return
-    if validated is None:
-        yield unknown(
-            CHECK,
-            "validate",
-            f"no answer within {seconds:.0f} s",
-            f"{show} validate --location {location} --template-file plan.json",
-        )
-        return
-    if validated.error is not None:
-        yield from _errors(needs, _details(validated.error))
-        return
-    yield fine(CHECK, "validate", "every resource provider and every policy takes the template")
-    result = _within(
-        clients.deployments.deployments.begin_what_if_at_subscription_scope(
-            _NAME,
-            models.DeploymentWhatIf(
-                location=location,
-                properties=models.DeploymentWhatIfProperties(
-                    template=template,
-                    mode=models.DeploymentMode.INCREMENTAL,
-                    what_if_settings=models.DeploymentWhatIfSettings(
-                        result_format=models.WhatIfResultFormat.RESOURCE_ID_ONLY
+        ),
+        (
+            "what-if",
+            lambda: deployments.begin_what_if_at_subscription_scope(
+                _NAME,
+                models.DeploymentWhatIf(
+                    location=needs.location,
+                    properties=models.DeploymentWhatIfProperties(
+                        template=template,
+                        mode=incremental,
+                        what_if_settings=models.DeploymentWhatIfSettings(
+                            result_format=models.WhatIfResultFormat.RESOURCE_ID_ONLY
+                        ),
                     ),
                 ),
             ),
         ),
-        ends,
-    )
-    if result is None:
-        yield unknown(
-            CHECK,
-            "what-if",
-            f"no answer within {seconds:.0f} s",
-            f"{show} what-if --location {location} --template-file plan.json",
+    ):
+        by_hand = (
+            f"bootstrap plan --stack {needs.stack} --arm-template > plan.json && az deployment sub {name} "
+            f"--location {needs.location} --template-file plan.json"
         )
-    elif result.error is not None:
-        yield from _errors(needs, _details(result.error))
-    else:
-        counts: dict[str, int] = {}
-        for change in (result.properties and result.properties.changes) or ():
-            kind = str(getattr(change.change_type, "value", change.change_type))
-            counts[kind] = counts.get(kind, 0) + 1
-        told = ", ".join(f"{number} {kind.lower()}" for kind, number in sorted(counts.items())) or "no change"
-        yield fine(CHECK, "what-if", told)
+        try:
+            result = _within(begin(), ends)
+        except HttpResponseError as error:
+            if error.status_code in {401, 403}:
+                yield unknown(CHECK, name, "no right to ask", by_hand)
+                return
+            if error.error is None or not 400 <= (error.status_code or 0) < 500 or error.status_code in {408, 429}:
+                raise
+            yield from _errors(needs, _details(error.error))
+            return
+        if result is None:
+            yield unknown(CHECK, name, f"no answer within {seconds:.0f} s", by_hand)
+            return
+        if result.error is not None:
+            yield from _errors(needs, _details(result.error))
+            return
+        yield fine(
+            CHECK, name, _told(result) if name == "what-if" else "every resource provider and every policy takes it"
+        )
+
+
+def _told(result: models.WhatIfOperationResult) -> str:
+    counts: dict[str, int] = {}
+    for change in (result.properties and result.properties.changes) or ():
+        kind = str(getattr(change.change_type, "value", change.change_type))
+        counts[kind] = counts.get(kind, 0) + 1
+    return ", ".join(f"{number} {kind.lower()}" for kind, number in sorted(counts.items())) or "no change"
 
 
 def _within(poller: LROPoller[Any], ends: float) -> Any:  # noqa: ANN401 - of any operation
