@@ -304,10 +304,10 @@ def _at(data: object, path: DeepPath) -> object:
 def _put(data: dict[str, Any], path: DeepPath, value: object) -> None:
     """Put a value in the place of the one at a path; :data:`MISSING` takes it out."""
     parent: Any = _at(data, path[:-1])
-    if value is MISSING:
-        del parent[path[-1]]
-    else:
+    if value is not MISSING:
         parent[path[-1]] = value
+    elif parent is not None:  # what it is in may be gone already: a leaf in one environment is a mapping in another
+        del parent[path[-1]]
 
 
 def _changed(data: dict[str, Any], changes: Changes) -> dict[str, Any]:

@@ -53,7 +53,8 @@ def _pulumi(program: str, environment: Mapping[str, str]) -> Finding:
         return blocked("tools", "pulumi", f"{program} does not run: {error.strerror}", "install it anew")
     found, wanted = done.stdout.strip().lstrip("v"), version("pulumi")
     if done.returncode != 0:
-        return blocked("tools", "pulumi", f"{program} does not run: {redact(done.stderr).strip()[:200]}", "install it anew")
+        said = redact(done.stderr).strip()[:200]
+        return blocked("tools", "pulumi", f"{program} does not run: {said}", "install it anew")
     if _numbers(found) < _numbers(wanted):
         # an older engine may not have what the SDK asks of it, such as hooks
         return blocked("tools", "pulumi", f"{found} is older than the SDK's {wanted}", f"install {wanted} or newer")
