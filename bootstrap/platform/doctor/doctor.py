@@ -10,12 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import dns.resolver
-from azure.core.exceptions import (
-    ClientAuthenticationError,
-    HttpResponseError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
+from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from dns.exception import DNSException
 from rich.console import Console
 from rich.markup import escape
@@ -147,11 +142,13 @@ def _ask(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """Ask one question; what cannot be asked is no finding against the plan."""
     try:
         return list(ask())
-    except (ServiceRequestError, ServiceResponseError, ClientAuthenticationError) as error:
+    except (ServiceRequestError, ServiceResponseError) as error:
         return [unknown(name, "Azure", f"no answer: {_first_line(error)}")]
     except (OSError, DNSException) as error:
         return [unknown(name, "this machine", f"cannot be asked: {_first_line(error)}")]
     except HttpResponseError as error:
+        if error.status_code is None:  # a credential that got no token
+            return [unknown(name, "Azure", f"no sign-in: {_first_line(error)}")]
         code = error.error.code if error.error is not None else None
         if error.status_code in {401, 403}:
             return [unknown(name, "Azure", f"no right to ask ({code or error.status_code}): {_first_line(error)}")]
