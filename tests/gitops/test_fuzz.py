@@ -229,6 +229,7 @@ def state(root):
 @example([("gitops/environments/dev/_project.yaml", "text", "spec: []\nkind: AppProject\n")], ("validate",))
 @example([("gitops/cluster/kinds.yaml", "text", "7\n")], ("render", "--all"))
 @example([("gitops/cluster/schemas/Application.argoproj.io.yaml", "text", "properties: []\n")], ("validate",))
+@example([("gitops/cluster/kinds.yaml", "text", '[{"apiVersion": "a\\u0000b/v1", "cluster": ["X"]}]')], ("validate",))
 @example([("gitops/apps/hello/local.yaml", "text", "image: true\nownsNamespace: true\n")], ("overlay", "--check"))
 def test_a_broken_folder_is_told_and_never_a_traceback(sandbox, mutated, command):
     shutil.rmtree(sandbox / "gitops")

@@ -22,6 +22,9 @@ else:
 
 FILE = Path(GITOPS_FOLDER) / "cluster" / "kinds.yaml"
 
+# Helm is told both on its command line: https://kubernetes.io/docs/reference/using-api/#api-groups
+_API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[a-z0-9]+")
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]*")
 _KEYS = ("from", "apiVersion", "namespaced", "cluster")
 
 
@@ -75,12 +78,17 @@ def _mistakes(documents: list[object]) -> Iterator[str]:
             continue
         for key in sorted(set(entry) - set(_KEYS)):
             yield f"[{index}].{key}: unknown key; allowed: {', '.join(_KEYS)}"
-        if not isinstance(entry.get("apiVersion"), str):
-            yield f"[{index}].apiVersion: got {entry.get('apiVersion')!r}; allowed: text such as cert-manager.io/v1"
+        version = entry.get("apiVersion")
+        if not (isinstance(version, str) and _API_VERSION.fullmatch(version)):
+            yield f"[{index}].apiVersion: got {version!r}; allowed: text such as cert-manager.io/v1"
         for scope in ("namespaced", "cluster"):
             kinds = entry.get(scope) or []
-            if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
-                yield f"[{index}].{scope}: got {kinds!r}; allowed: a list of kinds"
+            if not isinstance(kinds, list) or not all(_is_kind(kind) for kind in kinds):
+                yield f"[{index}].{scope}: got {kinds!r}; allowed: a list of kinds such as Certificate"
+
+
+def _is_kind(kind: object) -> bool:
+    return isinstance(kind, str) and _KIND.fullmatch(kind) is not None
 
 
 @cache
