@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,13 +20,14 @@ from typing import Any
 
 import dns.resolver
 import pytest
+from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
 from rich.console import Console
 
 from bootstrap.errors import UpError
 from bootstrap.options import ROOT
 from bootstrap.platform.doctor import doctor
-from bootstrap.platform.doctor.azure import WritingError
+from bootstrap.platform.doctor.azure import Clients, WritingError
 from bootstrap.platform.doctor.checks import charts, machine, offers
 from bootstrap.platform.doctor.doctor import Surroundings, diagnose, print_diagnosis
 from bootstrap.platform.doctor.findings import Diagnosis, Finding, Verdict
@@ -500,6 +503,21 @@ def test_a_preflight_that_azure_does_not_answer_cannot_be_known(
         )
     assert found.of(Verdict.BLOCKED) == [] or "what-if" not in {each.check for each in found.of(Verdict.BLOCKED)}
     assert "what-if" in {each.check for each in found.of(Verdict.UNKNOWN)}
+
+
+def test_all_clients_share_one_token() -> None:
+    class Counting:
+        asked = 0
+
+        def get_token(self, *_: str, **__: object) -> AccessToken:
+            self.asked += 1
+            return AccessToken("header.e30.signature", int(time.time()) + 3600)
+
+    credential = Counting()
+    clients = Clients("s", credential)
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        list(threads.map(lambda _: clients.claims(), range(16)))
+    assert credential.asked == 1
 
 
 def test_a_subscription_whose_payment_is_due_is_a_warning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

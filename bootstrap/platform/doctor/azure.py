@@ -4,12 +4,13 @@ import base64
 import json
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from azure.core.credentials import TokenCredential
+from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 from azure.identity import (
@@ -62,7 +63,7 @@ class Clients:
             authentication: signs requests in, in place of the bearer token over HTTPS.
         """
         self._record = _Record()
-        self._credential = credential
+        self._credential = _OneToken(credential)
         self._arguments: dict[str, Any] = {
             "base_url": endpoint,
             "credential_scopes": [_SCOPE],
@@ -157,6 +158,24 @@ class Clients:
     def storage(self) -> StorageManagementClient:
         """The storage account of Pulumi's state."""
         return StorageManagementClient(self._credential, self._subscription_id, **self._arguments)
+
+
+class _OneToken:
+    """Asks a credential once: the Azure CLI starts a process for every token, and every client asks for its own."""
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+        self._lock = threading.Lock()
+        self._token: AccessToken | None = None
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401 - the protocol's
+        """Return the token, which is of the one scope that is asked for, for as long as it is good."""
+        if options.get("claims"):  # Azure refused the token, and says what another one has to have
+            return self._credential.get_token(*scopes, **options)
+        with self._lock:
+            if self._token is None or self._token.expires_on < time.time() + 300:
+                self._token = self._credential.get_token(*scopes)
+            return self._token
 
 
 class _Record(SansIOHTTPPolicy[Any, Any]):

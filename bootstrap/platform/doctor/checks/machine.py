@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from bootstrap.platform.doctor.azure import Clients, signs_in_with_the_cli
 from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
 from bootstrap.platform.doctor.needs import Needs
-from bootstrap.redaction import redact
 from settings.types import Exposure
+from settings.words import redact
 
 _SECONDS = 8
 
@@ -39,14 +39,7 @@ def tools(needs: Needs, environment: Mapping[str, str]) -> Iterator[Finding]:
 
 def _pulumi(program: str, environment: Mapping[str, str]) -> Finding:
     try:
-        done = subprocess.run(
-            [program, "version"],
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_SECONDS,
-        )
+        done = _run(program, "version", environment=environment)
     except subprocess.TimeoutExpired:
         return unknown("tools", "pulumi", f"{program} does not say its version within {_SECONDS} s")
     except OSError as error:
@@ -59,6 +52,20 @@ def _pulumi(program: str, environment: Mapping[str, str]) -> Finding:
         # an older engine may not have what the SDK asks of it, such as hooks
         return blocked("tools", "pulumi", f"{found} is older than the SDK's {wanted}", f"install {wanted} or newer")
     return fine("tools", "pulumi", f"{program}, {found}")
+
+
+def _run(
+    *command: str, environment: Mapping[str, str], folder: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+    )
 
 
 def _numbers(text: str) -> list[int]:
@@ -84,15 +91,7 @@ def state(needs: Needs, clients: Clients, url: str, root: Path, environment: Map
         yield unknown("state", subject, "there is no Pulumi CLI to read it with")
         return
     try:
-        listed = subprocess.run(
-            ["pulumi", "--non-interactive", "stack", "ls", "--json"],
-            cwd=root,
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_SECONDS,
-        )
+        listed = _run("pulumi", "--non-interactive", "stack", "ls", "--json", environment=environment, folder=root)
     except subprocess.TimeoutExpired:
         yield unknown("state", subject, f"no answer within {_SECONDS} s", "pulumi stack ls")
         return

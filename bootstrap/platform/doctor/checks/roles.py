@@ -26,11 +26,7 @@ class Held:
 
     def grants(self, action: str) -> bool:
         """Tell whether the role has an action in it."""
-        return any(
-            any(grants(pattern, action) for pattern in permission.actions or ())
-            and not any(grants(pattern, action) for pattern in permission.not_actions or ())
-            for permission in self.permissions
-        )
+        return _has(self.permissions, action)
 
 
 def roles(needs: Needs, clients: Clients) -> Iterator[Finding]:
@@ -104,11 +100,20 @@ def _some(actions: Sequence[str]) -> str:
 
 def _held(clients: Clients, principal: str, scope: str) -> Iterator[Held]:
     # assignedTo counts groups, and groups of groups
-    found = clients.authorization.role_assignments.list_for_scope(
-        scope, filter=f"atScope() and assignedTo('{principal}')"
-    )
+    condition = f"atScope() and assignedTo('{principal}')"
+    return _with_roles(clients, clients.authorization.role_assignments.list_for_scope(scope, filter=condition))
+
+
+def _eligible(clients: Clients, scope: str) -> Iterator[Held]:
+    instances = clients.eligibility.role_eligibility_schedule_instances
+    return _with_roles(clients, instances.list_for_scope(scope, filter="asTarget()"))
+
+
+def _with_roles(clients: Clients, found: Iterable[Any]) -> Iterator[Held]:
+    """Yield the roles of assignments, or of what may become one."""
     assignments = list(found)
-    definitions = _definitions(clients, {str(assignment.role_definition_id) for assignment in assignments})
+    ids = sorted({str(assignment.role_definition_id) for assignment in assignments})
+    definitions = {id_: clients.authorization.role_definitions.get_by_id(id_) for id_ in ids}
     for assignment in assignments:
         definition = definitions[str(assignment.role_definition_id)]
         yield Held(
@@ -120,22 +125,13 @@ def _held(clients: Clients, principal: str, scope: str) -> Iterator[Held]:
         )
 
 
-def _eligible(clients: Clients, scope: str) -> Iterator[Held]:
-    instances = list(clients.eligibility.role_eligibility_schedule_instances.list_for_scope(scope, filter="asTarget()"))
-    definitions = _definitions(clients, {str(instance.role_definition_id) for instance in instances})
-    for instance in instances:
-        definition = definitions[str(instance.role_definition_id)]
-        yield Held(
-            name=str(definition.role_name),
-            definition=str(instance.role_definition_id),
-            scope=str(instance.scope),
-            condition=instance.condition,
-            permissions=definition.permissions or (),
-        )
-
-
-def _definitions(clients: Clients, ids: Iterable[str]) -> dict[str, Any]:
-    return {id_: clients.authorization.role_definitions.get_by_id(id_) for id_ in sorted(ids)}
+def _has(permissions: Sequence[Any], action: str) -> bool:
+    """Tell whether an action is in the permissions of a role, or of a deny assignment."""
+    return any(
+        any(grants(pattern, action) for pattern in permission.actions or ())
+        and not any(grants(pattern, action) for pattern in permission.not_actions or ())
+        for permission in permissions
+    )
 
 
 def _denied(
@@ -148,14 +144,6 @@ def _denied(
         spared = {str(each.id) for each in found.exclude_principals or ()}
         if ours & spared or not ids & {*ours, _EVERYBODY}:
             continue
-        stopped = [
-            action
-            for action in actions
-            if any(
-                any(grants(pattern, action) for pattern in permission.actions or ())
-                and not any(grants(pattern, action) for pattern in permission.not_actions or ())
-                for permission in found.permissions or ()
-            )
-        ]
+        stopped = [action for action in actions if _has(found.permissions or (), action)]
         if stopped:
             yield str(found.deny_assignment_name), stopped
