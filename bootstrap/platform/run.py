@@ -14,12 +14,12 @@ from rich.console import Console
 
 from bootstrap.errors import MissingToolError, UpError
 from bootstrap.platform.local_cluster import KIND_CLUSTER, identify, kind_works
-from bootstrap.redaction import redact
 from bootstrap.stackfile import project_backend, read_stack
 from components.existing_cluster import expanded
 from settings import Settings, read
 from settings.report import SettingsError
 from settings.types import Target
+from settings.words import redact
 
 TOOLS, STATE = ".tools", ".pulumi-state"
 """Folders of the project: programs that ``up`` installs, and state where no backend is configured."""

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from bootstrap.delivery.promote.git import redact
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import BootstrapError, GitError, OvertakenError, RefusedError
@@ -291,6 +292,10 @@ def test_a_credential_in_the_remotes_address_is_not_repeated(clone):
     with pytest.raises(GitError) as told:
         promote(clone, request())
     assert "127.0.0.1:9" in str(told.value) and "hunter2" not in str(told.value)
+
+
+def test_a_password_with_an_at_sign_in_it_is_not_repeated_either():
+    assert redact("https://user:p@ss@example.com/shop.git x@y") == "https://example.com/shop.git x@y"
 
 
 def test_a_mutable_tag_may_be_allowed(remote, clone):

@@ -8,6 +8,7 @@ what a killed run leaves behind is one ref under ``refs/bootstrap/``.
 """
 
 import os
+import re
 import secrets
 import subprocess
 import tempfile
@@ -17,7 +18,6 @@ from typing import NamedTuple, Self
 
 from bootstrap.delivery.promote.answer import Answer, Pushed, read_answer
 from bootstrap.errors import GitError
-from bootstrap.redaction import redact
 from bootstrap.revision import environment, read_batch
 
 NETWORK_SECONDS = 120
@@ -215,3 +215,8 @@ class Repository:
             )
         except FileNotFoundError:
             raise GitError("Git is not on PATH") from None
+
+
+def redact(text: str) -> str:
+    """Take user names and passwords out of the URLs in a text; a password may have an @ in it."""
+    return re.sub(r"(?<=://)[^/\s'\"?#]*@", "", text)

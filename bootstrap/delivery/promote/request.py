@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from bootstrap.delivery.promote.git import redact
 from bootstrap.delivery.promote.scalar import ScalarError, parse_path
 from bootstrap.delivery.promote.version import digest_of, is_digest
 from bootstrap.errors import BootstrapError, RefusedError
-from bootstrap.redaction import redact
 
 TAG, DIGEST = "image.tag", "image.digest"
 ATTEMPTS, SECONDS = 100, 180.0

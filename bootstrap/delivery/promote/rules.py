@@ -1,10 +1,9 @@
 """What a promotion must not undo: a newer promotion, and a revert."""
 
-from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.git import Repository, redact
 from bootstrap.delivery.promote.history import Deed, revert_of, run_number, setter
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.errors import OvertakenError, RefusedError
-from bootstrap.redaction import redact
 
 
 class Watch:
