@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap.errors import BootstrapError
+
 if TYPE_CHECKING:
     from rich import console
 else:
@@ -22,6 +24,16 @@ class Format(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
     JSON = "json"
+
+
+def text_or_json(command: str, output: Format) -> None:
+    """Refuse Markdown for a command that nobody quotes in a pull request.
+
+    Raises:
+        BootstrapError: Markdown is asked for.
+    """
+    if output is Format.MARKDOWN:
+        raise BootstrapError(f"--format: {command} knows text and json")
 
 
 def some_text(given: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from bootstrap.delivery.gitops import require_folder
 from bootstrap.errors import BootstrapError
-from bootstrap.options import ROOT, Format, progress_console, result_console, some_path, some_text
+from bootstrap.options import ROOT, Format, progress_console, result_console, some_path, some_text, text_or_json
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def overlay(
 
     Exit status: 0 clean, or found without --check; 2 found (what --fix left of it), with --check; 1 an error.
     """
-    if output is Format.MARKDOWN:
-        raise BootstrapError("--format: overlay knows text and json")
+    text_or_json("overlay", output)
     report = overlays.check(ROOT, app_names or None, mend=fix, history=history, progress=progress_console(stderr=True))
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
@@ -164,8 +163,7 @@ def validate(
 
     Exit status: 0 clean, 2 something is wrong, 1 an error.
     """
-    if output is Format.MARKDOWN:
-        raise BootstrapError("--format: validate knows text and json")
+    text_or_json("validate", output)
     report = validation.validate(ROOT)
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
@@ -246,8 +244,7 @@ def promote(
     """
     if (source is None) != (target is None) or (target is not None and environment is not None):
         raise BootstrapError("--from and --to go together, and without an environment before them")
-    if output is Format.MARKDOWN:
-        raise BootstrapError("--format: promote knows text and json")
+    text_or_json("promote", output)
     result = promotion.promote(
         repository,
         request.Request(
@@ -271,10 +268,7 @@ def promote(
             seconds=timeout,
         ),
     )
-    if output is Format.JSON:
-        typer.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        promoted.print_result(result, result_console())
+    _print_result(result, output)
 
 
 @commands.command()
@@ -301,8 +295,7 @@ def rollback(
     Exit status: 0 rolled back, 1 an error, 2 there is no such image, application or environment, 3 somebody else
     changed the image meanwhile.
     """
-    if output is Format.MARKDOWN:
-        raise BootstrapError("--format: rollback knows text and json")
+    text_or_json("rollback", output)
     asked = request.Request(
         app=app_name,
         environment=environment,
@@ -312,10 +305,7 @@ def rollback(
         dry_run=dry_run,
     )
     result = going_back.rollback(repository, asked, to)
-    if output is Format.JSON:
-        typer.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        promoted.print_result(result, result_console())
+    _print_result(result, output)
 
 
 @commands.command()
@@ -338,8 +328,7 @@ def history(
 
     Exit status: 0 shown, 1 an error, 2 there is no such application or environment.
     """
-    if output is Format.MARKDOWN:
-        raise BootstrapError("--format: history knows text and json")
+    text_or_json("history", output)
     found = going_back.history(repository, app_name, environment, remote=remote, branch=branch, most=last)
     if output is Format.JSON:
         typer.echo(json.dumps({"version": 1, "images": [version.to_json() for version in found]}, indent=2))
@@ -388,6 +377,13 @@ def new_environment(
     Exit status: 0 written, 1 an error, and nothing was written.
     """
     _print(new_app.new_environment(ROOT, environment, like=like))
+
+
+def _print_result(result: "request.Result", output: Format) -> None:
+    if output is Format.JSON:
+        typer.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        promoted.print_result(result, result_console())
 
 
 def _print(made: "new_app.Made") -> None:

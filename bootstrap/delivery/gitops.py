@@ -21,6 +21,11 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 NAMES = "lower-case letters, digits, and hyphens between them"
 NOT_BUILT = "0" * 40
 """The tag of an application that was never built: Git's name for no commit."""
+OVERRIDES = ".argocd-source*.yaml"
+"""Files with which Argo CD would override an Application's source, in the source's own folder.
+
+https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-in-git
+"""
 
 
 def apps_folder(root: P) -> P:
@@ -67,14 +72,6 @@ def inside(root: Path, path: Path) -> Path:
     if not resolved.is_relative_to(root.resolve()):
         raise GitOpsError(f"leads out of the repository: {path}")
     return resolved
-
-
-def overrides(folder: Path) -> list[Path]:
-    """Return the files of a folder with which Argo CD would override an Application's source, in its own folder.
-
-    https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-in-git
-    """
-    return sorted(path for path in folder.glob(".argocd-source*.yaml"))
 
 
 def is_file(path: Path) -> bool:

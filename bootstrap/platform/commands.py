@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.options import ROOT, Format, progress_console, result_console, some_text
+from bootstrap.options import ROOT, Format, progress_console, result_console, some_text, text_or_json
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def doctor(
 
     Exit status: 0 nothing stands against it, 2 it is blocked, 1 an error.
     """
+    text_or_json("doctor", output)
     found = diagnosis.examine(ROOT, stack, console=progress_console(stderr=True), preflight=preflight)
     if output is Format.JSON:
         typer.echo(json.dumps(found.to_json(), indent=2))

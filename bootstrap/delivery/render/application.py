@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import NAME, NAMES, all_environments, inside, is_file, overrides
+from bootstrap.delivery.gitops import NAME, NAMES, OVERRIDES, all_environments, inside, is_file
 from bootstrap.delivery.manifests import load_all, read_text, section
 from bootstrap.errors import GitOpsError
 from conventions import ENVIRONMENTS_FOLDER
@@ -150,7 +150,7 @@ def parse_application(root: Path, environment: str, manifest: Manifest) -> Appli
     chart = _inside(root, root / source["path"], where, "spec.source.path")
     if not is_file(chart / "Chart.yaml"):
         raise GitOpsError(f"{where}: spec.source.path is {source['path']}, where there is no Chart.yaml")
-    if overriding := overrides(chart):
+    if overriding := sorted(chart.glob(OVERRIDES)):
         raise GitOpsError(
             f"{overriding[0].relative_to(root.resolve())} overrides the Application in {where}, and is not rendered: "
             "values belong in the files of gitops/apps"

@@ -9,10 +9,10 @@ from bootstrap.delivery.gitops import (
     BASE,
     NAME,
     NAMES,
+    OVERRIDES,
     all_environments,
     environment_of,
     inside,
-    overrides,
 )
 from bootstrap.delivery.manifests import load_all, load_mapping, read_text
 from bootstrap.delivery.overlay import rules
@@ -71,7 +71,7 @@ def _link(root: Path, path: Path) -> Iterator[str]:
 def _name(root: Path, file: Path) -> Iterator[str]:
     """Yield why nothing reads what looks like an application, an environment or its values."""
     name, folder = file.name, file.parent
-    if root / file in overrides(root / folder):
+    if file.match(OVERRIDES):
         yield "overrides an Application's source, where nobody looks; allowed: the values files of gitops/apps"
     if name.startswith("."):
         return
