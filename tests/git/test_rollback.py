@@ -1,15 +1,18 @@
 """``bootstrap history`` and ``rollback`` on real repositories."""
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request
 from bootstrap.delivery.promote.rollback import history, rollback
+from bootstrap.delivery.promote.text import print_history
 from bootstrap.errors import OvertakenError, RefusedError
 from tests.git.remotes import change, git, meanwhile, revert
 
@@ -181,6 +184,22 @@ def test_an_application_that_was_never_built_is_not_gone_back_to(remote, clone):
     for value in (A, B):
         promote(clone, ask(value))
     assert shown(clone) == [(B, 0, False), (A, 1, False), (START, 2, False)]
+
+
+def test_what_a_folder_or_a_file_is_called_is_no_markup_and_no_second_line(three, clone):
+    change(three, "shop", "dev", lambda text: text.replace(f"tag: {C}", 'tag: "[/red]x"'))
+    folder = three.clone("hostile")
+    hostile = folder / "gitops/apps/a\nb"
+    hostile.mkdir()
+    (hostile / "dev.yaml").write_text("image: {tag: x}\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "[/]")
+    git(folder, "push", "--quiet", "origin", "HEAD:main")
+    found = history(clone, None, None, remote="origin", branch="main", most=1)
+    assert [version.app for version in found] == ["cart", "cart", "shop", "shop"]
+    printed = io.StringIO()
+    print_history(ran(clone), Console(file=printed, width=120))
+    assert "[/red]x" in printed.getvalue()
 
 
 def test_the_commands_print_for_eyes_and_for_programs(three, clone):

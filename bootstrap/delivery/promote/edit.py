@@ -140,6 +140,12 @@ def scalar_at(text: str, path: str) -> Scalar | None:
         return None
 
 
+def image_in(content: bytes | None, path: str) -> str:
+    """Return the image that a version of a file has at a path; empty where it has none, or was no YAML."""
+    found = scalar_at((content or b"").decode(errors="replace"), path)
+    return found.value if found else ""
+
+
 def _effective(texts: list[str], path: str) -> str | None:
     found = (scalar_at(text, path) for text in texts)
     return next((scalar.value for scalar in found if scalar and scalar.value), None)

@@ -3,11 +3,9 @@
 ``gitops/overlay.yaml`` says it, as it is at the branch's tip: the clone that a pipeline calls us from may be older.
 """
 
-from pathlib import PurePosixPath
-
 from bootstrap.delivery.gitops import values_files
 from bootstrap.delivery.overlay.rules import FILE, RulesFile, parse_file
-from bootstrap.delivery.promote.edit import scalar_at, text_of
+from bootstrap.delivery.promote.edit import image_in, text_of
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import deeds
 from bootstrap.delivery.promote.request import Edit, Request
@@ -52,15 +50,9 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
 def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool:
     """Whether an environment's file ever had the image; an application that is not there has nothing to wait for."""
     file = values_files(repository.prefix, app, environment)[1]
-    if file not in repository.files(edit.tip, file):
+    [now] = repository.contents(file, [edit.tip])
+    if now is None or image_in(now, edit.path) == edit.after:
         return True
-    return _has(repository, edit.tip, edit, file) or any(
-        _has(repository, deed.commit, edit, file) for deed in deeds(repository, edit.tip, file, edit.after)
-    )
-
-
-def _has(repository: Repository, commit: str, edit: Edit, file: PurePosixPath) -> bool:
     # a comment that names an image does not run it
-    there = repository.files(commit, file).get(file)
-    found = scalar_at(text_of(repository, file, there), edit.path) if there else None
-    return found is not None and found.value == edit.after
+    commits = [deed.commit for deed in deeds(repository, edit.tip, file, edit.after)]
+    return any(image_in(content, edit.path) == edit.after for content in repository.contents(file, commits))

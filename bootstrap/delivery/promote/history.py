@@ -20,6 +20,8 @@ class Deed(NamedTuple):
     """The repository that the image is built from, as the commit's trailer says."""
     run: int | None
     """The number of the run that promoted; the later run has the greater one."""
+    parents: list[str]
+    """More than one of a merge."""
 
     @property
     def undoes(self) -> list[str]:
@@ -40,6 +42,7 @@ _FIELDS = (
     "%cI",
     "%(trailers:key=Source-Repository,valueonly,separator=%x2C)",
     "%(trailers:key=Source-Run,valueonly,separator=%x2C)",
+    "%P",
 )
 
 
@@ -83,8 +86,8 @@ def log(repository: Repository, revisions: str, path: PurePosixPath, *options: s
     # one iterator as many times as a commit has fields
     rows = zip(*[texts] * len(_FIELDS), strict=True)
     return [
-        Deed(commit, subject, body, author, date, source, run_number(run))
-        for commit, subject, body, author, date, source, run in rows
+        Deed(commit, subject, body, author, date, source, run_number(run), parents.split())
+        for commit, subject, body, author, date, source, run, parents in rows
     ]
 
 

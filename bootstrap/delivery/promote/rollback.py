@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bootstrap.delivery.gitops import NOT_BUILT, app_folder, apps_folder, environment_of, values_files
-from bootstrap.delivery.promote.edit import environment_file, running, scalar_at, text_of
+from bootstrap.delivery.gitops import NAME, NOT_BUILT, app_folder, apps_folder, environment_of, values_files
+from bootstrap.delivery.promote.edit import environment_file, image_in, running
 from bootstrap.delivery.promote.environments import read_environments
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import Deed, log, takes_back
 from bootstrap.delivery.promote.promote import promote, tip_of
 from bootstrap.delivery.promote.request import Request, Result
 from bootstrap.errors import RefusedError
+
+_NOTHING = ("", NOT_BUILT)
+"""What stands where no image runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +82,7 @@ def history(
         for file in sorted(there):
             name, *rest = file.relative_to(apps_folder(repository.prefix)).parts
             env = environment_of(rest[0]) if len(rest) == 1 else None
-            if env is not None and app in (None, name):
+            if env is not None and NAME.fullmatch(name) and app in (None, name):
                 found += list(islice(_versions(repository, tip, name, env), 1))
         return found
 
@@ -104,13 +107,12 @@ def rollback(root: Path, request: Request, steps: int = 1) -> Result:
         there = repository.files(tip, apps_folder(repository.prefix))
         file = environment_file(repository.prefix, there, request.app, request.environment)
         found = list(_versions(repository, tip, request.app, request.environment))
-        now = next((version for version in found if version.steps == 0), None)
-        target = next((version for version in found if version.steps == steps), None)
+        by_steps = {version.steps: version for version in found if version.steps is not None}
+        now, target = by_steps.get(0), by_steps.get(steps)
         if now is None or target is None:
-            ran = max((version.steps for version in found if version.steps is not None), default=0)
             raise RefusedError(
-                f"{file}: images to go back to: {ran}; asked for: {steps} back. What a revert took back does not "
-                f"count (`bootstrap history {request.app} {request.environment}`)"
+                f"{file}: images to go back to: {max(by_steps, default=0)}; asked for: {steps} back. What a revert "
+                f"took back does not count (`bootstrap history {request.app} {request.environment}`)"
             )
         protected = request.environment in read_environments(repository, tip).protected
     return promote(
@@ -131,58 +133,49 @@ def rollback(root: Path, request: Request, steps: int = 1) -> Result:
 def _versions(repository: Repository, tip: str, app: str, environment: str) -> Iterator[Version]:
     """Yield what ran in an environment, the latest first; nothing where nothing runs."""
     file = values_files(repository.prefix, app, environment)[1]
-    there = repository.files(tip, file).get(file)
+    [content] = repository.contents(file, [tip])
     try:
-        now, path = running(text_of(repository, file, there) if there else "", file)
+        now, path = running((content or b"").decode(errors="replace"), file)
     except RefusedError:
         return
     states = list(_states(repository, tip, file, path))
     brought: dict[str, list[Deed]] = {}
     for deed, image in states:
         brought.setdefault(image, []).append(deed)
-    title, steps, seen = f"deploy: {app} {environment}", 0, {now, "", NOT_BUILT}
-    for number, (deed, image) in enumerate(states):
-        if image in ("", NOT_BUILT):
-            continue
-        back = number > 0 and image != now and takes_back(_end(states, image), brought[image], f"{title} {image}")
-        if image not in seen and not back:
-            steps += 1
-        new = image not in seen and not back
-        seen.add(image)
-        yield Version(
-            app=app,
-            environment=environment,
-            path=path,
-            image=image,
-            since=deed,
-            taken_back=back,
-            steps=0 if number == 0 else steps if new else None,
-        )
+    ended: dict[str, Deed] = {}
+    for (later, _), (_, image) in pairwise(states):
+        ended.setdefault(image, later)
+    title = Request(app=app, environment=environment).title
+    taken = {
+        image for image, last in ended.items() if image != now and takes_back(last, brought[image], f"{title} {image}")
+    }
+    others = [image for image in brought if image not in {now, *_NOTHING, *taken}]
+    steps = {image: number for number, image in enumerate([now, *others])}
+    for deed, image in states:
+        if image not in _NOTHING:
+            yield Version(
+                app=app,
+                environment=environment,
+                path=path,
+                image=image,
+                since=deed,
+                taken_back=image in taken,
+                steps=steps.pop(image, None),
+            )
 
 
 def _states(repository: Repository, tip: str, file: PurePosixPath, path: str) -> Iterator[tuple[Deed, str]]:
     """Yield the commits of the branch that changed a value, the latest first, and what each made of it."""
     commits = log(repository, tip, file, "--first-parent")
-    texts = repository.contents(file, [deed.commit for deed in commits])
-    images = [_image(text, path) for text in texts]
+    images = [image_in(content, path) for content in repository.contents(file, [deed.commit for deed in commits])]
     for deed, image, before in zip(commits, images, [*images[1:], ""], strict=True):
         if image != before:
             yield _told(repository, deed, file), image
 
 
-def _image(text: bytes | None, path: str) -> str:
-    found = scalar_at((text or b"").decode("utf-8", errors="replace"), path)
-    return found.value if found else ""
-
-
 def _told(repository: Repository, deed: Deed, file: PurePosixPath) -> Deed:
     """Return the commit that says why: of a merge, the one that was merged."""
-    parents = (repository.ask("rev-parse", f"{deed.commit}^@") or "").split()
-    inside = log(repository, f"{parents[0]}..{deed.commit}", file, "--no-merges", "-1") if len(parents) > 1 else []
-    return inside[0] if inside else deed
-
-
-def _end(states: list[tuple[Deed, str]], image: str) -> Deed:
-    """Return the commit that took an image out, for the last time."""
-    first = next(number for number, (_, there) in enumerate(states) if there == image)
-    return states[first - 1][0]
+    if len(deed.parents) < 2:
+        return deed
+    merged = log(repository, f"{deed.parents[0]}..{deed.commit}", file, "--no-merges", "-1")
+    return merged[0] if merged else deed

@@ -60,7 +60,7 @@ def print_history(versions: Sequence[Version], console: Console) -> None:
         table.add_row(
             version.app,
             version.environment,
-            version.image,
+            Text(version.image),
             since.date[:16].replace("T", " "),
             since.commit[:10],
             Text(_state(version), style="yellow" if version.taken_back else ""),
