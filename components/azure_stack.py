@@ -7,7 +7,6 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from components.addons import argocd, cert_manager, external_secrets, image_updater
-from components.addons.ingress import INGRESS_CLASS
 from components.azure.cluster import Cluster, ClusterArgs
 from components.azure.dns_records import DnsRecords, DnsRecordsArgs
 from components.azure.foundation import Foundation, FoundationArgs
@@ -20,7 +19,7 @@ from components.azure.role_propagation import RolePropagation
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
 from components.azure_outputs import outputs
 from components.platform import AzureDns, Platform, RegistrySignIn, Vault
-from conventions import ARGO_CD_NAMESPACE
+from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS, SECRET_STORE
 from settings import Settings
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.foundation import Tags
@@ -184,7 +183,7 @@ class AzureStack:
                 "dns-zone": self._settings.dns.zone,
                 "ingress-class": INGRESS_CLASS,
                 "cluster-issuer": self._settings.certificates.issuer.value,
-                "secret-store": external_secrets.STORE,
+                "secret-store": SECRET_STORE,
                 "vault-uri": foundation.vault_uri,
                 "external-secrets-client-id": identities.external_secrets.client_id,
             },

@@ -1,9 +1,8 @@
 """The local side: an existing cluster, and nothing in Azure."""
 
 from components.access import ClusterAccess
-from components.addons.external_secrets import STORE
-from components.addons.ingress import INGRESS_CLASS
 from components.platform import Platform
+from conventions import INGRESS_CLASS, SECRET_STORE
 from settings import Settings
 
 
@@ -16,6 +15,6 @@ def local_platform(settings: Settings, access: ClusterAccess) -> Platform:
             "dns-zone": settings.dns.zone,
             "ingress-class": INGRESS_CLASS,
             "cluster-issuer": settings.certificates.issuer.value,
-            "secret-store": STORE,
+            "secret-store": SECRET_STORE,
         },
     )

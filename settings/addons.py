@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conventions import DEFAULT_REVISION, WORKING_TREE_URL
+from conventions import DEFAULT_PLATFORM_REVISION, DEFAULT_REVISION, WORKING_TREE_URL
 from settings.argocd_policy import Policy
 from settings.forms import Form
 from settings.report import UNREAD, Problem, Section, check, guarded
@@ -302,13 +302,28 @@ class ArgoCd(Section):
             )
 
 
+LayerName = Annotated[
+    str, Form(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower-case letters, digits, and hyphens between them")
+]
+"""Part of the name of a values file."""
+
+
+class PlatformHalf(Section):
+    """Where ``tenants/`` is read from: never the revision that pipelines write (docs/decisions/0014-two-halves.md)."""
+
+    repo_url: RepositoryUrl | None = None
+    """Repository of the platform's half; ``gitops.repoUrl`` when left out."""
+    revision: Revision = DEFAULT_PLATFORM_REVISION
+    """Branch, tag or commit of it. A branch has to be protected: who may push to it decides what runs."""
+
+
 class GitOps(Section):
     """What the root Application points at."""
 
     repo_url: RepositoryUrl
     """Repository of the applications. Over SSH, ``argocd.repositories`` has to have a key that fits it."""
     source: Literal["git", "workingTree"] = "git"
-    """Where Argo CD reads it from: that repository, or, on a local cluster, ``gitops/`` of the working tree.
+    """Where Argo CD reads both halves from: repositories, or, on a local cluster, ``gitops/`` and ``tenants/`` here.
 
     ``workingTree`` needs no account and no push: ``up`` hands the files over, and they stand for the repository
     wherever they name it.
@@ -316,12 +331,58 @@ class GitOps(Section):
     revision: Revision = DEFAULT_REVISION
     """Branch, tag or commit."""
     path: RelativePath | None = None
-    """Folder in it; gitops/environments/<environment> when left out."""
+    """Folder in it that holds ``gitops/``, and in the platform's repository ``tenants/``; the top when left out."""
+    platform: PlatformHalf = PlatformHalf()
+    """Where Argo CD reads which applications there are, and what each may do."""
+    environment: LayerName | None = None
+    """Environment of the applications; the stack's when left out. Clusters in several regions share one."""
+    environment_class: LayerName | None = None
+    """What several environments have in common: their applications' values in ``<class>.yaml``."""
+    region: LayerName | None = None
+    """What tells this cluster from others of the environment: values in ``<environment>-<region>.yaml``."""
 
     @property
     def served_url(self) -> str:
-        """URL that Argo CD reads."""
+        """URL at which Argo CD reads the applications' half."""
         return WORKING_TREE_URL if self.source == "workingTree" else self.repo_url
+
+    @property
+    def platform_url(self) -> str:
+        """URL at which Argo CD reads the platform's half."""
+        return WORKING_TREE_URL if self.source == "workingTree" else self.platform.repo_url or self.repo_url
+
+    @property
+    def platform_revision(self) -> str:
+        """Revision of the platform's half."""
+        return DEFAULT_REVISION if self.source == "workingTree" else self.platform.revision
+
+    @check
+    def one_author_per_revision(self) -> Iterator[Problem]:
+        """Argo CD cannot tell who wrote what within one revision (docs/decisions/0014-two-halves.md)."""
+        one, other = (normalized(url) for url in (self.platform_url, self.served_url))
+        if self.source == "git" and one == other and self.platform_revision == self.revision:
+            yield Problem(
+                ("platform", "revision"),
+                f"got {self.platform_revision!r}, which pipelines write as gitops.revision; allowed: a branch that no "
+                f"pipeline may push to, such as {DEFAULT_PLATFORM_REVISION}, or another repository "
+                "(gitops.platform.repoUrl)",
+            )
+
+    @check
+    def folder_of_the_halves(self) -> Iterator[Problem]:
+        """A folder of Applications is what ``path`` was before there were tenants."""
+        if self.path and re.search(r"(^|/)(gitops|tenants|environments)(/|$)", self.path):
+            yield Problem(
+                ("path",), f"got {self.path!r}; allowed: the folder that holds gitops/ and tenants/, or leave it out"
+            )
+
+    @check
+    def names_of_layers(self) -> Iterator[Problem]:
+        """Each layer is a file of its own."""
+        if self.environment_class is not None and self.environment_class in {"values", self.environment}:
+            yield Problem(
+                ("environmentClass",), f"got {self.environment_class!r}; allowed: neither values nor an environment"
+            )
 
     @check
     def revision_of_the_working_tree(self) -> Iterator[Problem]:

@@ -1,7 +1,8 @@
 """How ``gitops/`` is laid out: the one place that says where an application's files are.
 
 ``gitops/apps/<application>/`` has the values of a chart in ``gitops/charts/``: ``values.yaml`` holds what every
-environment has in common, ``<environment>.yaml`` only what that environment differs in; Helm reads them in this order.
+environment has in common. Laid over it, each with its differences only, are ``<class>.yaml`` (a class of environments),
+``<environment>.yaml`` and ``<environment>-<region>.yaml``, as far as they are there. Helm reads them in this order.
 """
 
 import re
@@ -9,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from bootstrap.errors import GitOpsError
-from conventions import ENVIRONMENTS_FOLDER, GITOPS_FOLDER
+from conventions import GITOPS_FOLDER
 
 APPLICATIONS = "apps"
 BASE = "values.yaml"
@@ -48,12 +49,10 @@ def require_folder(root: Path) -> None:
     """Refuse a project without applications: of it every check would say that nothing is wrong.
 
     Raises:
-        GitOpsError: there is no ``gitops/``, or it has no environment.
+        GitOpsError: there is no ``gitops/``.
     """
     if not (root / GITOPS_FOLDER).is_dir():
         raise GitOpsError(f"there is no folder {GITOPS_FOLDER}/ in {root}")
-    if not all_environments(root):
-        raise GitOpsError(f"there is no environment in {ENVIRONMENTS_FOLDER}/, which has a folder for each")
 
 
 def inside(root: Path, path: Path) -> Path:
@@ -82,24 +81,18 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def all_environments(root: Path) -> list[str]:
-    """Return the environments that have a folder."""
-    folder = root / ENVIRONMENTS_FOLDER
-    return sorted(path.name for path in folder.glob("*") if path.is_dir() and NAME.fullmatch(path.name))
-
-
 def applications(root: Path) -> list[str]:
     """Return the applications that have a folder."""
     return sorted(path.name for path in apps_folder(root).glob("*") if path.is_dir() and NAME.fullmatch(path.name))
 
 
-def environments(root: Path, app: str) -> list[str]:
-    """Return the environments that an application has a file of."""
-    found = (environment_of(path.name) for path in app_folder(root, app).glob("*.yaml"))
+def layers_of(root: Path, app: str) -> list[str]:
+    """Return the names of the files that an application has besides its base."""
+    found = (layer_of(path.name) for path in app_folder(root, app).glob("*.yaml"))
     return sorted(name for name in found if name is not None)
 
 
-def environment_of(file: str) -> str | None:
-    """Return the environment that a file of an application's folder is of; None for the chart's other files."""
+def layer_of(file: str) -> str | None:
+    """Return the class, environment or region that a file of an application's folder is of; None for others."""
     name = file.removesuffix(".yaml")
     return name if file not in (name, BASE) and NAME.fullmatch(name) else None

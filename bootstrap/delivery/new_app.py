@@ -1,26 +1,19 @@
-"""Adds an application, or an environment, to ``gitops/``: plain files, that belong to whoever asked from then on."""
+"""Adds an application, or an environment: plain files, that belong to whoever asked from then on."""
 
 import contextlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.delivery.gitops import (
-    BASE,
-    NOT_BUILT,
-    all_environments,
-    app_folder,
-    inside,
-    is_file,
-    require_folder,
-    values_files,
-)
-from bootstrap.delivery.manifests import dump, read_text
-from bootstrap.delivery.render.application import environment_folder, read_application
-from bootstrap.delivery.render.render import stack_section
+from bootstrap.delivery.clusters import cluster_names, known_environments, read_cluster, stack_section
+from bootstrap.delivery.gitops import BASE, NOT_BUILT, app_folder, inside, is_file, require_folder, values_files
+from bootstrap.delivery.manifests import read_text
+from bootstrap.delivery.overlay.edit import put_in
+from bootstrap.delivery.tenants import read_tenant, read_tenants, tenant_file
 from bootstrap.errors import GitOpsError
-from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, IN_CLUSTER, ROOT_APPLICATION
+from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
 """A label of RFC 1123 that leaves room for ``app-`` before and ``-env`` behind it in 63 characters."""
@@ -45,48 +38,46 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
             is not there. Nothing was written.
     """
     require_folder(root)
-    if not NAME.fullmatch(name) or name in {ROOT_APPLICATION, *all_environments(root)}:
+    there = known_environments(root)
+    if not NAME.fullmatch(name) or name in {ROOT_APPLICATION, "default", *there}:
         raise GitOpsError(
             f"got {name!r} for an application's name; allowed: up to 42 lower-case letters, digits and hyphens, first "
-            f"a letter, and neither {ROOT_APPLICATION} nor an environment's name"
+            f"a letter, and neither {ROOT_APPLICATION}, default nor an environment's name"
         )
-    there = sorted(path.parent.name for path in (root / GITOPS_FOLDER / "charts").glob("*/Chart.yaml") if is_file(path))
-    if chart not in there:
+    charts = sorted(
+        path.parent.name for path in (root / GITOPS_FOLDER / "charts").glob("*/Chart.yaml") if is_file(path)
+    )
+    if chart not in charts:
         raise GitOpsError(
-            f"there is no chart {chart!r} in {GITOPS_FOLDER}/charts; there are: {', '.join(there) or 'none'}"
+            f"there is no chart {chart!r} in {GITOPS_FOLDER}/charts; there are: {', '.join(charts) or 'none'}"
         )
     if not IMAGE.fullmatch(image):
         raise GitOpsError(f"got {image!r} for an image; allowed: its repository, such as ghcr.io/example/{name}")
-    if unknown := [env for env in environments if env not in all_environments(root)]:
+    if unknown := [environment for environment in environments if environment not in there]:
         raise GitOpsError(
-            f"there is no environment {unknown[0]!r}; there are: {', '.join(all_environments(root)) or 'none'}. "
+            f"there is no environment {unknown[0]!r}; there are: {', '.join(there) or 'none'}. "
             f"One more is `bootstrap app new-environment {unknown[0]} --like dev`"
         )
+    wanted = {environment: _hosts(root, name, environment, chart) for environment in dict.fromkeys(environments)}
     files: dict[Path, str] = {}
-    base = app_folder(root, name) / BASE
+    changed: dict[Path, str] = {}
+    tenant, base = tenant_file(root, name), app_folder(root, name) / BASE
     if not base.exists():
         files[base] = _base(name, chart, image)
-    for environment in dict.fromkeys(environments):
-        zone = stack_section(root, environment, "dns").get("zone", "example.com")
-        if not isinstance(zone, str) or not ZONE.fullmatch(zone):
-            raise GitOpsError(f"Pulumi.{environment}.yaml: dns.zone: got {zone!r}; allowed: a name such as example.com")
-        files[values_files(root, name, environment)[1]] = _environment_values(name, environment, zone)
-        files[environment_folder(root, environment) / f"{name}.yaml"] = dump(
-            application(
-                name,
-                environment,
-                chart=chart,
-                repo_url=str(stack_section(root, environment, "gitops").get("repoUrl", "")),
-                revision=str(stack_section(root, environment, "gitops").get("revision", "main")),
-            )
-        )
-    _write(root, files)
+    if tenant.exists():
+        if taken := sorted(set(read_tenant(root, name).environments) & set(wanted)):
+            raise GitOpsError(f"{name} is in {', '.join(taken)} already; nothing was written")
+        changed[tenant] = _with_environments(read_text(tenant, tenant.relative_to(root)), wanted)
+    else:
+        files[tenant] = _tenant(name, chart, image, wanted)
+    _write(root, files, changed)
     return Made(
-        files=[str(path.relative_to(root)) for path in files],
+        files=[str(path.relative_to(root)) for path in (*files, *changed)],
         next_steps=[
             f"say in {GITOPS_FOLDER}/apps/{name}/{BASE} what it listens on, what it may use and which secrets it needs",
+            f"say in {TENANTS_FOLDER}/{name}.yaml who owns it and which secrets it may read",
             "bootstrap validate && bootstrap overlay --check",
-            "open a pull request; once it is merged Argo CD has the application and waits for an image",
+            "open a pull request; once it is merged, and the platform's branch has it, Argo CD has the application",
             f"bootstrap promote {name} {environments[0]} <commit SHA>",
         ],
     )
@@ -101,89 +92,91 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
     require_folder(root)
     if not ENVIRONMENT.fullmatch(environment):
         raise GitOpsError(f"got {environment!r} for an environment; allowed: up to 8 lower-case letters and digits")
-    if environment in all_environments(root):
-        raise GitOpsError(f"there is an environment {environment!r} already")
-    if like not in all_environments(root):
-        raise GitOpsError(f"there is no environment {like!r}; there are: {', '.join(all_environments(root)) or 'none'}")
+    tenants, mistakes = read_tenants(root)
+    if mistakes:
+        raise GitOpsError("\n".join(mistakes))
+    if taken := [app for app, tenant in tenants.items() if environment in tenant.environments]:
+        raise GitOpsError(f"there is an environment {environment!r} already: {', '.join(taken)}")
+    there = sorted({name for tenant in tenants.values() for name in tenant.environments})
+    if like not in there:
+        raise GitOpsError(f"there is no environment {like!r}; there are: {', '.join(there) or 'none'}")
     files: dict[Path, str] = {}
-    source = environment_folder(root, like)
-    for path in sorted(source.rglob("*.yaml")):
-        text = read_text(path, path.relative_to(root))
-        if not path.name.startswith("_"):
-            app = read_application(root, path.stem, like)
-            own = values_files(root, app.name, like)[1]
-            target = values_files(root, app.name, environment)[1]
-            named = f"/{app.name}/{own.name}"
-            if text.count(named) != 1:
-                raise GitOpsError(f"{path.relative_to(root)} does not name {own.relative_to(root)}: copy it by hand")
-            text = text.replace(named, f"/{app.name}/{target.name}")
+    changed: dict[Path, str] = {}
+    for app, tenant in tenants.items():
+        if like not in tenant.environments:
+            continue
+        file = tenant_file(root, app)
+        hosts = [_in_zone(root, host, like, environment) for host in tenant.of(like).hosts]
+        changed[file] = _with_environments(read_text(file, file.relative_to(root)), {environment: hosts})
+        own, target = (values_files(root, app, name)[1] for name in (like, environment))
+        if own.exists():
             files[target] = _renamed(read_text(own, own.relative_to(root)), like, environment)
-        files[environment_folder(root, environment) / path.relative_to(source)] = _renamed(text, like, environment)
-    _write(root, files)
+    _write(root, files, changed)
     stack = f"Pulumi.{environment}.yaml"
     return Made(
-        files=[str(path.relative_to(root)) for path in files],
+        files=[str(path.relative_to(root)) for path in (*files, *changed)],
         next_steps=[
             *([] if (root / stack).exists() else [f"write {stack}: Pulumi.{like}.yaml is one to begin with"]),
-            f"change hosts and whatever else cannot be {like}'s: {GITOPS_FOLDER}/apps/*/{environment}.yaml",
+            f"change hosts and whatever else cannot be {like}'s: {TENANTS_FOLDER}/*.yaml and "
+            f"{GITOPS_FOLDER}/apps/*/{environment}.yaml",
             "bootstrap validate && bootstrap overlay --check",
             f"make up STACK={environment}",
         ],
     )
 
 
-def application(name: str, environment: str, *, chart: str, repo_url: str, revision: str) -> Mapping[str, object]:
-    """Return an Application as ``bootstrap validate`` wants it."""
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Application",
-        "metadata": {
-            "name": name,
-            "namespace": "argocd",
-            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
-        },
-        "spec": {
-            "project": "apps",
-            "source": {
-                "repoURL": repo_url,
-                "targetRevision": revision,
-                "path": f"{GITOPS_FOLDER}/charts/{chart}",
-                "helm": {
-                    "releaseName": name,
-                    "valueFiles": [f"../../apps/{name}/{BASE}", f"../../apps/{name}/{environment}.yaml"],
-                },
-            },
-            "destination": {"server": IN_CLUSTER, "namespace": f"app-{name}"},
-            "syncPolicy": {
-                "automated": {"prune": True, "selfHeal": True},
-                "managedNamespaceMetadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-                "syncOptions": ["CreateNamespace=true", "ServerSideApply=true", "PruneLast=true"],
-                "retry": {
-                    "limit": 10,
-                    "refresh": True,
-                    "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
-                },
-            },
-        },
-    }
+def _hosts(root: Path, name: str, environment: str, chart: str) -> list[str]:
+    """Return the host names that an application gets in an environment: the one that its chart makes, if it has any."""
+    if not (root / GITOPS_FOLDER / "charts" / chart / "templates" / "ingress.yaml").exists():
+        return []
+    clusters = (read_cluster(root, cluster) for cluster in cluster_names(root))
+    zones = [cluster.facts["dns-zone"] for cluster in clusters if cluster.environment == environment]
+    if bad := next((zone for zone in zones if not ZONE.fullmatch(zone)), None):
+        raise GitOpsError(f"dns.zone of {environment}: got {bad!r}; allowed: a name such as example.com")
+    return sorted({f"{name}.{zone}" for zone in zones})
+
+
+def _in_zone(root: Path, host: str, like: str, environment: str) -> str:
+    """Return the host in the new environment's zone, where that has a stack file already."""
+    zones = [
+        str(stack_section(root, name, "dns").get("zone", "")) if name in cluster_names(root) else ""
+        for name in (like, environment)
+    ]
+    return host.removesuffix(zones[0]) + zones[1] if all(zones) and host.endswith(f".{zones[0]}") else host
+
+
+def _tenant(name: str, chart: str, image: str, environments: Mapping[str, Sequence[str]]) -> str:
+    where = "".join(f"  {line}\n" for item in environments.items() for line in _environment(*item))
+    return f"""# Who {name} belongs to, and what it may have. Platform engineers change this file; its team has
+# {GITOPS_FOLDER}/apps/{name}/.
+owner: {name}
+chart: {chart} # a folder of {GITOPS_FOLDER}/charts
+registries: # that its images may come from
+  - {image}
+vaultKeys: # secrets of the vault that it may read
+  - {name}-*
+environments: # where it runs, and the host names that it may have there
+{where}"""
+
+
+def _environment(environment: str, hosts: Sequence[str]) -> list[str]:
+    # letters, digits, dots and hyphens need no quotes; a wildcard does
+    return [f"{environment}:", f"  hosts: [{', '.join(json.dumps(host) if '*' in host else host for host in hosts)}]"]
+
+
+def _with_environments(text: str, environments: Mapping[str, Sequence[str]]) -> str:
+    """Return a tenant's file with further environments; every other byte stays."""
+    for environment, hosts in environments.items():
+        text = put_in(text, ("environments", environment), _environment(environment, hosts))
+    return text
 
 
 def _base(name: str, chart: str, image: str) -> str:
-    return f"""# {name}: what is the same in every environment. What differs is in <environment>.yaml, and only there.
+    return f"""# {name}: what is the same in every environment. What differs is in <environment>.yaml.
 # Every key with its meaning: {GITOPS_FOLDER}/charts/{chart}/values.yaml.
 image:
   repository: {image}
-"""
-
-
-def _environment_values(name: str, environment: str, zone: str) -> str:
-    issuer = {"local": "\n  issuer: self-signed", "dev": "\n  issuer: letsencrypt-staging"}.get(environment, "")
-    return f"""# What {environment} differs in.
-image:
-  tag: "{NOT_BUILT}" # nothing yet; bootstrap promote {name} {environment} <commit SHA>
-
-ingress:
-  host: {name}{"." + zone}{issuer}
+  tag: "{NOT_BUILT}" # nothing yet: bootstrap promote {name} <environment> <commit SHA>
 """
 
 
@@ -195,29 +188,39 @@ def _renamed(text: str, like: str, environment: str) -> str:
     )
 
 
-def _write(root: Path, files: Mapping[Path, str]) -> None:
+def _write(root: Path, files: Mapping[Path, str], changed: Mapping[Path, str]) -> None:
     """Write all files or none: each beside its place first, and only when all are there under its name.
 
+    Args:
+        root: the project.
+        files: those that are not there yet.
+        changed: those that are, with what they are to hold.
+
     Raises:
-        GitOpsError: one of them is there already, or cannot be written.
+        GitOpsError: one of the new ones is there already, or one cannot be written.
     """
     if taken := [str(path.relative_to(root)) for path in files if path.exists() or path.is_symlink()]:
         raise GitOpsError(f"there is {', '.join(taken)} already; nothing was written")
     made: list[Path] = []
+    before: dict[Path, bytes] = {}
     done = False
     try:
-        for path in files:
+        for path in (*files, *changed):
             _stays_inside(root, path)
             made += reversed([folder for folder in path.parents if not folder.exists()])
             path.parent.mkdir(parents=True, exist_ok=True)
         written: list[tuple[Path, Path]] = []
-        for path, text in files.items():
+        for path, text in (*files.items(), *changed.items()):
             beside = path.with_name(f".{path.name}.new")
             made.append(beside)
-            beside.write_text(text, encoding="utf-8")
+            beside.write_bytes(text.encode("utf-8"))
             written.append((beside, path))
         for beside, path in written:
-            made.append(path)
+            if path in changed:
+                before[path] = path.read_bytes()
+                beside.chmod(path.stat().st_mode)
+            else:
+                made.append(path)
             beside.replace(path)
         done = True
     except OSError as error:
@@ -226,6 +229,9 @@ def _write(root: Path, files: Mapping[Path, str]) -> None:
         raise GitOpsError(f"{shown} cannot be written: {error.strerror}; nothing was written") from None
     finally:
         # Ctrl-C leaves nothing behind either
+        for path, content in () if done else before.items():
+            with contextlib.suppress(OSError):
+                path.write_bytes(content)
         for path in [] if done else reversed(made):
             with contextlib.suppress(OSError):
                 path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)

@@ -13,7 +13,6 @@ from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.argocd_values import values
 from components.addons.charts import ARGO_CD
-from components.addons.external_secrets import STORE
 from components.addons.image_updater import ImageUpdater, ImageUpdaterArgs
 from components.addons.working_tree import config_map, read_tree
 from components.platform import Platform, RegistrySignIn
@@ -21,6 +20,7 @@ from components.release.guard import serving_hooks
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from conventions import ARGO_CD_NAMESPACE as NAMESPACE
+from conventions import SECRET_STORE
 from settings import Settings
 from settings.addons import ArgoCd as ArgoCdSettings
 from settings.addons import Charts, RepositoryCredential
@@ -198,7 +198,7 @@ def external_secret(repository: RepositoryCredential, *, vault: bool) -> dict[st
     remote = {"key": repository.vault_secret, **({} if vault else {"property": "value"})}
     return {
         "refreshInterval": "1h",
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": SECRET_STORE},
         "target": {
             "name": repository.name,
             "template": {"engineVersion": "v2", "metadata": {"labels": _REPOSITORY_LABELS}, "data": data},

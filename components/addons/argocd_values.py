@@ -7,9 +7,9 @@ import pulumi
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
-from components.addons.ingress import INGRESS_CLASS
 from components.addons.placement import LINUX, PREFER_SYSTEM_POOL, SYSTEM_POOL_EXPRESSION, SYSTEM_POOL_TOLERATIONS
 from components.addons.working_tree import repo_server_values
+from conventions import INGRESS_CLASS
 from settings.addon_requests import (
     ARGO_CD_CONTROLLER,
     ARGO_CD_REPO_SERVER,

@@ -17,13 +17,12 @@ from components.addons.placement import replicated
 from components.platform import Platform, Vault
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
+from conventions import SECRET_STORE
 from settings import Settings
 from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Charts
 
 NAMESPACE = "external-secrets"
-STORE = "vault"
-"""Name of the ClusterSecretStore, the same in every environment."""
 STORE_SERVICE_ACCOUNT = "vault-reader"
 """Signs in to the vault; the controller itself holds no rights in Azure."""
 LOCAL_SECRETS_NAMESPACE = "local-vault"
@@ -91,7 +90,7 @@ class ExternalSecrets(Addon):
             args.access.name("secret-store"),
             api_version="external-secrets.io/v1",
             kind="ClusterSecretStore",
-            metadata=ObjectMetaArgs(name=STORE),
+            metadata=ObjectMetaArgs(name=SECRET_STORE),
             spec=release.once_installed({"provider": self._store_provider(account)}),
             opts=pulumi.ResourceOptions(
                 parent=self,

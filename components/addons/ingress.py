@@ -18,6 +18,7 @@ from components.addons.placement import PLACEMENT, spread
 from components.platform import Platform, PublicAddress
 from components.release.guard import serving_hooks
 from components.release.release import Release, ReleaseArgs
+from conventions import INGRESS_CLASS
 from settings import Settings
 from settings.addon_requests import TRAEFIK as TRAEFIK_REQUEST
 from settings.addons import Charts
@@ -25,7 +26,6 @@ from settings.addons import Ingress as IngressSettings
 from settings.types import Issuer
 
 NAMESPACE = "traefik"
-INGRESS_CLASS = "traefik"
 SERVICE, HTTPS_PORT_NAME = "traefik", "websecure"
 """The proxies' Service, which the chart names after the release, and its port for HTTPS."""
 _DEFAULT_CERTIFICATE = "default-certificate"

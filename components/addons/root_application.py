@@ -1,4 +1,4 @@
-"""The hand-over to Argo CD: its project, the facts of the infrastructure, and the root Application."""
+"""The hand-over to Argo CD: facts of the infrastructure, the ApplicationSet of tenants, the root Application."""
 
 import json
 from collections.abc import Mapping
@@ -11,12 +11,14 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.access import ClusterAccess
+from components.addons import application_set
 from components.addons.addon import Addon
+from components.addons.take_over import take_over_hook
 from components.platform import Platform
 from components.release.guard import serving_hooks
 from conventions import (
     ARGO_CD_NAMESPACE,
-    ENVIRONMENTS_FOLDER,
+    FACT_PREFIX,
     IMAGE_UPDATER_KINDS,
     IN_CLUSTER,
     ROOT_APPLICATION,
@@ -24,8 +26,6 @@ from conventions import (
 )
 from settings import Settings
 from settings.addons import GitOps
-
-FACT_PREFIX = "aks-bootstrap.io/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,10 @@ class RootApplication(Addon):
             metadata=ObjectMetaArgs(
                 name="in-cluster",
                 namespace=ARGO_CD_NAMESPACE,
-                labels={"argocd.argoproj.io/secret-type": "cluster", "environment": args.environment},
+                labels={
+                    "argocd.argoproj.io/secret-type": "cluster",
+                    "environment": args.settings.environment or args.environment,
+                },
                 annotations={f"{FACT_PREFIX}{key}": value for key, value in args.facts.items()},
             ),
             string_data={
@@ -82,6 +85,20 @@ class RootApplication(Addon):
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
+        applications = CustomResource(
+            args.access.name("tenants"),
+            api_version="argoproj.io/v1alpha1",
+            kind="ApplicationSet",
+            metadata=ObjectMetaArgs(name=application_set.NAME, namespace=ARGO_CD_NAMESPACE),
+            spec=application_set.application_set_spec(args.settings, args.environment, args.facts),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[facts],
+                hooks=serving,
+                # Argo CD deletes the applications with it, and a broken one must not hang the run
+                custom_timeouts=pulumi.CustomTimeouts(delete="10m"),
+            ),
+        )
         CustomResource(
             args.access.name("root-application"),
             api_version="argoproj.io/v1alpha1",
@@ -89,32 +106,30 @@ class RootApplication(Addon):
             metadata=ObjectMetaArgs(
                 name=ROOT_APPLICATION,
                 namespace=ARGO_CD_NAMESPACE,
-                # its children go with it
+                # the projects go with it
                 finalizers=["resources-finalizer.argocd.argoproj.io"],
             ),
             spec=application_spec(args.settings, args.environment),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[project, facts],
-                hooks=serving,
-                # on a shared cluster Argo CD has to delete the children first, and a broken one must not hang the run
+                depends_on=[project, applications],
+                hooks=pulumi.ResourceHookBinding(
+                    before_create=serving.before_create,
+                    before_update=[*(serving.before_update or []), take_over_hook(name, args.access)],
+                ),
+                # a project stays until no Application names it, and a broken one must not hang the run
                 custom_timeouts=pulumi.CustomTimeouts(delete="10m"),
             ),
         )
         self.register_outputs({})
 
 
-def gitops_path(settings: GitOps, environment: str) -> str:
-    """Return the folder that the root Application reads."""
-    return settings.path or f"{ENVIRONMENTS_FOLDER}/{environment}"
-
-
 def project_spec(settings: GitOps, *, image_updater: bool) -> dict[str, Any]:
-    """Return a project that may make Applications and projects in Argo CD's namespace, from one repository."""
+    """Return a project that may make Applications and projects in Argo CD's namespace, from the platform's half."""
     kinds = [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if image_updater else ())]
     return {
-        "description": "The root Application: Applications and their projects, nothing else.",
-        "sourceRepos": [settings.served_url],
+        "description": "The root Application: projects and the platform's own Applications, nothing else.",
+        "sourceRepos": [settings.platform_url],
         "destinations": [{"server": IN_CLUSTER, "namespace": ARGO_CD_NAMESPACE}],
         "clusterResourceWhitelist": [],
         "namespaceResourceWhitelist": [{"group": group, "kind": kind} for group, kind in kinds],
@@ -126,10 +141,16 @@ def application_spec(settings: GitOps, environment: str) -> dict[str, Any]:
     return {
         "project": ROOT_APPLICATION,
         "source": {
-            "repoURL": settings.served_url,
-            "targetRevision": settings.revision,
-            "path": gitops_path(settings, environment),
-            "directory": {"recurse": True},
+            "repoURL": settings.platform_url,
+            "targetRevision": settings.platform_revision,
+            "path": application_set.tenants_path(settings),
+            "helm": {
+                "releaseName": ROOT_APPLICATION,
+                "valuesObject": {
+                    "environment": settings.environment or environment,
+                    "repoURL": settings.served_url,
+                },
+            },
         },
         "destination": {"server": IN_CLUSTER, "namespace": ARGO_CD_NAMESPACE},
         "syncPolicy": {

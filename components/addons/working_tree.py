@@ -1,4 +1,4 @@
-"""The working tree's ``gitops/`` as Argo CD's Git repository, for a cluster that nobody has pushed anything for.
+"""The working tree's ``gitops/`` and ``tenants/`` as Argo CD's repository, where nobody has pushed anything.
 
 A ConfigMap holds the files, and an init container of the repo-server, the only part of Argo CD that talks to Git,
 commits them. Every replica makes the same commit, as its author and date are fixed.
@@ -13,10 +13,11 @@ from typing import Any
 
 import pulumi
 
-from conventions import DEFAULT_REVISION, GITOPS_FOLDER, WORKING_TREE_URL
+from conventions import DEFAULT_REVISION, GITOPS_FOLDER, TENANTS_FOLDER, WORKING_TREE_URL
 from settings.addon_requests import SMALL
 
 _ROOT = Path(__file__).resolve().parents[2]
+_HALVES = (GITOPS_FOLDER, TENANTS_FOLDER)
 _LIMIT = 1_000_000
 """Bytes that a ConfigMap holds, less some for names. https://kubernetes.io/docs/concepts/configuration/configmap/."""
 _SOURCE, _REPOSITORIES = "/working-tree-files", str(Path(WORKING_TREE_URL.removeprefix("file://")).parent)
@@ -24,7 +25,9 @@ _SOURCE, _REPOSITORIES = "/working-tree-files", str(Path(WORKING_TREE_URL.remove
 _COMMIT = f"""\
 set -eu
 git init --quiet --initial-branch={DEFAULT_REVISION} "$REPOSITORY"
-cp -rL {_SOURCE}/{GITOPS_FOLDER} "$REPOSITORY"
+for half in {" ".join(_HALVES)}; do
+  [ ! -e {_SOURCE}/$half ] || cp -rL {_SOURCE}/$half "$REPOSITORY"
+done
 cd "$REPOSITORY"
 git add --all
 git commit --quiet --message "The working tree"
@@ -42,25 +45,25 @@ _IMAGE = (
 
 
 def read_tree(repo_url: str, root: Path = _ROOT) -> dict[str, str]:
-    """Return the text of every file in ``gitops/``, by path.
+    """Return the text of every file in ``gitops/`` and ``tenants/``, by path.
 
     Args:
         repo_url: what the files call their repository; :data:`conventions.WORKING_TREE_URL` takes its place.
         root: the project.
 
     Raises:
-        pulumi.RunError: a file is not text, a link leads out of ``gitops/``, or all are more than a ConfigMap holds.
+        pulumi.RunError: a file is not text, a link leads out of its folder, or all are more than a ConfigMap holds.
     """
-    # whoever writes gitops/ must not choose what else of this machine the cluster gets to see
-    tree = root.resolve() / GITOPS_FOLDER
     # not where it begins a longer one
     url = re.compile(rf"{re.escape(repo_url)}(?![\w/-]|\.\w)")
     found: dict[str, str] = {}
-    for path in sorted((root / GITOPS_FOLDER).rglob("*")):
+    for path in (path for half in _HALVES for path in sorted((root / half).rglob("*"))):
         name = path.relative_to(root).as_posix()
         if path.is_file() and not re.search(r"(^|/)\.", name):
-            if not path.resolve().is_relative_to(tree):
-                raise pulumi.RunError(f"{name} is a link out of {GITOPS_FOLDER}/: put a file in its place")
+            # whoever writes gitops/ must not choose what else of this machine the cluster gets to see
+            half = path.relative_to(root).parts[0]
+            if not path.resolve().is_relative_to(root.resolve() / half):
+                raise pulumi.RunError(f"{name} is a link out of {half}/: put a file in its place")
             try:
                 found[name] = url.sub(WORKING_TREE_URL, path.read_text(encoding="utf-8"))
             except UnicodeDecodeError:
@@ -68,8 +71,8 @@ def read_tree(repo_url: str, root: Path = _ROOT) -> dict[str, str]:
     size = sum(len(text.encode()) for text in found.values())
     if size > _LIMIT:
         raise pulumi.RunError(
-            f"{GITOPS_FOLDER}/ has {size:,} bytes; gitops.source workingTree serves {_LIMIT:,} at most: "
-            "use gitops.source git"
+            f"{' and '.join(f'{half}/' for half in _HALVES)} have {size:,} bytes; gitops.source workingTree serves "
+            f"{_LIMIT:,} at most: use gitops.source git"
         )
     return found
 

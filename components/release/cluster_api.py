@@ -144,6 +144,18 @@ class ClusterApi:
         body = {"metadata": {"annotations": {_RUNNING: None}}}
         CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
 
+    def argo_cd_objects(self, plural: str, namespace: str) -> list[dict[str, Any]]:
+        """Return Argo CD's objects of a kind; none where the cluster does not have the kind."""
+        try:
+            found: Any = CustomObjectsApi(self._client).list_namespaced_custom_object(
+                "argoproj.io", "v1alpha1", namespace, plural, _request_timeout=_CALL_SECONDS
+            )
+        except ApiException as error:
+            if error.status == 404:
+                return []
+            raise
+        return list(found["items"])
+
     def refusal(self, probe: Probe) -> str | None:
         """Send a probe as a dry run; return why it was refused, or None when the addon serves."""
         try:

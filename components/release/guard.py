@@ -135,7 +135,7 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
         if pulumi.runtime.is_dry_run():
             pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {read}; the update looks into it")
             return read
-        if (api := await _sign_in(access)) is None:
+        if (api := await sign_in(access)) is None:
             return read
         try:
             message = await asyncio.to_thread(guard.settle, api, await _holder(access))
@@ -163,14 +163,14 @@ def release_hooks(name: str, access: ClusterAccess, guard: Guard) -> pulumi.Reso
     """Return the hooks that check a release before it is created or updated, and end its lease afterwards."""
 
     async def before(hook: pulumi.ResourceHookArgs) -> None:
-        if (api := await _sign_in(access)) is not None:
+        if (api := await sign_in(access)) is not None:
             operation = Operation.CREATE if hook.old_outputs is None else Operation.UPDATE
             await asyncio.to_thread(guard.begin, api, await _holder(access), operation)
             threading.Thread(target=guard.keep_alive, args=(api,), daemon=True).start()
 
     async def after(_: pulumi.ResourceHookArgs) -> None:
         guard.ended.set()
-        if (api := await _sign_in(access)) is not None:
+        if (api := await sign_in(access)) is not None:
             await asyncio.to_thread(guard.end, api)
 
     first, last = pulumi.ResourceHook(f"{name}-before", before), pulumi.ResourceHook(f"{name}-after", after)
@@ -195,7 +195,7 @@ def serving_hooks(
         preview = pulumi.runtime.is_dry_run()
         if preview and installed is not None and not await installed.is_known():
             return
-        if (api := await _sign_in(access)) is not None:
+        if (api := await sign_in(access)) is not None:
             if not preview:
                 await asyncio.to_thread(await_serving, api, needs)
                 return
@@ -207,7 +207,7 @@ def serving_hooks(
     return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
 
 
-async def _sign_in(access: ClusterAccess) -> "cluster_api.ClusterApi | None":
+async def sign_in(access: ClusterAccess) -> "cluster_api.ClusterApi | None":
     """Return the cluster's API, or None where the cluster is not known yet."""
     kubeconfig = await access.kubeconfig.future()
     if kubeconfig is None:

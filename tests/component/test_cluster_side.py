@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from components.addons.argocd import identity_secret
-from components.addons.ingress import INGRESS_CLASS
+from conventions import INGRESS_CLASS
 from settings.addons import RepositoryCredential
 
 
@@ -322,9 +322,12 @@ def test_the_root_application_has_a_project_of_its_own_that_may_make_only_applic
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
-def test_the_root_application_follows_its_environments_folder(program, stack):
+def test_the_root_application_renders_the_platforms_half(program, stack):
     root = program(stack).one("argoproj.io/v1alpha1:Application").inputs
-    assert root["spec"]["source"]["path"] == f"gitops/environments/{stack}"
+    source = root["spec"]["source"]
+    assert source["path"] == "tenants"
+    assert source["helm"]["valuesObject"]["environment"] == stack
+    assert source["targetRevision"] == ("main" if stack == "local" else "platform")
     assert root["metadata"]["finalizers"] == ["resources-finalizer.argocd.argoproj.io"]
     sync = root["spec"]["syncPolicy"]
     assert sync["automated"] == {"prune": True, "selfHeal": True}

@@ -298,7 +298,7 @@ def test_a_release_that_a_refresh_took_for_finished_is_settled_by_an_update_and_
     api.claim_of = lambda *_, **__: Claim.OURS  # type: ignore[method-assign] # of this test
     dropped: list[str] = []
     monkeypatch.setattr(Api, "delete_record", lambda _, record, __: dropped.append(record.secret), raising=False)
-    monkeypatch.setattr(guard, "_sign_in", lambda _: _value(api))
+    monkeypatch.setattr(guard, "sign_in", lambda _: _value(api))
     monkeypatch.setattr(guard, "_holder", lambda _: _value("us"))
     callbacks: list[Any] = []
     output = SimpleNamespace(apply=callbacks.append)

@@ -21,7 +21,8 @@ import pytest
 from kubernetes import client, config
 
 from bootstrap.platform.reach import Entry, entry
-from components.addons.external_secrets import LOCAL_SECRETS_NAMESPACE, STORE
+from components.addons.external_secrets import LOCAL_SECRETS_NAMESPACE
+from conventions import SECRET_STORE
 from rehearsal.project import Project
 from rehearsal.sandbox import served_charts
 from tests.e2e.clone import Clone
@@ -145,7 +146,7 @@ def test_a_secret_of_the_store_arrives_in_another_namespace(story: Story) -> Non
     place = ("external-secrets.io", "v1", "app-hello", "externalsecrets")
     spec = {
         "refreshInterval": "1h",
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": SECRET_STORE},
         "target": {"name": "e2e"},
         "data": [{"secretKey": "token", "remoteRef": {"key": "e2e", "property": "value"}}],
     }

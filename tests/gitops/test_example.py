@@ -12,9 +12,9 @@ from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.render import render, stack_section
 from bootstrap.delivery.validate import house
 from bootstrap.errors import HelmError
-from components.addons.external_secrets import STORE
-from components.addons.ingress import INGRESS_CLASS, NAMESPACE
+from components.addons.ingress import NAMESPACE
 from components.addons.root_application import application_spec, project_spec
+from conventions import INGRESS_CLASS, SECRET_STORE
 from settings.addons import GitOps
 from settings.types import Issuer
 from tests.gitops.conftest import ROOT, SHA, one
@@ -60,7 +60,7 @@ def test_the_root_application_reads_the_folder_and_its_project_allows_what_is_in
 
 def test_the_constants_are_the_programs():
     values = load_mapping(ROOT / "gitops/charts/web/values.yaml")
-    assert values["secrets"]["store"] == STORE
+    assert values["secrets"]["store"] == SECRET_STORE
     assert values["ingress"]["className"] == INGRESS_CLASS
     assert values["networkPolicy"]["ingressNamespaces"] == [NAMESPACE]
     schema = load_mapping(ROOT / "gitops/charts/web/values.schema.json")

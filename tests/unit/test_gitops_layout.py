@@ -7,7 +7,7 @@ import pytest
 from bootstrap.delivery import gitops
 
 
-def test_an_application_has_a_base_and_a_file_for_each_environment(tmp_path):
+def test_an_application_has_a_base_and_files_that_are_laid_over_it(tmp_path):
     for name in ("values.yaml", "dev.yaml", "eu-prod.yaml", "Chart.yaml", "values.schema.json", ".hidden.yaml"):
         path = tmp_path / "gitops" / "apps" / "shop" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -15,7 +15,7 @@ def test_an_application_has_a_base_and_a_file_for_each_environment(tmp_path):
     (tmp_path / "gitops" / "apps" / "README.md").touch()
     (tmp_path / "gitops" / "apps" / ".git").mkdir()
     assert gitops.applications(tmp_path) == ["shop"]
-    assert gitops.environments(tmp_path, "shop") == ["dev", "eu-prod"]
+    assert gitops.layers_of(tmp_path, "shop") == ["dev", "eu-prod"]
     assert gitops.values_files(tmp_path, "shop", "dev") == [
         tmp_path / "gitops/apps/shop/values.yaml",
         tmp_path / "gitops/apps/shop/dev.yaml",
@@ -24,7 +24,7 @@ def test_an_application_has_a_base_and_a_file_for_each_environment(tmp_path):
 
 def test_what_is_not_there_is_nothing(tmp_path):
     assert gitops.applications(tmp_path) == []
-    assert gitops.environments(tmp_path, "shop") == []
+    assert gitops.layers_of(tmp_path, "shop") == []
 
 
 def test_paths_in_a_git_tree_are_paths_too():
@@ -33,5 +33,5 @@ def test_paths_in_a_git_tree_are_paths_too():
 
 
 @pytest.mark.parametrize("name", ["values.yaml", "Chart.yaml", "dev.yml", "dev", ".yaml", "-dev.yaml", "a/b.yaml"])
-def test_other_files_are_of_no_environment(name):
-    assert gitops.environment_of(name) is None
+def test_other_files_are_no_layers(name):
+    assert gitops.layer_of(name) is None

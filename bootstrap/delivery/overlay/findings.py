@@ -18,7 +18,7 @@ class Rule(StrEnum):
     REDUNDANT = "redundant"
     """Repeat what it is laid over."""
     COMMON = "common"
-    """Say in every environment what belongs in the base."""
+    """Say in every environment what belongs in the base, or in all of a class what belongs in the class's file."""
     UNREAD = "unread"
     """Set what no template reads."""
     UNEXPECTED = "unexpected"
@@ -34,7 +34,7 @@ class Finding:
     rule: Rule
     app: str
     environments: tuple[str, ...]
-    """Whose files it is in; none for the base."""
+    """Whose files it is in, each by the name of its class, environment or region; none for the base."""
     path: KeyPath
     files: tuple[str, ...]
     message: str
@@ -55,80 +55,93 @@ class Finding:
 
 
 def redundant(values: Values, rules: Rules) -> Iterator[Finding]:
-    """Yield what an environment's file repeats of the base or of the chart's defaults."""
-    below = values.below()
-    for environment, layer in values.environments.items():
+    """Yield what a file repeats of those that it is laid over, or of the chart's defaults."""
+    for name, layer in values.layers.items():
+        parent = values.parent(name)
+        below = values.down_to(parent)
         for path, value in leaves(layer.data):
             there = lookup(below, path)
             if rules.stays(path) or not (same(value, there) if there is not MISSING else value is None):
                 continue
-            where = "the base" if lookup(values.base.data, path) is not MISSING else "the chart's default"
             yield Finding(
                 rule=Rule.REDUNDANT,
                 app=values.app,
-                environments=(environment,),
+                environments=(name,),
                 path=path,
                 files=(layer.shown,),
-                message=f"repeats {where}: {shown(value)}",
+                message=f"repeats {_origin(values, parent, path)}: {shown(value)}",
                 fixable=True,
             )
 
 
+def _origin(values: Values, layer: str | None, path: KeyPath) -> str:
+    while lookup(values.layer(layer).data, path) is MISSING:
+        if layer is None:
+            return "the chart's default"
+        layer = values.parent(layer)
+    return "the base" if layer is None else values.layer(layer).shown
+
+
 def common(values: Values, rules: Rules) -> Iterator[Finding]:
-    """Yield what all environments set alike: all that there are, or at least those that follow one another.
+    """Yield what all files that lie on one set alike: all that there are, or at least those that follow one another.
 
     With dev, prod and local, what dev and prod set alike belongs in the base, whatever a local cluster needs.
     """
-    below = values.below()
-    groups: list[tuple[str, ...]] = [pair for pair in rules.follows.items() if set(pair) <= set(values.environments)]
-    if not groups and len(values.environments) > 1:
-        groups = [tuple(values.environments)]
+    for parent in (None, *values.layers):
+        yield from _common_of(values, rules, parent)
+
+
+def _common_of(values: Values, rules: Rules, parent: str | None) -> Iterator[Finding]:
+    below = values.down_to(parent)
+    children = {name: values.layers[name] for name in values.children(parent)}
+    groups: list[tuple[str, ...]] = [pair for pair in rules.follows.items() if set(pair) <= set(children)]
+    if not groups and len(children) > 1:
+        groups = [tuple(children)]
     found: dict[KeyPath, tuple[str, ...]] = {}
     for group in groups:
-        first = values.environments[group[0]].data
-        for path, value in leaves(first):
-            others = [lookup(values.environments[name].data, path) for name in group]
+        for path, value in leaves(children[group[0]].data):
+            others = [lookup(children[name].data, path) for name in group]
             if all(other is not MISSING and same(value, other) for other in others):
                 found.setdefault(path, group)
     for path, group in found.items():
-        value = lookup(values.environments[group[0]].data, path)
+        value = lookup(children[group[0]].data, path)
         there = lookup(below, path)
         if rules.stays(path) or (there is not MISSING and same(value, there)) or value is None:
             continue
         alike = tuple(
             name
-            for name, layer in values.environments.items()
+            for name, layer in children.items()
             if (other := lookup(layer.data, path)) is not MISSING and same(value, other)
         )
-        unset = [name for name, layer in values.environments.items() if lookup(layer.data, path) is MISSING]
+        unset = [name for name, layer in children.items() if lookup(layer.data, path) is MISSING]
         yield Finding(
             rule=Rule.COMMON,
             app=values.app,
             environments=alike,
             path=path,
-            files=tuple(values.environments[name].shown for name in alike),
-            message=f"{' and '.join(alike)} set {shown(value)}: belongs in {values.base.shown}"
+            files=tuple(children[name].shown for name in alike),
+            message=f"{' and '.join(alike)} set {shown(value)}: belongs in {values.layer(parent).shown}"
             + (f" ({', '.join(unset)} would get it too)" if unset else ""),
             fixable=not unset,
         )
 
 
 def unexpected(values: Values, rules: Rules) -> Iterator[Finding]:
-    """Yield what differs between environments outside the paths that are meant to."""
-    effective = {name: values.effective(name) for name in values.environments}
-    paths = dict.fromkeys(path for layer in values.environments.values() for path, _ in leaves(layer.data))
+    """Yield what differs between clusters outside the paths that are meant to."""
+    effective = {name: values.effective(name) for name in values.clusters}
+    paths = dict.fromkeys(path for layer in values.layers.values() for path, _ in leaves(layer.data))
     for path in paths:
         seen = {name: lookup(data, path) for name, data in effective.items()}
         first = next(iter(seen.values()))
         if rules.may_differ(path) or all(_alike(first, other) for other in seen.values()):
             continue
-        setting = tuple(name for name, layer in values.environments.items() if lookup(layer.data, path) is not MISSING)
+        setting = tuple(name for name, layer in values.layers.items() if lookup(layer.data, path) is not MISSING)
         yield Finding(
             rule=Rule.UNEXPECTED,
             app=values.app,
             environments=setting,
             path=path,
-            files=tuple(values.environments[name].shown for name in setting),
+            files=tuple(values.layers[name].shown for name in setting),
             message="differs: " + ", ".join(f"{name} {shown(value)}" for name, value in seen.items()),
         )
 

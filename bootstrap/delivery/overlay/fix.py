@@ -1,7 +1,7 @@
-"""Takes out what is redundant and moves to the base what is common, where nothing that is rendered changes by it.
+"""Takes out what is redundant and moves to the file below what is common, where no rendered object changes by it.
 
-Every step is tried on copies: each environment is rendered before and after and compared to the byte. A step after
-which one of them differs, or whose files would not mean what they should, is left for a person, with the reason.
+Every step is tried on copies: each cluster's objects are rendered before and after and compared to the byte. A step
+after which one of them differs, or whose files would not mean what they should, is left for a person, with the reason.
 Nothing in the working tree is touched until all steps are decided.
 """
 
@@ -43,7 +43,7 @@ def fix(values: Values, rules: Rules, say: Callable[[str], None] = lambda _: Non
         HelmError: the chart does not render with the values as they are.
     """
     steps: list[Step] = []
-    before = {name: _render(values, name) for name in values.environments}
+    before = {name: _render(values, name) for name in values.clusters}
     said = time.monotonic()
     while True:
         tried = {(step.finding.rule, step.finding.environments, step.finding.path) for step in steps}
@@ -61,7 +61,7 @@ def fix(values: Values, rules: Rules, say: Callable[[str], None] = lambda _: Non
         finding = pending[0]
         try:
             changed = _apply(values, finding)
-            for name in values.environments:
+            for name in values.clusters:
                 if _render(changed, name) != before[name]:
                     raise GitOpsError(f"{name} would not render the same")
         except (GitOpsError, HelmError) as error:
@@ -73,9 +73,8 @@ def fix(values: Values, rules: Rules, say: Callable[[str], None] = lambda _: Non
 
 def write(before: Values, after: Values) -> list[Layer]:
     """Write the files that differ, each in one go once all of them are there, and return them."""
-    # the base first: until an environment's file says nothing of a value, it says what it said
-    changed = [after.base] if after.base.text != before.base.text else []
-    changed += [layer for name, layer in after.environments.items() if layer.text != before.environments[name].text]
+    # parents first: until an environment's file says nothing of a value, it says what it said
+    changed = [after.layer(name) for name in (None, *after.layers) if after.layer(name).text != before.layer(name).text]
     beside: list[Path] = []
     try:
         for layer in changed:
@@ -94,20 +93,19 @@ def write(before: Values, after: Values) -> list[Layer]:
 
 def _apply(values: Values, finding: Finding) -> Values:
     path = finding.path
-    base = values.base
+    changed: dict[str | None, Layer] = {}
     if finding.rule is Rule.COMMON:
-        source = values.environments[finding.environments[0]]
-        value = lookup(source.data, path)
-        base = _checked(
-            values.base.changed(put_in(base.text, path, lines_of(source.text, path))),
-            with_value(base.data, path, value),
+        source = values.layers[finding.environments[0]]
+        parent = values.parent(finding.environments[0])
+        target = values.layer(parent)
+        changed[parent] = _checked(
+            target.changed(put_in(target.text, path, lines_of(source.text, path))),
+            with_value(target.data, path, lookup(source.data, path)),
         )
-    changed = {
-        name: _checked(layer.changed(take_out(layer.text, path)), without(layer.data, path))
-        for name, layer in values.environments.items()
-        if name in finding.environments
-    }
-    return values.with_layers(base, changed)
+    for name in finding.environments:
+        layer = values.layers[name]
+        changed[name] = _checked(layer.changed(take_out(layer.text, path)), without(layer.data, path))
+    return values.with_layers(changed)
 
 
 def _checked(layer: Layer, expected: object) -> Layer:
@@ -116,10 +114,10 @@ def _checked(layer: Layer, expected: object) -> Layer:
     return layer
 
 
-def _render(values: Values, environment: str) -> str:
+def _render(values: Values, cluster: str) -> str:
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-overlay-") as folder:
-        files = _written(Path(folder), [values.base, values.environments[environment]])
-        return replace(values.templates[environment], values=files).render()
+        files = _written(Path(folder), values.files(cluster))
+        return replace(values.templates[cluster], values=files).render()
 
 
 def _written(folder: Path, layers: Iterable[Layer]) -> Sequence[Path]:

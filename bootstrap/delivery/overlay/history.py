@@ -24,13 +24,13 @@ def never_ran(root: Path, values: Values, rules: Rules, revision: str) -> Iterat
         RevisionError: the revision, or the whole history, cannot be read.
     """
     for later, earlier in rules.follows.items():
-        if later not in values.environments or earlier not in values.environments:
+        if later not in values.layers or earlier not in values.layers:
             continue
-        layer = values.environments[later]
+        layer = values.layers[later]
         path, image = _image(layer.data)
         if image is None or image == NOT_BUILT:
             continue
-        if image in _history(root, values.environments[earlier].path, revision, image):
+        if image in _history(root, values.layers[earlier].path, revision, image):
             continue
         yield Finding(
             rule=Rule.NEVER_RAN,
@@ -38,7 +38,7 @@ def never_ran(root: Path, values: Values, rules: Rules, revision: str) -> Iterat
             environments=(later,),
             path=path,
             files=(layer.shown,),
-            message=f"{image} never ran in {earlier}, by the history of {values.environments[earlier].shown}",
+            message=f"{image} never ran in {earlier}, by the history of {values.layers[earlier].shown}",
         )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bootstrap.delivery.gitops import all_environments, applications
+from bootstrap.delivery.clusters import known_environments
+from bootstrap.delivery.gitops import applications
 from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.delivery.overlay.paths import matches
 from bootstrap.errors import GitOpsError
@@ -102,12 +103,12 @@ def _unknown(root: Path, read: RulesFile) -> Iterator[str]:
     for names, there, what in (
         (
             ((f"follows.{key}", name) for key, pair in read.follows.items() for name in (key, pair)),
-            all_environments(root),
+            known_environments(root),
             "environment",
         ),
         (
             ((f"protected.{index}", name) for index, name in enumerate(read.protected)),
-            all_environments(root),
+            known_environments(root),
             "environment",
         ),
         (((f"apps.{name}", name) for name in read.apps), applications(root), "application"),

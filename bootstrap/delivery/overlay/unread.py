@@ -48,7 +48,7 @@ Changes = Mapping[DeepPath, object]
 
 
 def unread(values: Values, say: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
-    """Yield every value of the base and of the environments' files that no template reads.
+    """Yield every value of the base and of what is laid over it that no template reads.
 
     Args:
         values: the application's.
@@ -58,7 +58,7 @@ def unread(values: Values, say: Callable[[str], None] = lambda _: None) -> Itera
         HelmError: the chart does not render with the values as they are.
     """
     layers: dict[str | None, Layer] = {None: values.base}
-    layers.update(values.environments)
+    layers.update(values.layers)
     wanted: dict[DeepPath, list[str | None]] = {}
     for name, layer in layers.items():
         for path, value in deep_leaves(layer.data):
@@ -109,12 +109,12 @@ def other_than(value: object, number: int = 0) -> tuple[object, tuple[str, ...]]
 
 
 class _Trial:
-    """Renders an application's environments with values changed."""
+    """Renders an application for its clusters with values changed."""
 
     def __init__(self, values: Values, folder: Path, say: Callable[[str], None]) -> None:
         self._folder, self._say = folder, say
-        # each environment's files as one: only the values that Helm merges matter here
-        self._data = {name: _merge_files(values, name) for name in values.environments}
+        # each cluster's files as one: only the values that Helm merges matter here
+        self._data = {name: _merge_files(values, name) for name in values.clusters}
         self._templates = values.templates
         self._renderings = 0
         self._said = time.monotonic()
@@ -286,8 +286,11 @@ def _halves(group: list[T]) -> list[list[T]]:
     return [group[:middle], group[middle:]]
 
 
-def _merge_files(values: Values, environment: str) -> dict[str, Any]:
-    return merge_values(values.base.data, values.environments[environment].data, keep_null=True)
+def _merge_files(values: Values, cluster: str) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for layer in values.files(cluster):
+        merged = merge_values(merged, layer.data, keep_null=True)
+    return merged
 
 
 def _at(data: object, path: DeepPath) -> object:

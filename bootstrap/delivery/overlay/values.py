@@ -1,17 +1,20 @@
-"""An application's values files: the chart's defaults, the base, and one file for each environment."""
+"""An application's values files: the chart's defaults, the base, and what is laid over it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import BASE, app_folder, applications, environments, inside, values_files
+from bootstrap.delivery.clusters import cluster_names, read_cluster
+from bootstrap.delivery.gitops import BASE, app_folder, applications, inside, layers_of
 from bootstrap.delivery.manifests import load_all, load_mapping
 from bootstrap.delivery.overlay.paths import merge_values
-from bootstrap.delivery.render.application import application_names, read_application
+from bootstrap.delivery.render.application import read_application
 from bootstrap.delivery.render.helm import Template
 from bootstrap.delivery.render.render import template
+from bootstrap.delivery.tenants import read_tenant
 from bootstrap.errors import GitOpsError, StackFileError
-from conventions import ENVIRONMENTS_FOLDER, GITOPS_FOLDER
+from conventions import GITOPS_FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,76 +41,112 @@ class Values:
     defaults: dict[str, Any]
     """The chart's own."""
     base: Layer
-    environments: dict[str, Layer]
+    layers: dict[str, Layer]
+    """The files that are laid over the base, by the name of their class, environment or region; parents first."""
+    clusters: dict[str, tuple[str, ...]]
+    """The layers that each cluster reads, the later of which wins."""
     templates: dict[str, Template] = field(repr=False)
-    """What Helm is called with, by environment."""
+    """What Helm is called with, by cluster."""
 
-    def below(self) -> dict[str, Any]:
-        """Return what an environment's file is laid over."""
-        return merge_values(self.defaults, self.base.data)
+    def parent(self, layer: str) -> str | None:
+        """Return the layer that a layer lies on; None for the base."""
+        chain = next(read[: read.index(layer)] for read in self.clusters.values() if layer in read)
+        return chain[-1] if chain else None
 
-    def effective(self, environment: str) -> dict[str, Any]:
-        """Return what templates see in an environment."""
-        return merge_values(self.below(), self.environments[environment].data)
+    def children(self, parent: str | None) -> list[str]:
+        """Return the layers that lie on one; None is the base."""
+        return [layer for layer in self.layers if self.parent(layer) == parent]
 
-    def with_layers(self, base: Layer, changed: dict[str, Layer]) -> "Values":
-        """Return the values with other files' texts."""
-        return Values(
-            app=self.app,
-            defaults=self.defaults,
-            base=base,
-            environments={**self.environments, **changed},
-            templates=self.templates,
+    def layer(self, name: str | None) -> Layer:
+        """Return a layer; None is the base."""
+        return self.base if name is None else self.layers[name]
+
+    def down_to(self, name: str | None) -> dict[str, Any]:
+        """Return what templates see of a layer and everything that it lies on."""
+        below = self.defaults if name is None else self.down_to(self.parent(name))
+        return merge_values(below, self.layer(name).data)
+
+    def effective(self, cluster: str) -> dict[str, Any]:
+        """Return what templates see in a cluster."""
+        read = self.clusters[cluster]
+        return self.down_to(read[-1] if read else None)
+
+    def files(self, cluster: str) -> list[Layer]:
+        """Return the files that a cluster reads, in the order in which Helm reads them."""
+        return [self.base, *(self.layers[name] for name in self.clusters[cluster])]
+
+    def with_layers(self, changed: dict[str | None, Layer]) -> "Values":
+        """Return the values with other files' texts; None is the base."""
+        return replace(
+            self,
+            base=changed.get(None, self.base),
+            layers={name: changed.get(name, layer) for name, layer in self.layers.items()},
         )
 
 
 def read_values(root: Path, app: str) -> Values:
-    """Read an application's files, and how its environments render them.
+    """Read an application's files, and how its clusters render them.
 
     Raises:
-        GitOpsError: there is no such application, a file is not YAML, or no Application reads an environment's file.
+        GitOpsError: there is no such application, a file is not YAML, or no cluster reads a file.
     """
     if app not in applications(root):
         there = ", ".join(applications(root)) or "none"
         raise GitOpsError(f"there is no application {app!r} in {GITOPS_FOLDER}/apps; there are: {there}")
-    templates: dict[str, Template] = {}
+    tenant = read_tenant(root, app)
+    names = layers_of(root, app)
     layers: dict[str, Layer] = {}
+    templates: dict[str, Template] = {}
+    clusters: dict[str, tuple[str, ...]] = {}
     mistakes: list[str] = []
     base = Layer(path=app_folder(root, app) / BASE, shown="", text="", data={})
-    try:
-        base = _layer(root, base.path)
-    except GitOpsError as error:
-        mistakes.append(str(error))
-    for environment in environments(root, app):
+    for name in (None, *names):
         try:
-            layers[environment] = _layer(root, values_files(root, app, environment)[1])
-            templates[environment] = _template(root, app, environment, layers[environment].shown)
+            read = _layer(root, app_folder(root, app) / (BASE if name is None else f"{name}.yaml"))
+        except GitOpsError as error:
+            mistakes.append(str(error))
+            continue
+        if name is None:
+            base = read
+        else:
+            layers[name] = read
+    for name in cluster_names(root):
+        try:
+            cluster = read_cluster(root, name)
+            if cluster.environment in tenant.environments:
+                clusters[name] = tuple(layer for layer in cluster.layers if layer in layers)
+                templates[name] = template(root, read_application(root, app, name))
         except (GitOpsError, StackFileError) as error:
             mistakes.append(str(error))
+    mistakes += _unfit(app, names, clusters)
     if mistakes:
-        raise GitOpsError("\n".join(mistakes))
-    charts = {one.chart for one in templates.values()}
-    if len(charts) > 1:
-        raise GitOpsError(
-            f"{app} has different charts in its environments: {', '.join(sorted(c.name for c in charts))}"
-        )
-    defaults = next(iter(charts)) / "values.yaml" if charts else None
+        raise GitOpsError("\n".join(dict.fromkeys(mistakes)))
+    defaults = next(iter(templates.values())).chart / "values.yaml" if templates else None
+    ordered = {name: layers[name] for name in sorted(layers, key=lambda name: (_depth(name, clusters), name))}
     return Values(
         app=app,
         defaults=load_mapping(defaults) if defaults and defaults.exists() else {},
         base=base,
-        environments=layers,
+        layers=ordered,
+        clusters=clusters,
         templates=templates,
     )
 
 
-def _template(root: Path, app: str, environment: str, shown: str) -> Template:
-    if app not in application_names(root, environment):
-        raise GitOpsError(f"{shown}: no Application reads it; there is no {app} in {ENVIRONMENTS_FOLDER}/{environment}")
-    made = template(root, read_application(root, app, environment))
-    if list(made.values) != [path.resolve() for path in values_files(root, app, environment)]:
-        raise GitOpsError(f"{app} in {environment} reads other files than {BASE} and {environment}.yaml")
-    return made
+def _unfit(app: str, names: Sequence[str], clusters: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Yield files that no cluster reads, or that lie on different ones."""
+    for name in names:
+        shown = f"{GITOPS_FOLDER}/apps/{app}/{name}.yaml"
+        chains = {cluster: read[: read.index(name)] for cluster, read in clusters.items() if name in read}
+        if not chains:
+            yield f"{shown}: no cluster reads it, by tenants/{app}.yaml and the stack files"
+        elif len(set(chains.values())) > 1:
+            told = "; ".join(f"{cluster}: {', '.join((BASE, *chain))}" for cluster, chain in chains.items())
+            yield f"{shown} is laid over different files by gitops.environmentClass of its clusters: {told}"
+
+
+def _depth(name: str, clusters: Mapping[str, tuple[str, ...]]) -> int:
+    return next((read.index(name) for read in clusters.values() if name in read), 0)
 
 
 def _layer(root: Path, path: Path) -> Layer:

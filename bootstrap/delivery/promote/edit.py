@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from bootstrap.delivery.gitops import BASE, apps_folder, environment_of, values_files
+from bootstrap.delivery.gitops import BASE, apps_folder, layer_of, values_files
 from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
 from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
@@ -94,7 +94,7 @@ def environment_file(prefix: PurePosixPath, there: Iterable[PurePosixPath], app:
     folder = apps_folder(prefix)
     apps: dict[str, set[str]] = {}
     for name, *rest in (path.relative_to(folder).parts for path in there):
-        found = environment_of(rest[0]) if len(rest) == 1 else None
+        found = layer_of(rest[0]) if len(rest) == 1 else None
         if rest:
             apps.setdefault(name, set()).update([found] if found else [])
     if app not in apps:

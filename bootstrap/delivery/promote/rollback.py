@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bootstrap.delivery.gitops import NAME, NOT_BUILT, app_folder, apps_folder, environment_of, values_files
+from bootstrap.delivery.gitops import NAME, NOT_BUILT, app_folder, apps_folder, layer_of, values_files
 from bootstrap.delivery.promote.edit import environment_file, image_in, running
 from bootstrap.delivery.promote.environments import read_environments
 from bootstrap.delivery.promote.git import Repository
@@ -81,7 +81,7 @@ def history(
         found = []
         for file in sorted(there):
             name, *rest = file.relative_to(apps_folder(repository.prefix)).parts
-            env = environment_of(rest[0]) if len(rest) == 1 else None
+            env = layer_of(rest[0]) if len(rest) == 1 else None
             if env is not None and NAME.fullmatch(name) and app in (None, name):
                 found += list(islice(_versions(repository, tip, name, env), 1))
         return found

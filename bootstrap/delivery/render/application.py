@@ -1,26 +1,31 @@
-"""Reads the Applications of an environment: the files that the root Application applies."""
+"""Reads the Applications of a cluster: what the platform's ApplicationSet makes of its tenants."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import NAME, NAMES, OVERRIDES, all_environments, inside, is_file
-from bootstrap.delivery.manifests import load_all, read_text, section
-from bootstrap.errors import GitOpsError
-from conventions import ENVIRONMENTS_FOLDER
+from application_template import application
+from bootstrap.delivery.clusters import Cluster, kubernetes_version, read_cluster
+from bootstrap.delivery.gitops import NAME, NAMES, OVERRIDES, inside, is_file
+from bootstrap.delivery.manifests import load_all, section
+from bootstrap.delivery.render.helm import Template
+from bootstrap.delivery.tenants import Tenant, read_tenant, read_tenants, tenant_file, tenants_folder
+from bootstrap.errors import GitOpsError, HelmError
+from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION, TENANTS_FOLDER
 
-HELM_KEYS = frozenset({"releaseName", "valueFiles"})
-"""What an Application may say to Helm. Values stand in files, where ``bootstrap overlay`` sees them."""
+HELM_KEYS = frozenset({"ignoreMissingValueFiles", "releaseName", "valueFiles", "valuesObject"})
+"""What an Application may say to Helm."""
 
 _LONGEST_NAME = 63
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One object of an environment's folder."""
+    """One object in Argo CD's namespace: an Application, or what the platform's chart makes."""
 
     file: Path
+    """What it is made from."""
     document: dict[str, Any]
 
     @property
@@ -40,69 +45,85 @@ class Application:
 
     name: str
     environment: str
+    """The cluster: its stack's name."""
     file: Path
     chart: Path
     value_files: list[Path]
     """In the order in which Helm reads them: the later wins."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """Values that win over those of files."""
     release: str
     namespace: str
 
 
-def environment_folder(root: Path, environment: str) -> Path:
-    """Return the folder that an environment's root Application reads."""
-    return root / ENVIRONMENTS_FOLDER / environment
+def tenants_of(root: Path, cluster: Cluster) -> dict[str, Tenant]:
+    """Return the tenants that a cluster's environment has.
+
+    Raises:
+        GitOpsError: a file is not what it has to be. Argo CD would change nothing in any application then.
+    """
+    tenants, mistakes = read_tenants(root)
+    if mistakes:
+        raise GitOpsError("\n".join(mistakes))
+    return {app: tenant for app, tenant in tenants.items() if cluster.environment in tenant.environments}
+
+
+def generated(root: Path, cluster: Cluster, app: str, tenant: Tenant) -> Manifest:
+    """Return the Application of a tenant, as the ApplicationSet controller would make it."""
+    document = application(
+        app=app,
+        chart=tenant.chart,
+        repo_url=cluster.repo_url,
+        revision=cluster.revision,
+        # this project is that folder
+        folder="",
+        layers=cluster.layers,
+        facts=cluster.facts,
+    )
+    return Manifest(file=tenant_file(root, app), document=document)
+
+
+def projects(root: Path, cluster: Cluster) -> list[Manifest]:
+    """Return what the root Application applies: the projects, and whatever else the platform's chart makes.
+
+    Raises:
+        GitOpsError: it makes something else than objects.
+        HelmError: Helm refuses the chart.
+    """
+    folder = tenants_folder(root)
+    if not is_file(folder / "Chart.yaml"):
+        raise GitOpsError(f"{TENANTS_FOLDER}/Chart.yaml is missing: the root Application renders that chart")
+    made = Template(
+        chart=folder,
+        release=ROOT_APPLICATION,
+        namespace=ARGO_CD_NAMESPACE,
+        kube_version=kubernetes_version(root, cluster.name),
+        inline={"environment": cluster.environment, "repoURL": cluster.repo_url},
+    )
+    try:
+        documents = load_all(made.render(), TENANTS_FOLDER)
+    except HelmError as error:
+        raise HelmError(f"{TENANTS_FOLDER}: {error}") from None
+    if not all(isinstance(document, dict) for document in documents):
+        raise GitOpsError(f"{TENANTS_FOLDER} makes something else than objects")
+    return [Manifest(file=folder, document=document) for document in documents]
 
 
 def manifests(root: Path, environment: str) -> list[Manifest]:
-    """Return everything that the root Application applies, by file.
+    """Return every object of a cluster in Argo CD's namespace: projects first, as Applications name them.
 
     Raises:
-        GitOpsError: there is no such environment, or files are not YAML; all of them at once.
+        GitOpsError: there is no such cluster, or files are not what they have to be; all of them at once.
+        HelmError: Helm refuses the platform's chart.
     """
-    found, mistakes = readable_manifests(root, environment)
-    if mistakes:
-        raise GitOpsError("\n".join(mistakes))
-    return found
-
-
-def readable_manifests(root: Path, environment: str) -> tuple[list[Manifest], list[str]]:
-    """Return what can be read of what the root Application applies, and what is wrong with the rest.
-
-    Raises:
-        GitOpsError: there is no such environment.
-    """
-    if environment not in all_environments(root):
-        there = ", ".join(all_environments(root)) or "none"
-        raise GitOpsError(f"there is no environment {environment!r} in {ENVIRONMENTS_FOLDER}; there are: {there}")
-    found: list[Manifest] = []
-    mistakes: list[str] = []
-    # what Argo CD takes of a folder: https://argo-cd.readthedocs.io/en/stable/user-guide/directory/
-    folder = environment_folder(root, environment)
-    for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml", ".json"}):
-        if file.is_dir():
-            continue
-        try:
-            found += _documents(root, file)
-        except GitOpsError as error:
-            mistakes.append(str(error))
-    return found, mistakes
-
-
-def _documents(root: Path, file: Path) -> list[Manifest]:
-    where = file.relative_to(root)
-    try:
-        inside(root, file)
-    except GitOpsError as error:
-        raise GitOpsError(f"{where} {error}") from None
-    documents = load_all(read_text(file, where), where)
-    if not all(isinstance(document, dict) for document in documents):
-        raise GitOpsError(f"{where} holds something else than objects")
-    return [Manifest(file=file, document=document) for document in documents]
+    cluster = read_cluster(root, environment)
+    tenants = tenants_of(root, cluster)
+    return [*projects(root, cluster), *(generated(root, cluster, app, tenant) for app, tenant in tenants.items())]
 
 
 def application_names(root: Path, environment: str) -> list[str]:
-    """Return the names of an environment's Applications."""
-    return names_of(manifests(root, environment))
+    """Return the names of a cluster's Applications."""
+    return sorted(tenants_of(root, read_cluster(root, environment)))
 
 
 def names_of(manifests: Iterable[Manifest]) -> list[str]:
@@ -111,22 +132,17 @@ def names_of(manifests: Iterable[Manifest]) -> list[str]:
 
 
 def read_application(root: Path, name: str, environment: str) -> Application:
-    """Find an environment's Application by its name and read it.
+    """Read a cluster's Application.
 
     Raises:
         GitOpsError: there is none, or it is none that can be rendered from this repository alone.
     """
-    readable, mistakes = readable_manifests(root, environment)
-    found = [m for m in readable if m.kind == "Application" and m.name == name]
-    if not found and mistakes:
-        raise GitOpsError("\n".join(mistakes))
-    if not found:
-        there = ", ".join(names_of(readable)) or "none"
-        raise GitOpsError(f"there is no application {name!r} in {environment}; there are: {there}")
-    if len(found) > 1:
-        files = " and ".join(str(manifest.file.relative_to(root)) for manifest in found)
-        raise GitOpsError(f"application {name!r} stands twice in {environment}: {files}")
-    return parse_application(root, environment, found[0])
+    cluster = read_cluster(root, environment)
+    tenant = read_tenant(root, name)
+    if cluster.environment not in tenant.environments:
+        there = ", ".join(tenant.environments)
+        raise GitOpsError(f"{name} is not in {cluster.environment}, by {TENANTS_FOLDER}/{name}.yaml; it is in: {there}")
+    return parse_application(root, environment, generated(root, cluster, name, tenant))
 
 
 def parse_application(root: Path, environment: str, manifest: Manifest) -> Application:
@@ -161,15 +177,19 @@ def parse_application(root: Path, environment: str, manifest: Manifest) -> Appli
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
         raise GitOpsError(f"{where}: spec.source.helm.valueFiles has to be a list of paths")
     value_files = [_inside(root, chart / file, where, "spec.source.helm.valueFiles") for file in files]
-    for given, file in zip(files, value_files, strict=True):
+    if helm.get("ignoreMissingValueFiles"):
+        value_files = [file for file in value_files if file.exists()]
+    for file in value_files:
         if not is_file(file):
-            raise GitOpsError(f"{where}: spec.source.helm.valueFiles names {given}, which is not there")
+            shown = file.relative_to(root.resolve())
+            raise GitOpsError(f"{where}: spec.source.helm.valueFiles names {shown}, which is not there")
     return Application(
         name=manifest.name,
         environment=environment,
         file=manifest.file,
         chart=chart,
         value_files=value_files,
+        values=_mapping(helm, "valuesObject", where),
         release=release,
         namespace=namespace,
     )

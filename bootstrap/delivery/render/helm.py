@@ -3,13 +3,15 @@
 https://github.com/argoproj/argo-cd/blob/v3.4.0/util/helm/cmd.go
 """
 
+import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bootstrap.errors import HelmError, MissingToolError
 
@@ -26,6 +28,8 @@ class Template:
     kube_version: str
     api_versions: Sequence[str] = field(default=(), repr=False)
     values: Sequence[Path] = ()
+    inline: Mapping[str, Any] = field(default_factory=dict)
+    """Values that win over those of files."""
     schema: bool = True
     """Whether the chart's schema may refuse the values, as it does in Argo CD."""
 
@@ -36,8 +40,23 @@ class Template:
             MissingToolError: Helm is not on PATH.
             HelmError: Helm refuses; the text is its own.
         """
+        helm = find_helm()
+        try:
+            with tempfile.TemporaryDirectory(prefix="aks-bootstrap-helm-") as home:
+                done = self._run(helm, Path(home))
+        except subprocess.TimeoutExpired:
+            raise HelmError(f"{self.chart.name}: Helm did not end within {_TIMEOUT_SECONDS} s") from None
+        if done.returncode != 0:
+            raise HelmError(_said(done.stderr))
+        return done.stdout
+
+    def _run(self, helm: str, home: Path) -> "subprocess.CompletedProcess[str]":
+        values = list(self.values)
+        if self.inline:
+            values.append(home / "inline.json")
+            values[-1].write_text(json.dumps(self.inline), encoding="utf-8")
         command = [
-            find_helm(),
+            helm,
             "template",
             str(self.chart),
             "--name-template",
@@ -47,27 +66,20 @@ class Template:
             "--kube-version",
             self.kube_version,
             "--include-crds",
-            *(part for file in self.values for part in ("--values", str(file))),
+            *(part for file in values for part in ("--values", str(file))),
             *(part for version in self.api_versions for part in ("--api-versions", version)),
             *([] if self.schema else ["--skip-schema-validation"]),
         ]
-        try:
-            with tempfile.TemporaryDirectory(prefix="aks-bootstrap-helm-") as home:
-                done = subprocess.run(
-                    command,
-                    check=False,
-                    capture_output=True,
-                    # whatever the terminal takes
-                    encoding="utf-8",
-                    errors="replace",
-                    timeout=_TIMEOUT_SECONDS,
-                    env=_environment(home),
-                )
-        except subprocess.TimeoutExpired:
-            raise HelmError(f"{self.chart.name}: Helm did not end within {_TIMEOUT_SECONDS} s") from None
-        if done.returncode != 0:
-            raise HelmError(_said(done.stderr))
-        return done.stdout
+        return subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            # whatever the terminal takes
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT_SECONDS,
+            env=_environment(str(home)),
+        )
 
 
 def find_helm() -> str:

@@ -4,33 +4,34 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootstrap.delivery.clusters import cluster_names
 from bootstrap.delivery.gitops import (
     APPLICATIONS,
     BASE,
     NAME,
     NAMES,
     OVERRIDES,
-    all_environments,
-    environment_of,
     inside,
+    layer_of,
 )
 from bootstrap.delivery.manifests import load_all, load_mapping, read_text
 from bootstrap.delivery.overlay import rules
 from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
+from bootstrap.delivery.tenants import CHART_FILES
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import SCHEMAS, read_schema
 from bootstrap.errors import GitOpsError
-from conventions import ENVIRONMENTS_FOLDER, GITOPS_FOLDER
+from conventions import GITOPS_FOLDER, TENANTS_FOLDER
 
 _APPS = Path(GITOPS_FOLDER) / APPLICATIONS
-_ENVIRONMENTS = Path(ENVIRONMENTS_FOLDER)
+_ENVIRONMENTS = Path(GITOPS_FOLDER) / "environments"
 _CHARTS = Path(GITOPS_FOLDER) / "charts"
 
 
 def check_files(root: Path) -> Iterator[Finding]:
     """Yield what is wrong with a file or a folder, whatever the others hold."""
-    for path in _everything(root / GITOPS_FOLDER):
+    for path in _all(root):
         file = path.relative_to(root)
         wrong = list(_link(root, path))
         yield from (Finding(where=str(file), path="", message=message) for message in (*wrong, *_name(root, file)))
@@ -44,6 +45,11 @@ def check_files(root: Path) -> Iterator[Finding]:
         except OSError as error:
             yield Finding(where=str(file), path="", message=f"cannot be read: {error.strerror}")
     yield from _alike(root)
+
+
+def _all(root: Path) -> Iterator[Path]:
+    for half in (GITOPS_FOLDER, TENANTS_FOLDER):
+        yield from _everything(root / half)
 
 
 def _everything(folder: Path) -> Iterator[Path]:
@@ -75,13 +81,14 @@ def _name(root: Path, file: Path) -> Iterator[str]:
         yield "overrides an Application's source, where nobody looks; allowed: the values files of gitops/apps"
     if name.startswith("."):
         return
-    if folder in (_APPS, _ENVIRONMENTS) and (root / file).is_dir() and not NAME.fullmatch(name):
-        what = "an application" if folder == _APPS else "an environment"
-        yield f"is no name of {what}, and nothing reads it; allowed: {NAMES}"
-    if folder.parent == _APPS and name != BASE and environment_of(name) is None:
+    if folder == _APPS and (root / file).is_dir() and not NAME.fullmatch(name):
+        yield f"is no name of an application, and nothing reads it; allowed: {NAMES}"
+    if file == _ENVIRONMENTS:
+        yield f"is read by nothing: applications are files of {TENANTS_FOLDER}/ (`bootstrap app migrate` makes them)"
+    if folder.parent == _APPS and name != BASE and layer_of(name) is None:
         meant = f"{file.stem.lower()}.yaml"
         if file.suffix.lower() in {".yaml", ".yml"} and (
-            meant == BASE or meant.removesuffix(".yaml") in all_environments(root)
+            meant == BASE or meant.removesuffix(".yaml") in cluster_names(root)
         ):
             yield f"is read by nothing; did you mean {meant}?"
 
@@ -92,28 +99,32 @@ def _read(root: Path, file: Path) -> None:
     Raises:
         GitOpsError: it is not what it has to be.
     """
-    parts, suffix = file.parts, file.suffix
+    suffix = file.suffix
     if file == KINDS:
         Kinds(root)
     elif file == rules.FILE:
         rules.read_file(root)
     elif file.parent == SCHEMAS and suffix == ".yaml":
         read_schema(root, file)
-    elif (file.parent.parent == _APPS and (file.name == BASE or environment_of(file.name))) or (
+    elif (file.parent.parent == _APPS and (file.name == BASE or layer_of(file.name))) or (
         file.parent.parent == _CHARTS and file.name in {"Chart.yaml", BASE, "values.schema.json"}
     ):
         load_mapping(root / file, file)
-    elif suffix in {".yaml", ".yml", ".json"} and parts[: len(_CHARTS.parts)] != _CHARTS.parts:
-        documents = load_all(read_text(root / file, file), file)
-        of_environment = file.is_relative_to(_ENVIRONMENTS)
-        if of_environment and not all(isinstance(document, dict) for document in documents):
-            raise GitOpsError(f"{file} holds something else than objects")
+    elif file.parent == Path(TENANTS_FOLDER) and suffix == ".yaml":
+        # what is in a tenant's file is checked beside the others
+        load_mapping(root / file, file) if file.name in CHART_FILES else None
+    elif suffix in {".yaml", ".yml", ".json"} and not _is_of_a_chart(file):
+        load_all(read_text(root / file, file), file)
+
+
+def _is_of_a_chart(file: Path) -> bool:
+    return any(file.is_relative_to(folder) for folder in (_CHARTS, Path(TENANTS_FOLDER)))
 
 
 def _alike(root: Path) -> Iterator[Finding]:
     """Yield names that are one name on macOS and Windows, where the clone has only one of the files."""
     seen: dict[str, Path] = {}
-    for path in _everything(root / GITOPS_FOLDER):
+    for path in _all(root):
         file = path.relative_to(root)
         other = seen.setdefault(str(file).casefold(), file)
         if other != file and other.parent == file.parent:

@@ -5,16 +5,15 @@ It writes to Git only, to one environment's values file of an application, and i
 https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from bootstrap.delivery.clusters import Cluster, stack_section
 from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.application import Manifest
-from bootstrap.delivery.render.render import stack_section
 from bootstrap.delivery.validate.findings import Finding
-from bootstrap.stackfile import read_stack
-from conventions import GITOPS_FOLDER, IMAGE_UPDATER_GROUP, IMAGE_UPDATER_KINDS, NAMESPACE
+from conventions import GITOPS_FOLDER, IMAGE_UPDATER_GROUP, IMAGE_UPDATER_KINDS
 
 API_VERSION, KIND = f"{IMAGE_UPDATER_GROUP}/v1alpha1", IMAGE_UPDATER_KINDS[0][1]
 ANNOTATIONS = f"{IMAGE_UPDATER_GROUP}/"
@@ -27,23 +26,21 @@ def installed(root: Path, environment: str) -> bool:
 
 
 def check(
-    root: Path, environment: str, manifest: Manifest, *, applications: Collection[str], source: Mapping[str, Any]
+    root: Path, cluster: Cluster, manifest: Manifest, *, applications: Collection[str], where: str
 ) -> Iterator[Finding]:
     """Yield what would move the cluster and leave Git behind, or write elsewhere than in the environment's own file.
 
     Args:
         root: the project.
-        environment: whose folder the object is in.
+        cluster: where the object is.
         manifest: the object.
-        applications: names of the environment's Applications.
-        source: what the stack file says of the repository.
+        applications: names of the cluster's Applications.
+        where: how findings call the object.
     """
-    where = str(manifest.file.relative_to(root))
-    if not installed(root, environment):
-        message = f"got {KIND!r}; allowed with argocd.imageUpdaterWriteBack: git in Pulumi.{environment}.yaml"
+    if not installed(root, cluster.name):
+        message = f"got {KIND!r}; allowed with argocd.imageUpdaterWriteBack: git in Pulumi.{cluster.name}.yaml"
         yield Finding(where=where, path="kind", message=message)
     spec = section(manifest.document, "spec")
-    production = read_stack(root, environment).values.get(f"{NAMESPACE}:production") == "true"
     for index, reference in enumerate(map(section, entries(spec.get("applicationRefs")))):
         path = f"spec.applicationRefs[{index}]"
         if (name := str(reference.get("namePattern"))) not in applications:
@@ -64,8 +61,8 @@ def check(
                 )
                 yield Finding(where=where, path=f"{path}.images[{number}].manifestTargets.helm", message=message)
         config = _effective(spec.get("writeBackConfig"), reference.get("writeBackConfig"))
-        file = f"{GITOPS_FOLDER}/apps/{name}/{environment}.yaml"
-        for key, message in _write_back(config, file, source, production=production):
+        file = f"{GITOPS_FOLDER}/apps/{name}/{cluster.environment}.yaml"
+        for key, message in _write_back(config, file, cluster):
             yield Finding(where=where, path=f"{path}.writeBackConfig.{key}", message=message)
 
 
@@ -78,17 +75,15 @@ def _effective(common: object, own: object) -> dict[str, Any]:
     return config
 
 
-def _write_back(
-    config: dict[str, Any], file: str, source: Mapping[str, Any], *, production: bool
-) -> Iterator[tuple[str, str]]:
+def _write_back(config: dict[str, Any], file: str, cluster: Cluster) -> Iterator[tuple[str, str]]:
     git = config["gitConfig"]
     if config["method"] != "git":
         patches = ", which patches the live Application" if config["method"] == "argocd" else ""
         yield "method", f"got {config['method']!r}{patches}; allowed: git, said wherever there is a writeBackConfig"
     if git.get("writeBackTarget") != f"helmvalues:/{file}":
         yield "gitConfig.writeBackTarget", f"got {git.get('writeBackTarget')!r}; allowed: helmvalues:/{file}"
-    for key, said in (("repository", source.get("repoUrl")), ("branch", source["revision"])):
+    for key, said in (("repository", cluster.repo_url), ("branch", cluster.revision)):
         if git.get(key, said) != said:
             yield f"gitConfig.{key}", f"got {git[key]!r}; allowed: {said}, or leave it out"
-    if production and not git.get("pullRequest"):
+    if cluster.production and not git.get("pullRequest"):
         yield "gitConfig.pullRequest", "is missing: production is changed by pull request"

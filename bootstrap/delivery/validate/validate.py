@@ -1,7 +1,7 @@
 """Everything that a pull request to ``gitops/`` has to pass, in one call that needs no cluster and no network."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +10,21 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bootstrap.delivery.gitops import all_environments, applications, environments, require_folder
-from bootstrap.delivery.render.application import Manifest, names_of, read_application, readable_manifests
+from bootstrap.delivery.clusters import Cluster, cluster_names, read_cluster
+from bootstrap.delivery.gitops import applications, require_folder
+from bootstrap.delivery.render.application import Manifest, generated, projects, read_application
 from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, images
 from bootstrap.delivery.render.render import render
-from bootstrap.delivery.validate import house, plain_secrets
+from bootstrap.delivery.tenants import read_tenants
+from bootstrap.delivery.validate import claims, house, plain_secrets
 from bootstrap.delivery.validate.files import check_files
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import Schemas, resolve
 from bootstrap.delivery.validate.structure import mistakes
 from bootstrap.errors import GitOpsError, HelmError, StackFileError
-from conventions import GITOPS_FOLDER
+from conventions import TENANTS_FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,46 +48,57 @@ class Report:
 
 
 def validate(root: Path) -> Report:
-    """Check every file of ``gitops/`` and every object that it renders.
+    """Check every file of ``gitops/`` and ``tenants/``, and every object that they render.
 
     Raises:
         GitOpsError: there is no ``gitops/``.
         MissingToolError: Helm is not there.
     """
     require_folder(root)
-    names = all_environments(root)
     by_file = list(check_files(root))
-    read = {name: readable_manifests(root, name) for name in names}
-    by_environment = {name: found for name, (found, _) in read.items()}
-    # what reads a file may stand in one that cannot be read
-    whole = {name: found for name, (found, unreadable) in read.items() if not unreadable}
-    unused = _unused(root, whole, names)
-    findings = [*by_file, *plain_secrets.in_files(root), *unused]
+    clusters, unread = _clusters(root)
+    tenants, mistaken = read_tenants(root)
+    findings = [*by_file, *plain_secrets.in_files(root), *unread]
+    findings += [_of_line(line) for line in mistaken]
+    findings += claims.check_tenants(root, tenants, clusters, applications(root))
     try:
         kinds = Kinds(root)
     except GitOpsError:
         # told by file already; what an object lives in and may be cannot be told without
         kinds = None
     schemas = Schemas(root, kinds)
-    for name, found in by_environment.items():
+    by_cluster: dict[str, list[Manifest]] = {}
+    for cluster in clusters:
+        there = {app: tenant for app, tenant in tenants.items() if cluster.environment in tenant.environments}
+        made, problems = _projects(root, cluster)
+        findings += problems
         well_formed = []
-        for manifest in found:
-            mistaken = list(_manifest(manifest, schemas, str(manifest.file.relative_to(root))))
-            findings += mistaken
+        for manifest in [*made, *(generated(root, cluster, app, tenant) for app, tenant in there.items())]:
+            wrong = list(_manifest(manifest, schemas, f"{manifest.file.relative_to(root)} in {cluster.name}"))
+            findings += wrong
             # what is said of a field needs the field to be one
-            well_formed += [] if mistaken else [manifest]
-        findings += house.check_manifests(root, name, well_formed)
-    pairs = [(app, name) for name, found in by_environment.items() for app in names_of(found)]
+            well_formed += [] if wrong else [manifest]
+        by_cluster[cluster.name] = well_formed
+        findings += house.check_manifests(root, cluster, well_formed)
+    pairs = [
+        (app, cluster)
+        for cluster in clusters
+        for app, tenant in tenants.items()
+        if cluster.environment in tenant.environments
+    ]
     broken = [root / finding.where for finding in by_file]
     count = 0
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
         answers = list(pool.map(lambda pair: _rendered(root, broken, *pair), pairs if kinds is not None else []))
-    for (app, name), (objects, problems) in zip(pairs, answers, strict=False):
+    for (app, cluster), (objects, problems) in zip(pairs, answers, strict=False):
         count += len(objects)
+        where = f"{app} in {cluster.name}"
         findings += problems
-        findings += _objects(objects, schemas, f"{app} in {name}")
-        project = house.project_of(by_environment[name], app)
-        findings += house.permitted(objects, project, f"{app} in {name}") if project else []
+        findings += _objects(objects, schemas, where)
+        findings += claims.check_objects(objects, app, tenants[app], cluster.environment, where)
+        project = house.project_of(by_cluster[cluster.name], app)
+        findings += house.permitted(objects, project, where) if project else []
+    names = [cluster.name for cluster in clusters]
     return Report(environments=names, applications=len(pairs), objects=count, findings=list(dict.fromkeys(findings)))
 
 
@@ -102,18 +115,44 @@ def print_report(report: Report, console: Console) -> None:
         )
 
 
-def _rendered(root: Path, broken: Sequence[Path], app: str, environment: str) -> tuple[list[Object], list[Finding]]:
-    """Render, unless a file that is read for it is broken: that is told once, and not for each environment."""
+def _clusters(root: Path) -> tuple[list[Cluster], list[Finding]]:
+    found: list[Cluster] = []
+    problems: list[Finding] = []
+    for name in cluster_names(root):
+        try:
+            found.append(read_cluster(root, name))
+        except (GitOpsError, StackFileError) as error:
+            where = f"Pulumi.{name}.yaml"
+            problems.append(Finding(where=where, path="", message=str(error).removeprefix(f"{where}: ")))
+    return found, problems
+
+
+def _projects(root: Path, cluster: Cluster) -> tuple[list[Manifest], list[Finding]]:
     try:
-        application = read_application(root, app, environment)
+        return projects(root, cluster), []
+    except (GitOpsError, HelmError) as error:
+        message = str(error).removeprefix(f"{TENANTS_FOLDER}: ")
+        return [], [Finding(where=f"{TENANTS_FOLDER} in {cluster.name}", path="", message=message)]
+
+
+def _of_line(line: str) -> Finding:
+    """Return a mistake that begins with its file as a finding."""
+    where, _, message = line.partition(": ")
+    return Finding(where=where, path="", message=message)
+
+
+def _rendered(root: Path, broken: Sequence[Path], app: str, cluster: Cluster) -> tuple[list[Object], list[Finding]]:
+    """Render, unless a file that is read for it is broken: that is told once, and not for each cluster."""
+    try:
+        application = read_application(root, app, cluster.name)
         read = [application.chart, *application.value_files]
         if any(path.is_relative_to(part) for path in broken for part in read):
             return [], []
-        return render(root, app, environment).objects, []
+        return render(root, app, cluster.name).objects, []
     except StackFileError:
         return [], []
     except (GitOpsError, HelmError) as error:
-        where = f"{app} in {environment}"
+        where = f"{app} in {cluster.name}"
         return [], [Finding(where=where, path="", message=str(error).removeprefix(f"{where}: "))]
 
 
@@ -149,13 +188,3 @@ def _manifest(manifest: Manifest, schemas: Schemas, where: str) -> Iterator[Find
             yield Finding(where=where, path=key, message="is missing")
             return
     yield from _structure(Object(document=manifest.document), schemas, where)
-
-
-def _unused(root: Path, readable: Mapping[str, Sequence[Manifest]], names: Sequence[str]) -> Iterator[Finding]:
-    """Yield values files that no environment's Application could read: most of the time a half-made addition."""
-    for app in applications(root):
-        for environment in environments(root, app):
-            if environment not in names or (environment in readable and app not in names_of(readable[environment])):
-                where = f"{GITOPS_FOLDER}/apps/{app}/{environment}.yaml"
-                message = f"no Application reads it: there is no {GITOPS_FOLDER}/environments/{environment}/{app}.yaml"
-                yield Finding(where=where, path="", message=message)

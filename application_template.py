@@ -1,0 +1,85 @@
+"""The Application of a tenant, written once: Argo CD's ApplicationSet controller fills it in, and `bootstrap` does.
+
+How every application is synced is decided here and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from conventions import ARGO_CD_NAMESPACE, GITOPS_FOLDER, IN_CLUSTER
+
+
+def application(
+    *, app: str, chart: str, repo_url: str, revision: str, folder: str, layers: Sequence[str], facts: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the Application of one tenant in one cluster.
+
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml
+
+    Args:
+        app: the application's name; its project has the same, its namespace is ``app-<name>``.
+        chart: the chart's folder in ``gitops/charts``.
+        repo_url: repository of the applications' half.
+        revision: what Argo CD follows there.
+        folder: where ``gitops/`` is in the repository; empty for its top.
+        layers: names of the values files that are laid over ``values.yaml`` where they exist, in this order.
+        facts: facts of the infrastructure by name (``dns-zone``), which charts read as ``global.platform.dnsZone``.
+    """
+    values = f"../../apps/{app}"
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {
+            "name": app,
+            "namespace": ARGO_CD_NAMESPACE,
+            # removing the tenant removes what its application deployed
+            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+        },
+        "spec": {
+            "project": app,
+            "source": {
+                "repoURL": repo_url,
+                "targetRevision": revision,
+                "path": f"{folder}/{GITOPS_FOLDER}/charts/{chart}".lstrip("/"),
+                "helm": {
+                    "releaseName": app,
+                    "valueFiles": [f"{values}/{layer}.yaml" for layer in ("values", *layers)],
+                    "ignoreMissingValueFiles": True,
+                    "valuesObject": {"global": {"platform": {camel_case(key): facts[key] for key in sorted(facts)}}},
+                },
+            },
+            "destination": {"server": IN_CLUSTER, "namespace": f"app-{app}"},
+            "syncPolicy": {
+                "automated": {"prune": True, "selfHeal": True},
+                "managedNamespaceMetadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+                "syncOptions": ["CreateNamespace=true", "ServerSideApply=true", "PruneLast=true"],
+                "retry": {
+                    "limit": 10,
+                    # take up a newer commit instead of retrying the one that failed
+                    "refresh": True,
+                    "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
+                },
+            },
+        },
+    }
+
+
+def camel_case(fact: str) -> str:
+    """Return a fact's name as charts read it: ``dns-zone`` is ``dnsZone``."""
+    first, *others = fact.split("-")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def layers(environment: str, environment_class: str | None, region: str | None) -> list[str]:
+    """Return the values files of a cluster after the base, the later of which wins.
+
+    Args:
+        environment: the environment of the cluster's applications.
+        environment_class: what several environments have in common, such as ``production``.
+        region: what tells the environment's clusters apart, where there are several.
+    """
+    return [
+        *([environment_class] if environment_class else []),
+        environment,
+        *([f"{environment}-{region}"] if region else []),
+    ]

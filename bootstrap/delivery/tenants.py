@@ -1,0 +1,153 @@
+"""``tenants/<app>.yaml``: what the platform says of an application.
+
+Argo CD reads these files from a revision that no pipeline writes (docs/decisions/0014-two-halves.md), makes an
+Application of each and a project that limits it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from bootstrap.delivery.gitops import NAME, NAMES, inside
+from bootstrap.delivery.manifests import parse_mapping, read_text
+from bootstrap.errors import GitOpsError
+from conventions import TENANTS_FOLDER
+
+CHART_FILES = frozenset({"Chart.yaml", "values.yaml"})
+"""Files of the folder that are no tenants: it is a chart, which makes the projects."""
+
+P = TypeVar("P", bound=PurePath)
+
+_Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=253)]
+_Name = Annotated[str, StringConstraints(strict=True, pattern=rf"^{NAME.pattern}$", max_length=63)]
+_Host = Annotated[
+    str,
+    StringConstraints(
+        strict=True, pattern=r"^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", max_length=253
+    ),
+]
+_Registry = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*$", max_length=253)
+]
+_Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9A-Za-z-]{1,127}\*?$")]
+
+_ALLOWED = {
+    "owner": "who answers for it, such as an address",
+    "chart": "a folder of gitops/charts",
+    "registries": "registries or folders of them, such as example.azurecr.io/shop",
+    "vaultKeys": "names of the vault's secrets: letters, digits and hyphens, at the end * for all that begin so",
+    "environments": "a mapping of environments, each with hosts and protected",
+    "hosts": "host names, such as shop.example.com or *.shop.example.com",
+    "protected": "true or false",
+}
+
+
+class TenantEnvironment(BaseModel):
+    """An environment that an application is in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hosts: list[_Host] = Field(default_factory=list)
+    """Host names that its routes may have there."""
+    protected: Annotated[bool, Field(strict=True)] = False
+    """Whether `bootstrap promote` changes it by pull request only, as it does where ``gitops/overlay.yaml`` asks."""
+
+
+class Tenant(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    owner: _Text
+    """Who answers for the application."""
+    chart: _Name
+    """A folder of ``gitops/charts``."""
+    registries: list[_Registry] = Field(min_length=1)
+    """Where its images may come from."""
+    vault_keys: list[_Key] = Field(default_factory=list, alias="vaultKeys")
+    """Secrets of the vault that it may read; a name that ends with * stands for all that begin so."""
+    environments: dict[_Name, TenantEnvironment | None] = Field(min_length=1)
+    """Where it runs."""
+
+    def of(self, environment: str) -> TenantEnvironment:
+        """Return what holds in an environment that it is in."""
+        return self.environments[environment] or TenantEnvironment()
+
+
+def tenants_folder(root: P) -> P:
+    """Return the folder of the platform's half; ``root`` may be a path in a working tree or in a Git tree."""
+    return root / TENANTS_FOLDER
+
+
+def tenant_file(root: P, app: str) -> P:
+    """Return the file of an application."""
+    return tenants_folder(root) / f"{app}.yaml"
+
+
+def tenant_names(root: Path) -> list[str]:
+    """Return the applications that have a file."""
+    found = (path for path in tenants_folder(root).glob("*.yaml") if path.name not in CHART_FILES)
+    return sorted(path.stem for path in found if not path.is_dir())
+
+
+def read_tenants(root: Path) -> tuple[dict[str, Tenant], list[str]]:
+    """Return the files that are right, and what is wrong with the others."""
+    found: dict[str, Tenant] = {}
+    mistakes: list[str] = []
+    for app in tenant_names(root):
+        try:
+            found[app] = read_tenant(root, app)
+        except GitOpsError as error:
+            mistakes += str(error).splitlines()
+    return found, mistakes
+
+
+def read_tenant(root: Path, app: str) -> Tenant:
+    """Read an application's file.
+
+    Raises:
+        GitOpsError: there is none, or it is not what it has to be; all mistakes at once.
+    """
+    shown = str(tenant_file(PurePath(), app))
+    file = tenant_file(root, app)
+    if not file.exists() and not file.is_symlink():
+        there = ", ".join(tenant_names(root)) or "none"
+        raise GitOpsError(f"there is no application {app!r}: {shown} is missing; there are: {there}")
+    if not NAME.fullmatch(app):
+        raise GitOpsError(f"{shown}: got {app!r} for an application's name; allowed: {NAMES}")
+    try:
+        inside(root, file)
+    except GitOpsError as error:
+        raise GitOpsError(f"{shown} {error}") from None
+    return parse_tenant(read_text(file, shown), shown)
+
+
+def parse_tenant(text: str, shown: str) -> Tenant:
+    """Read the text of an application's file.
+
+    Args:
+        text: the file's.
+        shown: what messages call it.
+
+    Raises:
+        GitOpsError: it is not what it has to be; all mistakes at once.
+    """
+    try:
+        return Tenant.model_validate(parse_mapping(text, shown))
+    except ValidationError as error:
+        raise GitOpsError("\n".join(f"{shown}: {_told(mistake)}" for mistake in error.errors())) from None
+
+
+def _told(mistake: Mapping[str, Any]) -> str:
+    path = [part for part in mistake["loc"] if part != "[key]"]
+    place = ".".join(map(str, path))
+    named = next((part for part in reversed(path) if part in _ALLOWED), None)
+    if mistake["type"] == "extra_forbidden":
+        known = TenantEnvironment.model_fields if len(path) > 1 else Tenant.model_fields
+        names = sorted(field.alias or name for name, field in known.items())
+        return f"{place} is unknown; allowed: {', '.join(names)}"
+    if mistake["type"] == "missing":
+        return f"{place} is missing; allowed: {_ALLOWED.get(str(path[-1]), 'text')}"
+    return f"{place}: got {mistake['input']!r}; allowed: {_ALLOWED[str(named)] if named else 'text'}"

@@ -1,0 +1,177 @@
+"""What the platform lets an application have: hosts, registries and secrets, against what it renders."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from bootstrap.delivery.clusters import Cluster
+from bootstrap.delivery.gitops import app_folder, is_file, layers_of
+from bootstrap.delivery.manifests import entries, section
+from bootstrap.delivery.render.objects import Object, images
+from bootstrap.delivery.tenants import Tenant, tenant_file
+from bootstrap.delivery.validate.findings import Finding
+from conventions import GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
+
+_TAKEN = frozenset({"default", ROOT_APPLICATION})
+"""Projects that are there already."""
+_HOST_CALL = re.compile(r"(!?)\s*(Host|HostSNI)\(([^)]*)\)")
+_HOST_TEXT = re.compile(r"[`\"']([^`\"']*)[`\"']")
+
+
+def check_tenants(
+    root: Path, tenants: Mapping[str, Tenant], clusters: Iterable[Cluster], apps: Iterable[str]
+) -> Iterator[Finding]:
+    """Yield what is wrong with tenants beside the others and the rest of the project.
+
+    Args:
+        root: the project.
+        tenants: all whose files are right.
+        clusters: all whose stack files are right.
+        apps: folders of applications.
+    """
+    clusters = list(clusters)
+    known = sorted({cluster.environment for cluster in clusters})
+    for app, tenant in tenants.items():
+        where = str(tenant_file(Path(), app))
+        if app in _TAKEN:
+            yield Finding(where=where, path="", message=f"{app!r} is a project of Argo CD's or the platform's")
+        if not is_file(root / GITOPS_FOLDER / "charts" / tenant.chart / "Chart.yaml"):
+            message = f"got {tenant.chart!r}; allowed: a folder of {GITOPS_FOLDER}/charts that has a Chart.yaml"
+            yield Finding(where=where, path="chart", message=message)
+        for environment in tenant.environments:
+            if environment not in known:
+                message = f"no stack file has this environment; there are: {', '.join(known) or 'none'}"
+                yield Finding(where=where, path=f"environments.{environment}", message=message)
+    yield from _hosts_once(tenants)
+    for app in apps:
+        if app not in tenants and not tenant_file(root, app).exists():
+            message = f"nothing makes an Application of it: {TENANTS_FOLDER}/{app}.yaml is missing"
+            yield Finding(where=f"{GITOPS_FOLDER}/apps/{app}", path="", message=message)
+        elif app in tenants:
+            yield from _layers(root, app, tenants[app], clusters)
+
+
+def _layers(root: Path, app: str, tenant: Tenant, clusters: Iterable[Cluster]) -> Iterator[Finding]:
+    """Yield values files that no cluster reads: most of the time a half-made addition, or a name that is mistyped."""
+    read = {layer for cluster in clusters if cluster.environment in tenant.environments for layer in cluster.layers}
+    for layer in layers_of(root, app):
+        if layer not in read:
+            where = str(app_folder(Path(), app) / f"{layer}.yaml")
+            message = f"no cluster of {app} reads it; read are: {', '.join(sorted(read)) or 'none'}"
+            yield Finding(where=where, path="", message=message)
+
+
+def _hosts_once(tenants: Mapping[str, Tenant]) -> Iterator[Finding]:
+    claimed: dict[str, list[tuple[str, str]]] = {}
+    for app, tenant in tenants.items():
+        for environment in tenant.environments:
+            there = claimed.setdefault(environment, [])
+            for index, host in enumerate(tenant.of(environment).hosts):
+                other = next((by for other, by in there if by != app and _overlap(host, other)), None)
+                there.append((host, app))
+                if other is not None:
+                    yield Finding(
+                        where=str(tenant_file(Path(), app)),
+                        path=f"environments.{environment}.hosts[{index}]",
+                        message=f"{host} is {other}'s in {environment} already",
+                    )
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or covers(one, other) or covers(other, one)
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Whether a host name is a pattern's; ``*`` stands for the first label.
+
+    https://kubernetes.io/docs/concepts/services-networking/ingress/#hostname-wildcards
+    """
+    if pattern == host:
+        return True
+    return pattern.startswith("*.") and host.partition(".")[2] == pattern[2:]
+
+
+def check_objects(
+    objects: Iterable[Object], app: str, tenant: Tenant, environment: str, where: str
+) -> Iterator[Finding]:
+    """Yield what an application renders and its tenant's file does not let it have.
+
+    Args:
+        objects: what it renders.
+        app: its name.
+        tenant: what it may have.
+        environment: the cluster's environment.
+        where: how findings call the application with its cluster.
+    """
+    allowed, file = tenant.of(environment).hosts, f"{TENANTS_FOLDER}/{app}.yaml"
+    for item in objects:
+        place = f"{where}: {item.label}"
+        for path, host in _hosts(item):
+            if host is None:
+                message = "every host; allowed: hosts that are named, by ` as in Host(`...`)"
+                yield Finding(where=place, path=path, message=message)
+            elif not any(covers(pattern, host) for pattern in allowed):
+                hosts = ", ".join(allowed) or "no host"
+                yield Finding(where=place, path=path, message=f"got {host}; {file} allows {hosts} in {environment}")
+        for image in images(item.document):
+            if not any(_from(image, registry) for registry in tenant.registries):
+                message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
+                yield Finding(where=place, path="image", message=message)
+        for path, key in _vault_keys(item):
+            if not any(
+                key == allow or (allow[-1] == "*" and key.startswith(allow[:-1])) for allow in tenant.vault_keys
+            ):
+                keys = ", ".join(tenant.vault_keys) or "no secret"
+                yield Finding(where=place, path=path, message=f"got {key!r}; {file} allows {keys}")
+
+
+def _hosts(item: Object) -> Iterator[tuple[str, str | None]]:
+    """Yield every host that an object routes, with its place; None for all hosts."""
+    spec = section(item.document, "spec")
+    if item.kind == "Ingress":
+        for index, rule in enumerate(entries(spec.get("rules"))):
+            yield f"spec.rules[{index}].host", str(section(rule).get("host") or "") or None
+        if spec.get("defaultBackend"):
+            yield "spec.defaultBackend", None
+        for index, tls in enumerate(entries(spec.get("tls"))):
+            yield from ((f"spec.tls[{index}].hosts", str(host)) for host in entries(section(tls).get("hosts")))
+    elif item.kind in {"IngressRoute", "IngressRouteTCP"}:
+        for index, route in enumerate(entries(spec.get("routes"))):
+            yield from ((f"spec.routes[{index}].match", host) for host in _matched(str(section(route).get("match"))))
+    elif item.kind == "IngressRouteUDP":
+        yield "spec.routes", None
+
+
+def _matched(rule: str) -> Iterator[str | None]:
+    """Yield the hosts of a rule of Traefik's, where every alternative names one.
+
+    https://doc.traefik.io/traefik/reference/routing-configuration/http/routing/rules-and-priority/
+    """
+    for alternative in rule.split("||"):
+        calls = [call for call in _HOST_CALL.findall(alternative) if not call[0]]
+        yield from (host for _, _, hosts in calls for host in _HOST_TEXT.findall(hosts))
+        if not calls or "HostRegexp" in alternative or "HostSNIRegexp" in alternative:
+            yield None
+
+
+def _from(image: str, registry: str) -> bool:
+    name, head = image, image.partition("/")[0]
+    if "/" not in image or not ("." in head or ":" in head or head == "localhost"):
+        # https://kubernetes.io/docs/concepts/containers/images/#image-names
+        name = f"docker.io/{image if '/' in image else f'library/{image}'}"
+    return name.startswith(f"{registry}/") or re.split(r"[@:](?!.*/)", name, maxsplit=1)[0] == registry
+
+
+def _vault_keys(item: Object) -> Iterator[tuple[str, str]]:
+    """Yield the secrets that an ExternalSecret reads; one that searches reads what it finds."""
+    if item.kind != "ExternalSecret":
+        return
+    spec = section(item.document, "spec")
+    for index, entry in enumerate(entries(spec.get("data"))):
+        yield f"spec.data[{index}].remoteRef.key", str(section(entry, "remoteRef").get("key"))
+    for index, entry in enumerate(entries(spec.get("dataFrom"))):
+        for key, value in section(entry).items():
+            if key == "extract":
+                yield f"spec.dataFrom[{index}].extract.key", str(section(value).get("key"))
+            elif key in {"find", "sourceRef"}:
+                yield f"spec.dataFrom[{index}].{key}", key
