@@ -58,13 +58,15 @@ def test_the_root_application_reads_the_folder_and_its_project_allows_what_is_in
     assert known == allowed(image_updater=True)
 
 
-def test_the_constants_are_the_programs():
+def test_the_constants_are_the_programs(objects):
     values = load_mapping(ROOT / "gitops/charts/web/values.yaml")
-    assert values["secrets"]["store"] == SECRET_STORE
-    assert values["ingress"]["className"] == INGRESS_CLASS
     assert values["networkPolicy"]["ingressNamespaces"] == [NAMESPACE]
     schema = load_mapping(ROOT / "gitops/charts/web/values.schema.json")
-    assert schema["properties"]["ingress"]["properties"]["issuer"]["enum"] == [issuer.value for issuer in Issuer]
+    issuers = [issuer.value for issuer in Issuer]
+    assert schema["properties"]["ingress"]["properties"]["issuer"]["enum"] == ["", *issuers]
+    # the example sets neither, and neither does its environment
+    assert one(objects["prod"], "ExternalSecret")["spec"]["secretStoreRef"]["name"] == SECRET_STORE
+    assert one(objects["prod"], "Ingress")["spec"]["ingressClassName"] == INGRESS_CLASS
 
 
 def test_the_kinds_of_the_addons_cover_those_of_the_rehearsals_charts():

@@ -48,8 +48,8 @@ def test_what_repeats_the_base_is_redundant(project):
 
 
 def test_what_repeats_the_charts_default_is_redundant(project):
-    append(project, "prod", "  className: traefik\n")
-    assert found(project) == [("redundant", ("prod",), "ingress.className")]
+    append(project, "prod", "  enabled: true\n")
+    assert found(project) == [("redundant", ("prod",), "ingress.enabled")]
 
 
 def test_a_list_is_redundant_only_as_a_whole(project):
@@ -336,7 +336,7 @@ ingress:
   host: hello.dev.example.com
   issuer: letsencrypt-staging
   # the default
-  className: traefik
+  enabled: true
 """
 
 
@@ -358,7 +358,7 @@ def test_after_a_fix_every_environment_renders_the_same_bytes(diverged):
     assert sorted(spell(step.finding.path) for step in report.steps if step.done) == [
         "disruptionBudget.maxUnavailable",
         "env.PODINFO_UI_COLOR",
-        "ingress.className",
+        "ingress.enabled",
         "port",
     ]
     assert report.findings == []
@@ -372,7 +372,7 @@ def test_a_fix_leaves_every_other_line_as_it_was(diverged):
     for lines in (
         "# as in the base, by mistake\nport: 9898 # twice\n\n",
         '  # said everywhere\n  PODINFO_UI_COLOR: "#336699" # ours\n',
-        "  # the default\n  className: traefik\n",
+        "  # the default\n  enabled: true\n",
     ):
         gone = gone.replace(lines, "")
     assert diverged.read(f"{APPS}/dev.yaml") == gone

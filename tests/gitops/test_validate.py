@@ -167,7 +167,7 @@ def test_the_example_passes():
             ("hello in dev", "", "Deployment app-hello/hello: the project allows no Deployment"),
         ),
         (
-            f"{CHART}/deployment.yaml",
+            f"{CHART}/_pod.tpl",
             "serviceAccountName:",
             "serviceAcountName:",
             (
@@ -199,15 +199,15 @@ def test_the_example_passes():
             ("hello in dev: PodDisruptionBudget hello", "kind", "no such kind"),
         ),
         (
-            f"{CHART}/externalsecret.yaml",
+            f"{CHART}/_secrets.tpl",
             "secretStoreRef:",
             "secretStore:",
             (EXTERNAL, "spec.secretStore", "did you mean secretStoreRef?"),
         ),
         (
-            f"{CHART}/externalsecret.yaml",
-            "ClusterSecretStore",
-            "ClusterSecretStor",
+            f"{CHART}/_secrets.tpl",
+            "kind: ClusterSecretStore",
+            "kind: ClusterSecretStor",
             (
                 EXTERNAL,
                 "spec.secretStoreRef.kind",
@@ -260,7 +260,7 @@ def test_the_root_application_makes_applications_and_projects_only(project):
 
 
 def test_a_required_field_that_is_missing_is_found(project):
-    project.edit(f"{CHART}/deployment.yaml", "        - name: {{ .Chart.Name }}\n          image:", "        - image:")
+    project.edit(f"{CHART}/deployment.yaml", "name: {{ .Chart.Name }}", "stdin: false")
     assert (
         DEPLOYMENT,
         "spec.template.spec.containers[0].name",
@@ -302,7 +302,7 @@ def test_a_values_file_that_no_application_reads_is_found(project):
 
 @pytest.mark.parametrize("image", ["nginx", "nginx:latest", "registry.example.com:5000/nginx", "nginx:"])
 def test_an_image_that_may_be_another_tomorrow_is_found(project, image):
-    project.edit(f"{CHART}/deployment.yaml", '{{ include "web.image" .Values.image | quote }}', f'"{image}"')
+    project.edit(f"{CHART}/_pod.tpl", '{{ include "app.image" .Values.image | quote }}', f'"{image}"')
     assert (DEPLOYMENT, "image") in [found[:2] for found in findings(project)]
 
 
