@@ -66,7 +66,7 @@ def test_a_name_that_cannot_be_one_is_refused(project, name):
     ("changes", "told"),
     [
         ({"name": "hello"}, "gitops/apps/hello/dev.yaml, .* already; nothing was written"),
-        ({"chart": "wep"}, "no chart 'wep' in gitops/charts; there are: web"),
+        ({"chart": "wep"}, "no chart 'wep' in gitops/charts; there are: cron, web, worker"),
         (
             {"envs": ["dev", "stage"]},
             "no environment 'stage'; .* One more is `bootstrap app new-",

@@ -35,6 +35,8 @@ NOT_FOR_RENOVATE = {
     "contentVersion": "the format of an ARM template, which has one version",
     "gitops/charts/web/Chart.yaml": "the chart's own version, which nothing reads",
     "tenants/Chart.yaml": "the chart's own version, which nothing reads",
+    "gitops/charts/worker/Chart.yaml": "the chart's own version, which nothing reads",
+    "gitops/charts/cron/Chart.yaml": "the chart's own version, which nothing reads",
 }
 """Versions that follow no release, by the name they are assigned to or the file they are in."""
 
