@@ -33,7 +33,9 @@ _RETRY_SECONDS = 30
 """How often the platform's half is looked at: a new cluster has the projects only after the first look."""
 
 
-def application_set_spec(settings: GitOps, environment: str, facts: Iterable[str]) -> dict[str, Any]:
+def application_set_spec(
+    settings: GitOps, environment: str, facts: Iterable[str], *, production: bool
+) -> dict[str, Any]:
     """Return the ApplicationSet's spec.
 
     A file that is broken, or lacks what the template reads, stops the generation: nothing is changed or removed.
@@ -43,6 +45,7 @@ def application_set_spec(settings: GitOps, environment: str, facts: Iterable[str
         settings: the stack's repositories and layers.
         environment: the stack's environment.
         facts: names of the facts that the in-cluster Secret has as annotations.
+        production: whether an Application that is no longer generated stays until somebody deletes it.
     """
     environment = settings.environment or environment
     template = application(
@@ -58,6 +61,8 @@ def application_set_spec(settings: GitOps, environment: str, facts: Iterable[str
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
         "generators": [{"matrix": {"generators": [_tenants(settings), _clusters()]}}],
+        # else a lost label of the in-cluster Secret would delete every application with all that is in it
+        "syncPolicy": {"applicationsSync": "create-update" if production else "sync"},
         "template": {"metadata": template["metadata"], "spec": template["spec"]},
     }
 

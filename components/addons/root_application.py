@@ -35,6 +35,7 @@ class RootApplicationArgs:
     access: ClusterAccess
     settings: GitOps
     environment: str
+    production: bool
     image_updater: bool
     """Whether the repository may hold ImageUpdater objects."""
     facts: Mapping[str, pulumi.Input[str]]
@@ -47,6 +48,7 @@ class RootApplicationArgs:
             access=platform.access,
             settings=settings.gitops,
             environment=settings.environment,
+            production=settings.production,
             image_updater=settings.argocd.image_updater_write_back == "git",
             facts=platform.facts,
         )
@@ -90,7 +92,9 @@ class RootApplication(Addon):
             api_version="argoproj.io/v1alpha1",
             kind="ApplicationSet",
             metadata=ObjectMetaArgs(name=application_set.NAME, namespace=ARGO_CD_NAMESPACE),
-            spec=application_set.application_set_spec(args.settings, args.environment, args.facts),
+            spec=application_set.application_set_spec(
+                args.settings, args.environment, args.facts, production=args.production
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[facts],
