@@ -15,6 +15,7 @@ from bootstrap.options import ROOT, Format, progress_console, result_console, so
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
+    from bootstrap.delivery import migrate as migration
     from bootstrap.delivery import new_app
     from bootstrap.delivery.overlay import check as overlays
     from bootstrap.delivery.promote import promote as promotion
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bootstrap.delivery.render import render as rendering
     from bootstrap.delivery.validate import validate as validation
 else:  # a command loads what it needs, and no more
+    migration = on_demand("bootstrap.delivery.migrate")
     new_app = on_demand("bootstrap.delivery.new_app")
     overlays = on_demand("bootstrap.delivery.overlay.check")
     promotion = on_demand("bootstrap.delivery.promote.promote")
@@ -377,6 +379,17 @@ def new_environment(
     Exit status: 0 written, 1 an error, and nothing was written.
     """
     _print(new_app.new_environment(ROOT, environment, like=like))
+
+
+@apps.command("migrate")
+@ends_tidily
+def migrate() -> None:
+    """Make tenants of the Applications that earlier versions kept in gitops/environments/.
+
+    Exit status: 0 written, 1 an error, and nothing was written: an application would not render the same, or is none
+    that a tenant can be.
+    """
+    _print(migration.migrate(ROOT))
 
 
 def _print_result(result: "request.Result", output: Format) -> None:

@@ -1,7 +1,6 @@
 """Adds an application, or an environment: plain files, that belong to whoever asked from then on."""
 
 import contextlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from bootstrap.delivery.clusters import cluster_names, known_environments, read_
 from bootstrap.delivery.gitops import BASE, NOT_BUILT, app_folder, inside, is_file, require_folder, values_files
 from bootstrap.delivery.manifests import read_text
 from bootstrap.delivery.overlay.edit import put_in
-from bootstrap.delivery.tenants import read_tenant, read_tenants, tenant_file
+from bootstrap.delivery.tenants import environment_lines, read_tenant, read_tenants, tenant_file, tenant_text
 from bootstrap.errors import GitOpsError
 from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
@@ -69,8 +68,8 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
             raise GitOpsError(f"{name} is in {', '.join(taken)} already; nothing was written")
         changed[tenant] = _with_environments(read_text(tenant, tenant.relative_to(root)), wanted)
     else:
-        files[tenant] = _tenant(name, chart, image, wanted)
-    _write(root, files, changed)
+        files[tenant] = tenant_text(name, chart=chart, registries=[image], keys=[f"{name}-*"], environments=wanted)
+    write(root, files, changed)
     return Made(
         files=[str(path.relative_to(root)) for path in (*files, *changed)],
         next_steps=[
@@ -111,7 +110,7 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
         own, target = (values_files(root, app, name)[1] for name in (like, environment))
         if own.exists():
             files[target] = _renamed(read_text(own, own.relative_to(root)), like, environment)
-    _write(root, files, changed)
+    write(root, files, changed)
     stack = f"Pulumi.{environment}.yaml"
     return Made(
         files=[str(path.relative_to(root)) for path in (*files, *changed)],
@@ -145,29 +144,10 @@ def _in_zone(root: Path, host: str, like: str, environment: str) -> str:
     return host.removesuffix(zones[0]) + zones[1] if all(zones) and host.endswith(f".{zones[0]}") else host
 
 
-def _tenant(name: str, chart: str, image: str, environments: Mapping[str, Sequence[str]]) -> str:
-    where = "".join(f"  {line}\n" for item in environments.items() for line in _environment(*item))
-    return f"""# Who {name} belongs to, and what it may have. Platform engineers change this file; its team has
-# {GITOPS_FOLDER}/apps/{name}/.
-owner: {name}
-chart: {chart} # a folder of {GITOPS_FOLDER}/charts
-registries: # that its images may come from
-  - {image}
-vaultKeys: # secrets of the vault that it may read
-  - {name}-*
-environments: # where it runs, and the host names that it may have there
-{where}"""
-
-
-def _environment(environment: str, hosts: Sequence[str]) -> list[str]:
-    # letters, digits, dots and hyphens need no quotes; a wildcard does
-    return [f"{environment}:", f"  hosts: [{', '.join(json.dumps(host) if '*' in host else host for host in hosts)}]"]
-
-
 def _with_environments(text: str, environments: Mapping[str, Sequence[str]]) -> str:
     """Return a tenant's file with further environments; every other byte stays."""
     for environment, hosts in environments.items():
-        text = put_in(text, ("environments", environment), _environment(environment, hosts))
+        text = put_in(text, ("environments", environment), environment_lines(environment, hosts))
     return text
 
 
@@ -188,7 +168,7 @@ def _renamed(text: str, like: str, environment: str) -> str:
     )
 
 
-def _write(root: Path, files: Mapping[Path, str], changed: Mapping[Path, str]) -> None:
+def write(root: Path, files: Mapping[Path, str], changed: Mapping[Path, str]) -> None:
     """Write all files or none: each beside its place first, and only when all are there under its name.
 
     Args:

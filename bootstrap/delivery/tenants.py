@@ -4,7 +4,8 @@ Argo CD reads these files from a revision that no pipeline writes (docs/decision
 Application of each and a project that limits it.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from bootstrap.delivery.gitops import NAME, NAMES, inside
 from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.errors import GitOpsError
-from conventions import TENANTS_FOLDER
+from conventions import GITOPS_FOLDER, TENANTS_FOLDER
 
 CHART_FILES = frozenset({"Chart.yaml", "values.yaml"})
 """Files of the folder that are no tenants: it is a chart, which makes the projects."""
@@ -138,6 +139,47 @@ def parse_tenant(text: str, shown: str) -> Tenant:
         return Tenant.model_validate(parse_mapping(text, shown))
     except ValidationError as error:
         raise GitOpsError("\n".join(f"{shown}: {_told(mistake)}" for mistake in error.errors())) from None
+
+
+def tenant_text(
+    app: str,
+    *,
+    chart: str,
+    registries: Sequence[str],
+    keys: Sequence[str],
+    environments: Mapping[str, Sequence[str]],
+) -> str:
+    """Return the text of a file for an application; who owns it is for people to say.
+
+    Args:
+        app: its name.
+        chart: a folder of ``gitops/charts``.
+        registries: where its images may come from.
+        keys: secrets of the vault that it may read.
+        environments: where it runs, each with its host names.
+    """
+    where = "".join(f"  {line}\n" for item in environments.items() for line in environment_lines(*item))
+    return f"""# Who {app} belongs to, and what it may have. Platform engineers change this file; its team has
+# {GITOPS_FOLDER}/apps/{app}/.
+owner: {app}
+chart: {chart} # a folder of {GITOPS_FOLDER}/charts
+registries: # that its images may come from
+{_listed(registries)}
+vaultKeys: # secrets of the vault that it may read
+{_listed(keys)}
+environments: # where it runs, and the host names that it may have there
+{where}"""
+
+
+def _listed(values: Sequence[str]) -> str:
+    return "\n".join(f"  - {value}" for value in values) or "  []"
+
+
+def environment_lines(environment: str, hosts: Sequence[str]) -> list[str]:
+    """Return the lines that put an application into an environment."""
+    # letters, digits, dots and hyphens need no quotes; a wildcard does
+    shown = ", ".join(json.dumps(host) if "*" in host else host for host in hosts)
+    return [f"{environment}:", f"  hosts: [{shown}]"]
 
 
 def _told(mistake: Mapping[str, Any]) -> str:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from bootstrap.delivery.claims import hosts_of, vault_keys_of
 from bootstrap.delivery.clusters import Cluster
 from bootstrap.delivery.gitops import app_folder, is_file, layers_of
-from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.objects import Object, images
 from bootstrap.delivery.tenants import Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
@@ -14,8 +14,6 @@ from conventions import GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
 _TAKEN = frozenset({"default", ROOT_APPLICATION})
 """Projects that are there already."""
-_HOST_CALL = re.compile(r"(!?)\s*(Host|HostSNI)\(([^)]*)\)")
-_HOST_TEXT = re.compile(r"[`\"']([^`\"']*)[`\"']")
 
 
 def check_tenants(
@@ -106,7 +104,7 @@ def check_objects(
     allowed, file = tenant.of(environment).hosts, f"{TENANTS_FOLDER}/{app}.yaml"
     for item in objects:
         place = f"{where}: {item.label}"
-        for path, host in _hosts(item):
+        for path, host in hosts_of(item):
             if host is None:
                 message = "every host; allowed: hosts that are named, by ` as in Host(`...`)"
                 yield Finding(where=place, path=path, message=message)
@@ -117,41 +115,12 @@ def check_objects(
             if not any(_from(image, registry) for registry in tenant.registries):
                 message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
                 yield Finding(where=place, path="image", message=message)
-        for path, key in _vault_keys(item):
+        for path, key in vault_keys_of(item):
             if not any(
                 key == allow or (allow[-1] == "*" and key.startswith(allow[:-1])) for allow in tenant.vault_keys
             ):
                 keys = ", ".join(tenant.vault_keys) or "no secret"
                 yield Finding(where=place, path=path, message=f"got {key!r}; {file} allows {keys}")
-
-
-def _hosts(item: Object) -> Iterator[tuple[str, str | None]]:
-    """Yield every host that an object routes, with its place; None for all hosts."""
-    spec = section(item.document, "spec")
-    if item.kind == "Ingress":
-        for index, rule in enumerate(entries(spec.get("rules"))):
-            yield f"spec.rules[{index}].host", str(section(rule).get("host") or "") or None
-        if spec.get("defaultBackend"):
-            yield "spec.defaultBackend", None
-        for index, tls in enumerate(entries(spec.get("tls"))):
-            yield from ((f"spec.tls[{index}].hosts", str(host)) for host in entries(section(tls).get("hosts")))
-    elif item.kind in {"IngressRoute", "IngressRouteTCP"}:
-        for index, route in enumerate(entries(spec.get("routes"))):
-            yield from ((f"spec.routes[{index}].match", host) for host in _matched(str(section(route).get("match"))))
-    elif item.kind == "IngressRouteUDP":
-        yield "spec.routes", None
-
-
-def _matched(rule: str) -> Iterator[str | None]:
-    """Yield the hosts of a rule of Traefik's, where every alternative names one.
-
-    https://doc.traefik.io/traefik/reference/routing-configuration/http/routing/rules-and-priority/
-    """
-    for alternative in rule.split("||"):
-        calls = [call for call in _HOST_CALL.findall(alternative) if not call[0]]
-        yield from (host for _, _, hosts in calls for host in _HOST_TEXT.findall(hosts))
-        if not calls or "HostRegexp" in alternative or "HostSNIRegexp" in alternative:
-            yield None
 
 
 def _from(image: str, registry: str) -> bool:
@@ -160,18 +129,3 @@ def _from(image: str, registry: str) -> bool:
         # https://kubernetes.io/docs/concepts/containers/images/#image-names
         name = f"docker.io/{image if '/' in image else f'library/{image}'}"
     return name.startswith(f"{registry}/") or re.split(r"[@:](?!.*/)", name, maxsplit=1)[0] == registry
-
-
-def _vault_keys(item: Object) -> Iterator[tuple[str, str]]:
-    """Yield the secrets that an ExternalSecret reads; one that searches reads what it finds."""
-    if item.kind != "ExternalSecret":
-        return
-    spec = section(item.document, "spec")
-    for index, entry in enumerate(entries(spec.get("data"))):
-        yield f"spec.data[{index}].remoteRef.key", str(section(entry, "remoteRef").get("key"))
-    for index, entry in enumerate(entries(spec.get("dataFrom"))):
-        for key, value in section(entry).items():
-            if key == "extract":
-                yield f"spec.dataFrom[{index}].extract.key", str(section(value).get("key"))
-            elif key in {"find", "sourceRef"}:
-                yield f"spec.dataFrom[{index}].{key}", key

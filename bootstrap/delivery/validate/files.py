@@ -18,7 +18,7 @@ from bootstrap.delivery.manifests import load_all, load_mapping, read_text
 from bootstrap.delivery.overlay import rules
 from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.tenants import CHART_FILES
+from bootstrap.delivery.tenants import CHART_FILES, tenant_names
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import SCHEMAS, read_schema
 from bootstrap.errors import GitOpsError
@@ -83,7 +83,7 @@ def _name(root: Path, file: Path) -> Iterator[str]:
         return
     if folder == _APPS and (root / file).is_dir() and not NAME.fullmatch(name):
         yield f"is no name of an application, and nothing reads it; allowed: {NAMES}"
-    if file == _ENVIRONMENTS:
+    if file == _ENVIRONMENTS and not tenant_names(root):
         yield f"is read by nothing: applications are files of {TENANTS_FOLDER}/ (`bootstrap app migrate` makes them)"
     if folder.parent == _APPS and name != BASE and layer_of(name) is None:
         meant = f"{file.stem.lower()}.yaml"
