@@ -188,7 +188,6 @@ def test_files_are_mounted_as_a_folder_that_the_kubelet_refreshes(chart):
     [external] = of_kind(documents, "ExternalSecret")
     assert external["spec"]["data"] == [{"secretKey": "tls.key", "remoteRef": {"key": "shop-key"}}]
     [volume] = [volume for volume in pod["volumes"] if "secret" in volume]
-    # 0440 as YAML 1.1 and 1.2 both read it
     assert volume["secret"] == {"secretName": external["spec"]["target"]["name"], "defaultMode": 0o440}
     [mount] = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == volume["name"]]
     assert mount == {"name": volume["name"], "mountPath": "/etc/secrets", "readOnly": True}
