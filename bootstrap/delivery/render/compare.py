@@ -10,6 +10,7 @@ from typing import Any
 from bootstrap.delivery.manifests import same
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.render.render import Rendered, everything, render_several
+from bootstrap.delivery.tenants import tenants_folder
 from bootstrap.errors import GitOpsError, HelmError, RevisionError, StackFileError
 from bootstrap.revision import unpack
 
@@ -80,6 +81,9 @@ def render_at(root: Path, revision: str, wanted: Sequence[tuple[str, str]] | Non
     """
     with unpack(root, revision) as folder:
         tree = Path(folder).resolve()
+        if not tenants_folder(tree).is_dir():
+            # from before there were tenants; `bootstrap app migrate` has compared what it rendered
+            return []
         try:
             there = everything(tree)
             return render_several(tree, there if wanted is None else [pair for pair in wanted if pair in there])
