@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bootstrap.delivery.clusters import cluster_names, known_environments, read_cluster, stack_section
 from bootstrap.delivery.gitops import BASE, NOT_BUILT, app_folder, inside, is_file, require_folder, values_files
-from bootstrap.delivery.manifests import read_text
+from bootstrap.delivery.manifests import load_mapping, read_text, section
 from bootstrap.delivery.overlay.edit import put_in
 from bootstrap.delivery.tenants import environment_lines, read_tenant, read_tenants, tenant_file, tenant_text
 from bootstrap.errors import GitOpsError
@@ -18,6 +18,8 @@ NAME = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
 """A label of RFC 1123 that leaves room for ``app-`` before and ``-env`` behind it in 63 characters."""
 ENVIRONMENT = re.compile(ENVIRONMENT_PATTERN)
 IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*")
+STARTER = "aks-bootstrap.io/starter-values"
+"""Annotation of a chart: what a new application's values begin with, besides the image."""
 ZONE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -62,7 +64,7 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
     changed: dict[Path, str] = {}
     tenant, base = tenant_file(root, name), app_folder(root, name) / BASE
     if not base.exists():
-        files[base] = _base(name, chart, image)
+        files[base] = _base(name, chart, image) + _starter(root, chart)
     if tenant.exists():
         if taken := sorted(set(read_tenant(root, name).environments) & set(wanted)):
             raise GitOpsError(f"{name} is in {', '.join(taken)} already; nothing was written")
@@ -122,6 +124,13 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
             f"make up STACK={environment}",
         ],
     )
+
+
+def _starter(root: Path, chart: str) -> str:
+    """Return values that a chart needs and has no default for, as its Chart.yaml suggests them."""
+    file = Path(GITOPS_FOLDER) / "charts" / chart / "Chart.yaml"
+    text = section(load_mapping(root / file, file), "annotations").get(STARTER)
+    return f"\n{text.strip()}\n" if isinstance(text, str) else ""
 
 
 def _hosts(root: Path, name: str, environment: str, chart: str) -> list[str]:
