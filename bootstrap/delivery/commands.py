@@ -1,7 +1,8 @@
-"""The commands around ``gitops/``: promote, rollback, history, render, overlay, validate, app."""
+"""The commands around ``gitops/``: promote, rollback, history, render, overlay, validate, freeze, app."""
 
 from startup import on_demand
 
+import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from bootstrap.options import ROOT, Format, progress_console, result_console, so
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
+    from bootstrap.delivery import freeze as freezing
     from bootstrap.delivery import migrate as migration
     from bootstrap.delivery import new_app
     from bootstrap.delivery.overlay import check as overlays
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from bootstrap.delivery.render import render as rendering
     from bootstrap.delivery.validate import validate as validation
 else:  # a command loads what it needs, and no more
+    freezing = on_demand("bootstrap.delivery.freeze")
     migration = on_demand("bootstrap.delivery.migrate")
     new_app = on_demand("bootstrap.delivery.new_app")
     overlays = on_demand("bootstrap.delivery.overlay.check")
@@ -336,6 +339,40 @@ def history(
         typer.echo(json.dumps({"version": 1, "images": [version.to_json() for version in found]}, indent=2))
     else:
         promoted.print_history(found, result_console())
+
+
+@commands.command()
+@ends_tidily
+def freeze(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Whose applications stay as they are.")],
+    *,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", parser=some_text, help="When it ends, such as 2026-12-27T08:00Z.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", parser=some_text, help="When it starts; now if left out.")
+    ] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="End it.")] = False,
+) -> None:
+    """Keep Argo CD from changing an environment for a time; promotions wait in Git until it is over.
+
+    It writes tenants/values.yaml, which takes effect once the platform's branch has it. Drift is not corrected in the
+    meantime either.
+
+    Exit status: 0 written, 1 an error, and nothing was written.
+    """
+    if lift == (until is not None) or (lift and start is not None):
+        raise BootstrapError("say either --until, with or without --from, or --lift")
+    if until is None:
+        freezing.lift(ROOT, environment)
+        typer.echo(f"wrote {freezing.FILE}: {environment} is synced again")
+    else:
+        window = freezing.freeze(ROOT, environment, until=until, start=start, now=dt.datetime.now(dt.UTC))
+        typer.echo(
+            f"wrote {freezing.FILE}: {environment} is not synced from {window.start:%Y-%m-%dT%H:%MZ} "
+            f"to {window.until:%Y-%m-%dT%H:%MZ}"
+        )
+    typer.echo("\nnext:\n  commit it, and bring it to the platform's branch: git push origin main:platform")
 
 
 @apps.command("new")
