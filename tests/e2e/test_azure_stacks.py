@@ -44,7 +44,7 @@ def test_a_stack_is_deployed_in_order_shows_no_drift_and_is_destroyed(built, cli
     pools = [s for s in log.spans() if s.type.endswith("containerservice:AgentPool")]
     assert pools and all(pool.begins < spans[-1].begins and pool.ends > spans[0].begins for pool in pools)
     application = root_application(api)
-    assert application and application["spec"]["source"]["path"] == f"gitops/environments/{project.stack}"
+    assert application and application["spec"]["source"]["path"] == "tenants"
 
     assert set(project.changes("--expect-no-changes")) == {"same"}
     evaluated, state = evaluate(project.folder, project.stack), project.resources()

@@ -40,7 +40,7 @@ def test_after_up_there_are_no_changes_and_down_leaves_nothing(cluster, local, a
     local.pulumi("up", "--yes")
 
     root = root_application(api)
-    assert root and root["spec"]["source"]["path"] == "gitops/environments/local"
+    assert root and root["spec"]["source"]["path"] == "tenants"
     secret: Any = client.CoreV1Api(api).read_namespaced_secret("in-cluster", "argocd")
     assert secret.metadata.annotations["aks-bootstrap.io/dns-zone"] == "local.example.com"
     assert set(local.changes("--expect-no-changes")) == {"same"}

@@ -28,7 +28,7 @@ def test_up_prints_its_choices_and_down_undoes_it(clone, cluster):
     for words in ("pulumi   ", "from PATH", "cluster  ", str(cluster.plane.kubeconfig), "as no backend is configured"):
         assert words in done.stdout
     root = root_application(api)
-    assert root and root["spec"]["source"]["path"] == "gitops/environments/local"
+    assert root and root["spec"]["source"]["path"] == "tenants"
     assert clone.stack_file.read_bytes() == tracked, "the stack file belongs to Git"
     state = clone.folder / ".pulumi-state"
     assert (state / "passphrase").stat().st_mode & 0o077 == 0
