@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import promotions
+from bench import deliveries, promotions
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.graph import schedule
 from bootstrap.platform.plan.registration import Evaluation
@@ -29,6 +29,9 @@ from rehearsal.timeline import makespan, shown
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_PER_MINUTE = 4.0
 """Slow enough that the makespan is determined by Azure's times, not by this machine's."""
+
+FEW, MANY = 100, 500
+"""Applications."""
 
 MINIMAL = """\
 import pulumi_azure_native as azure
@@ -64,7 +67,7 @@ def main() -> int:
         return 1
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-bench-") as name, bench_setup(Path(name)) as setup:
-        for measure in (previews, makespans, growth, memory, fifty_promotions):
+        for measure in (previews, makespans, growth, memory, fifty_promotions, many_applications):
             with console.status(measure.__doc__ or ""):
                 rows += measure(setup)
     if "--markdown" in sys.argv:
@@ -260,6 +263,23 @@ def fifty_promotions(setup: Setup) -> list[Row]:
     together, alone, landed = promotions.measure(setup.folder / "promotions")
     what = f"{promotions.COUNT} promotions at once, {landed} commits landed"
     return [Row(what, f"{together:.1f} s", f"one after the other: {alone:.1f} s", times(together, alone))]
+
+
+def many_applications(setup: Setup) -> list[Row]:
+    """Measure rendering against plain Helm, and the validation of many applications against that of fewer."""
+    few, many = (deliveries.project(setup.folder / f"applications-{count}", count) for count in (FEW, MANY))
+    ours, plain = deliveries.rendering(few)
+    small, large = deliveries.validation(few), deliveries.validation(many)
+    expected = small * MANY / FEW
+    return [
+        Row(f"{FEW} applications rendered", f"{ours:.1f} s", f"by plain Helm: {plain:.1f} s", times(ours, plain)),
+        Row(
+            f"{MANY} applications validated",
+            f"{large:.1f} s",
+            f"{MANY // FEW} times {FEW} applications: {expected:.1f} s",
+            times(large, expected),
+        ),
+    ]
 
 
 def best(action: Callable[[], object], tries: int = 3) -> float:
