@@ -74,7 +74,7 @@ def validate(root: Path) -> Report:
         findings += problems
         well_formed = []
         for manifest in [*made, *(generated(root, cluster, app, tenant) for app, tenant in there.items())]:
-            wrong = list(_manifest(manifest, schemas, f"{manifest.file.relative_to(root)} in {cluster.name}"))
+            wrong = list(_manifest(manifest, schemas, house.where_of(root, cluster, manifest)))
             findings += wrong
             # what is said of a field needs the field to be one
             well_formed += [] if wrong else [manifest]
