@@ -180,7 +180,7 @@ def test_images_say_which_one(objects):
         (f"tag: {SHA}", f"tag: {SHA}@sha256:{'a' * 64}\n  digest: sha256:{'a' * 64}", "image"),
         ("replicas: 1", "replicas: 0", "replicas"),
         ("replicas: 1", "replica: 1", "replica"),
-        ("host: hello.dev.example.com", "host: ''", "host"),
+        ("host: hello.dev.example.com", "host: 7", "host"),
         ("issuer: letsencrypt-staging", "issuer: letsencrypt-stagin", "issuer"),
         ("memory: 64Mi", "memory: 64MB", "memory"),
         ("PODINFO_LEVEL: debug", "PODINFO_LEVEL: 1", "PODINFO_LEVEL"),
