@@ -10,10 +10,11 @@ from bootstrap.delivery.clusters import read_cluster
 from bootstrap.delivery.manifests import load_all
 from bootstrap.delivery.render.application import generated, parse_application
 from bootstrap.delivery.render.compare import Kind, compare, render_at
-from bootstrap.delivery.render.output import View, to_markdown
+from bootstrap.delivery.render.output import View, print_view, to_markdown
 from bootstrap.delivery.render.render import everything, render, render_several
 from bootstrap.delivery.tenants import read_tenant
 from bootstrap.errors import GitOpsError, HelmError, MissingToolError, RevisionError
+from bootstrap.options import result_console
 from tests.gitops.conftest import ROOT, SHA, one
 
 CHART = "gitops/charts/web/templates"
@@ -269,3 +270,16 @@ def test_nothing_changed_says_so_in_markdown(project):
 def test_what_is_printed_can_be_read_back(project):
     for item in render(ROOT, "hello", "prod").objects:
         assert load_all(item.text(), "text") == [item.document]
+
+
+def test_where_there_is_nothing_to_render_that_is_said_in_yaml_without_documents(project, capsys):
+    (project.root / "tenants/hello.yaml").unlink()
+    console = result_console()
+    print_view(View(rendered=[render(project.root, "root", "dev")]), console)
+    print_view(View(rendered=[]), console)
+    out = capsys.readouterr().out
+    assert out.splitlines() == [
+        "# nothing is rendered: root in dev has no object",
+        "# nothing is rendered: no stack file has an environment",
+    ]
+    assert load_all(out, "text") == []
