@@ -1,4 +1,4 @@
-"""A copy of ``gitops/`` to break, with the real Helm."""
+"""A copy of ``gitops/`` and ``tenants/`` to break, with the real Helm."""
 
 import re
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from bootstrap.delivery import clusters
 from bootstrap.delivery.render import render as rendering
 from bootstrap.delivery.render.application import read_application
 
@@ -30,7 +31,7 @@ def pytest_collection_modifyitems(items):
 
 @dataclass(frozen=True)
 class Project:
-    """The files that the commands around ``gitops/`` read."""
+    """The files that the commands around ``gitops/`` and ``tenants/`` read."""
 
     root: Path
 
@@ -65,6 +66,9 @@ class Project:
             "    perEnvironment:\n      - image.repository # beside the digest, where Renovate finds both\n",
             "      - image.repository\n",
         )
+        # a local cluster still has the public one
+        registry = "  - ghcr.io/stefanprodan\n"
+        self.edit("tenants/hello.yaml", registry, f"{registry}  - example.azurecr.io/hello\n")
 
     def git(self, *arguments):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
@@ -76,8 +80,13 @@ class Project:
         self.git("commit", "-qm", message)
         return self.git("rev-parse", "HEAD")
 
+    def forget(self):
+        """Let stack files be read again: a command reads them once."""
+        clusters.stack_section.cache_clear()
+        clusters.stack_value.cache_clear()
+
     def render(self, app, environment):
-        rendering.stack_section.cache_clear()
+        self.forget()
         return rendering.render(self.root, app, environment).objects
 
     def texts(self):
@@ -91,7 +100,8 @@ class Project:
 @pytest.fixture(scope="session")
 def example(tmp_path_factory):
     root = tmp_path_factory.mktemp("example") / "project"
-    shutil.copytree(ROOT / "gitops", root / "gitops")
+    for folder in ("gitops", "tenants"):
+        shutil.copytree(ROOT / folder, root / folder)
     for file in ROOT.glob("Pulumi*.yaml"):
         shutil.copy(file, root)
     made = Project(root.resolve())

@@ -1,7 +1,6 @@
-"""Every broken file of ``gitops/`` is told in one run, by its name; none of them is a traceback, or hides another."""
+"""Every broken file of ``gitops/`` and ``tenants/`` is told in one run, by its name; none of them is a traceback, or hides another."""
 
 import copy
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +21,18 @@ from bootstrap.delivery.validate.validate import validate
 from bootstrap.errors import GitOpsError
 
 APP = "gitops/apps/hello"
-DEV = "gitops/environments/dev"
+TENANT = "tenants/hello.yaml"
+TEMPLATE = "tenants/templates/projects.yaml"
 KINDS = "gitops/cluster/kinds.yaml"
 SCHEMAS = "gitops/cluster/schemas"
 
 
 def told(project):
-    return {finding.where: finding.message for finding in validate(project.root).findings}
+    project.forget()
+    messages: dict[str, str] = {}
+    for finding in validate(project.root).findings:
+        messages[finding.where] = "; ".join(filter(None, [messages.get(finding.where), finding.message]))
+    return messages
 
 
 def by_file(project):
@@ -44,9 +48,11 @@ def test_all_broken_files_are_told_at_once(project):
         f"{APP}/values.yaml": ("a: 1\na: 2\n", "duplicate key"),
         f"{APP}/dev.yaml": ("a: 1\n---\nb: 2\n", "holds 2 documents; allowed: one"),
         f"{APP}/prod.yaml": ("- a\n", "holds no mapping"),
-        f"{DEV}/_project.yaml": ("a: [\n", "is not YAML: line"),
-        "gitops/environments/prod/hello.yaml": ("- 1\n", "holds something else than objects"),
-        "gitops/overlay.yaml": ("follows: {prod: dve}\n", "there is no environment 'dve'; there are: dev, local, prod"),
+        TENANT: ("a: [\n", "is not YAML: line"),
+        "tenants/shop.yaml": ("- 1\n", "holds no mapping"),
+        "tenants/Chart.yaml": ("a: 1\na: 2\n", "duplicate key"),
+        "Pulumi.prod.yaml": ("config: [\n", "Pulumi.prod.yaml has 1 mistake; nothing was changed:\n  line 2: a bracket"),
+        "gitops/overlay.yaml": ("folows: {prod: dev}\n", "folows: Extra inputs"),
         KINDS: ("- apiVersion: 1\n", "apiVersion: got 1; allowed: text such as"),
         f"{SCHEMAS}/Middleware.traefik.io.yaml": ("type: objekt\n", "type: got 'objekt'; allowed: object, array"),
         "gitops/charts/web/Chart.yaml": ("&a [*a]\n", "an anchor contains itself"),
@@ -68,12 +74,15 @@ def test_a_broken_values_file_is_told_once_and_not_for_each_environment(project)
 def test_overlay_tells_the_broken_files_of_every_environment(project):
     project.write(f"{APP}/values.yaml", "- a\n")
     project.write(f"{APP}/dev.yaml", "a: [\n")
-    project.write(f"{DEV}/hello.yaml", "a: [\n")
+    project.edit("Pulumi.dev.yaml", "zone: dev.example.com", "zone: [")
+    project.forget()
     with pytest.raises(GitOpsError) as error:
         check(project.root)
     assert [line.split()[0].rstrip(":") for line in str(error.value).splitlines()] == [
         f"{APP}/values.yaml",
         f"{APP}/dev.yaml",
+        str(project.root / "Pulumi.dev.yaml"),
+        "line",
     ]
 
 
@@ -92,8 +101,8 @@ def nodes(data, prefix=()):
 @pytest.mark.parametrize(
     "file",
     [
-        f"{DEV}/hello.yaml",
-        f"{DEV}/_project.yaml",
+        TENANT,
+        "tenants/values.yaml",
         KINDS,
         "gitops/overlay.yaml",
         f"{SCHEMAS}/AppProject.argoproj.io.yaml",
@@ -105,7 +114,7 @@ def test_no_value_of_a_wrong_type_is_a_traceback(project, file, wrong, monkeypat
     # what is read before Helm is what this is about
     monkeypatch.setattr(Template, "render", lambda _: "")
     for environment in ("local", "prod"):
-        shutil.rmtree(project.root / "gitops/environments" / environment)
+        (project.root / f"Pulumi.{environment}.yaml").unlink()
     [document] = load_all(project.read(file), file)
     for path in list(nodes(document)):
         parent = changed = copy.deepcopy(document)
@@ -126,7 +135,9 @@ def test_no_value_of_a_wrong_type_is_a_traceback(project, file, wrong, monkeypat
         (f"{APP}/dev.yaml", "../../../../elsewhere.yaml", "which leads in a circle or out of the repository"),
         (f"{APP}/dev.yaml", "dev.yaml", "which leads in a circle or out of the repository"),
         (f"{APP}/dev.yaml", "nowhere.yaml", "which is not there"),
-        (f"{DEV}/more.yaml", "../../../../elsewhere.yaml", "which leads in a circle or out of the repository"),
+        (TENANT, "../../elsewhere.yaml", "which leads in a circle or out of the repository"),
+        (TENANT, "/etc/hostname", "is a link to /etc/hostname; allowed: a path from where the link is"),
+        ("tenants/shop.yaml", "nowhere.yaml", "which is not there"),
         ("gitops/charts/web/templates/x.yaml", "../../../../../elsewhere.yaml", "out of the repository"),
         ("gitops/apps/linked", "../../..", "which leads in a circle or out of the repository"),
     ],
@@ -149,9 +160,11 @@ def test_no_command_reads_through_a_link_out_of_the_tree(project):
     for command in (lambda: project.render("hello", "dev"), lambda: check(project.root)):
         with pytest.raises(GitOpsError, match="leads out of the repository"):
             command()
-    (project.root / DEV / "more.yaml").symlink_to("../../../../elsewhere.yaml")
-    with pytest.raises(GitOpsError, match=r"dev/more\.yaml leads out of the repository"):
-        project.render("root", "dev")
+    (project.root / TENANT).unlink()
+    (project.root / TENANT).symlink_to("../../elsewhere.yaml")
+    for app in ("root", "hello"):
+        with pytest.raises(GitOpsError, match=r"tenants/hello\.yaml leads out of the repository"):
+            project.render(app, "dev")
 
 
 def test_a_link_within_the_tree_is_a_file(project):
@@ -186,7 +199,6 @@ def test_a_values_file_that_nothing_reads_is_told(project, name):
     [
         ("gitops/apps/Hello_1", "application"),
         ("gitops/apps/-x", "application"),
-        ("gitops/environments/Dev1", "environment"),
     ],
 )
 def test_a_folder_that_is_no_name_is_told(project, folder, what):
@@ -194,6 +206,24 @@ def test_a_folder_that_is_no_name_is_told(project, folder, what):
     assert told(project)[folder].startswith(
         f"is no name of an {what}, and nothing reads it; allowed: lower-case letters"
     )
+
+
+@pytest.mark.parametrize("app", ["Hello", "-x", "a.b"])
+def test_a_tenants_file_that_is_no_name_is_told(project, app):
+    project.write(f"tenants/{app}.yaml", project.read(TENANT))
+    assert told(project)[f"tenants/{app}.yaml"].startswith(
+        f"got {app!r} for an application's name; allowed: lower-case letters"
+    )
+
+
+def test_the_folder_of_environments_of_earlier_versions_is_told_with_what_to_do(project):
+    project.write("gitops/environments/dev/hello.yaml", "kind: Application\n")
+    assert by_file(project) == [
+        (
+            "gitops/environments",
+            "is read by nothing: applications are files of tenants/ (`bootstrap app migrate` makes them)",
+        )
+    ]
 
 
 def test_what_is_beside_the_files_that_are_read_may_have_any_name(project):
@@ -234,10 +264,14 @@ def test_a_project_without_gitops_is_not_clean(tmp_path):
     for command in commands:
         with pytest.raises(GitOpsError, match="there is no folder gitops/ in"):
             command(tmp_path)
-    (tmp_path / "gitops/environments").mkdir(parents=True)
-    for command in commands:
-        with pytest.raises(GitOpsError, match="there is no environment in gitops/environments/"):
-            command(tmp_path)
+
+
+def test_a_project_without_stack_files_has_no_environment(project):
+    for stack in project.root.glob("Pulumi.*.yaml"):
+        stack.unlink()
+    with pytest.raises(GitOpsError, match="there is no environment 'dev'; there are: none"):
+        new_application(project.root, "shop", environments=["dev"], chart="web", image="a/b")
+    assert told(project)[TENANT] == "no stack file has this environment; there are: none"
 
 
 def test_a_revision_without_gitops_has_nothing_to_compare_with(tmp_path):
@@ -246,8 +280,9 @@ def test_a_revision_without_gitops_has_nothing_to_compare_with(tmp_path):
 
 def test_an_environment_without_a_stack_file_is_told_beside_the_rest(project):
     (project.root / "Pulumi.dev.yaml").unlink()
+    project.edit("gitops/overlay.yaml", "  prod: dev\n", "  prod: local\n")
     project.write(f"{APP}/prod.yaml", "a: [\n")
-    assert set(told(project)) == {"Pulumi.dev.yaml", f"{APP}/prod.yaml"}
+    assert set(told(project)) == {TENANT, f"{APP}/dev.yaml", f"{APP}/prod.yaml"}
 
 
 @pytest.mark.parametrize("environment", ["", "../..", "dev/..", "."])
@@ -259,8 +294,8 @@ def test_an_environment_is_no_path(project, environment):
 # --- written all or none ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fails_at", [1, 3, 5])
-@pytest.mark.parametrize("step", ["write_text", "replace"])
+@pytest.mark.parametrize("fails_at", [1, 2])
+@pytest.mark.parametrize("step", ["write_bytes", "replace"])
 def test_a_new_application_is_written_as_a_whole_or_not_at_all(project, monkeypatch, step, fails_at):
     count = 0
     real = getattr(Path, step)
@@ -330,7 +365,7 @@ def test_a_fix_that_cannot_be_written_as_a_whole_changes_nothing(project, monkey
     assert project.git("status", "--porcelain", "--ignored") == ""
 
 
-@pytest.mark.parametrize("folder", ["gitops/charts/web", "gitops/environments/dev", "gitops/apps/hello"])
+@pytest.mark.parametrize("folder", ["gitops/charts/web", "tenants", "gitops/apps/hello"])
 @pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-hello.yaml"])
 def test_what_overrides_an_application_beside_its_source_is_refused(project, folder, name):
     project.write(f"{folder}/{name}", "helm: {parameters: [{name: image.tag, value: evil}]}\n")

@@ -400,8 +400,11 @@ def everything_set(project, request):
     for path, case in CASES[request.param].items():
         if path not in {*SWITCHES_OFF, "image.digest", "global"}:
             values = merge(merge(values, case.given), nested(path, case.value))
-    application = project.read("gitops/environments/dev/hello.yaml").replace("hello", "shop")
-    project.write("gitops/environments/dev/shop.yaml", application.replace("charts/web", f"charts/{request.param}"))
+    project.write(
+        "tenants/shop.yaml",
+        f"owner: shop\nchart: {request.param}\nregistries: [example.azurecr.io]\nvaultKeys: ['*']\n"
+        "environments: {dev: {hosts: [shop.example.com, www.shop.example.com]}}\n",
+    )
     project.write("gitops/apps/shop/values.yaml", "# nothing is common\n")
     project.write("gitops/apps/shop/dev.yaml", dumped(values))
     return project

@@ -18,7 +18,7 @@ def copy(example, tmp_path):
     shutil.copytree(example.root, root)
     for folder in ("bootstrap", "settings"):
         shutil.copytree(ROOT / folder, root / folder)
-    for module in ("startup.py", "conventions.py"):
+    for module in ("startup.py", "conventions.py", "application_template.py"):
         shutil.copy(ROOT / module, root)
     return Project(root.resolve())
 
@@ -74,21 +74,21 @@ def test_overlay_ends_with_2_only_when_asked(copy):
     assert report["findings"][0]["path"] == "port" and report["findings"][0]["fixable"] is True
     fixed = run(copy, "overlay", "--fix", "--check")
     assert (fixed.returncode, fixed.stdout.split()[0]) == (0, "fixed")
-    assert copy.git("status", "--porcelain", "gitops") == ""
+    assert copy.git("status", "--porcelain", "gitops", "tenants") == ""
 
 
 def test_validate_ends_with_2_when_something_is_wrong(copy):
     assert run(copy, "validate").returncode == 0
-    copy.edit("gitops/environments/dev/hello.yaml", "prune: true", "prune: false")
+    copy.edit("tenants/hello.yaml", "hello.dev.example.com", "hello.test.example.com")
     done = run(copy, "validate", "--format", "json")
     assert done.returncode == 2
-    assert json.loads(done.stdout)["findings"][0]["path"] == "spec.syncPolicy.automated.prune"
+    assert json.loads(done.stdout)["findings"][0]["path"] == "spec.rules[0].host"
 
 
 def test_app_new_says_what_it_wrote_and_what_to_do_next(copy):
     done = run(copy, "app", "new", "shop", "--env", "dev")
     assert done.returncode == 0
-    assert "wrote gitops/environments/dev/shop.yaml" in done.stdout
+    assert "wrote tenants/shop.yaml" in done.stdout
     assert "bootstrap promote shop dev <commit SHA>" in done.stdout
     again = run(copy, "app", "new", "shop", "--env", "dev")
     assert again.returncode == 1 and "nothing was written" in again.stderr
@@ -102,7 +102,7 @@ def test_app_new_says_what_it_wrote_and_what_to_do_next(copy):
         (["render", "hello"], "name an application and an environment, or say --all"),
         (["render", "hello", "dev", "--all"], "name an application and an environment, or say --all"),
         (["render", "--all", "--live"], "--live compares with one cluster"),
-        (["render", "helo", "dev"], "there is no application 'helo' in dev; there are: hello"),
+        (["render", "helo", "dev"], "there is no application 'helo': tenants/helo.yaml is missing; there are: hello"),
         (["render", "hello", "stage"], "there is no environment 'stage'"),
         (["render", "hello", "dev", "--against", "nowhere"], "'nowhere' is no revision"),
         (["render", "hello", "dev", "--live"], "set KUBECONFIG, or say --kubeconfig"),
@@ -116,7 +116,7 @@ def test_a_mistake_is_one_message_and_ends_with_1(copy, arguments, told):
     done = run(copy, *arguments, KUBECONFIG="")
     assert done.returncode == 1
     assert told in done.stderr and done.stdout == ""
-    assert copy.git("status", "--porcelain", "gitops") == ""
+    assert copy.git("status", "--porcelain", "gitops", "tenants") == ""
 
 
 def test_without_helm_it_is_one_message(copy):

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.delivery.gitops import all_environments
+from bootstrap.delivery.clusters import known_environments, stack_section
 from bootstrap.delivery.manifests import load_mapping
 from bootstrap.delivery.render.application import manifests
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.render import render, stack_section
+from bootstrap.delivery.render.render import render
+from bootstrap.delivery.tenants import read_tenant
 from bootstrap.delivery.validate import house
 from bootstrap.errors import HelmError
 from components.addons.ingress import NAMESPACE
@@ -27,9 +28,9 @@ def objects():
     return {env: render(ROOT, "hello", env).objects for env in ENVIRONMENTS}
 
 
-def test_every_stack_has_an_environment():
+def test_every_stack_has_an_environment_and_the_application_is_in_each():
     stacks = {path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")}
-    assert set(all_environments(ROOT)) == stacks
+    assert set(known_environments(ROOT)) == set(read_tenant(ROOT, "hello").environments) == stacks
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
@@ -45,9 +46,11 @@ def test_applications_and_projects_name_the_repository_that_the_stack_names(env)
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_the_root_application_reads_the_folder_and_its_project_allows_what_is_in_it(env):
+def test_the_root_application_renders_the_tenants_chart_and_its_project_allows_what_that_makes(env):
     gitops = GitOps.model_validate(stack_section(ROOT, env, "gitops"))
-    assert application_spec(gitops, env)["source"]["path"] == f"gitops/environments/{env}"
+    source = application_spec(gitops, env)["source"]
+    assert (ROOT / source["path"] / "Chart.yaml").is_file()
+    assert set(source["helm"]["valuesObject"]) == set(load_mapping(ROOT / source["path"] / "values.yaml"))
 
     def allowed(*, image_updater):
         spec = project_spec(gitops, image_updater=image_updater)
@@ -177,7 +180,7 @@ def test_images_say_which_one(objects):
         (f"tag: {SHA}", f"tag: {SHA}@sha256:{'a' * 64}\n  digest: sha256:{'a' * 64}", "image"),
         ("replicas: 1", "replicas: 0", "replicas"),
         ("replicas: 1", "replica: 1", "replica"),
-        ("host: hello.dev.example.com", "host: ''", "host"),
+        ("host: hello.dev.example.com", "host: 7", "host"),
         ("issuer: letsencrypt-staging", "issuer: letsencrypt-stagin", "issuer"),
         ("memory: 64Mi", "memory: 64MB", "memory"),
         ("PODINFO_LEVEL: debug", "PODINFO_LEVEL: 1", "PODINFO_LEVEL"),

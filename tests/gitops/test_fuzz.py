@@ -1,4 +1,4 @@
-"""Whatever stands in ``gitops/``, a command ends with one of its exit statuses, and changes nothing when it fails.
+"""Whatever stands in ``gitops/`` and ``tenants/``, a command ends with one of its exit statuses, and changes nothing when it fails.
 
 ``make test`` runs the same examples each time, ``make fuzz`` others. What a run found is kept as an example here.
 """
@@ -23,9 +23,11 @@ from bootstrap.errors import HelmError
 from tests.gitops.conftest import ROOT
 
 FRESH = settings.get_current_profile_name() == "fuzz"
+FOLDERS = ("gitops", "tenants")
 FILES = sorted(
     str(path.relative_to(ROOT))
-    for path in (ROOT / "gitops").rglob("*")
+    for folder in FOLDERS
+    for path in (ROOT / folder).rglob("*")
     if path.suffix in {".yaml", ".json"} and "templates" not in path.parts
 )
 COMMANDS = {
@@ -159,7 +161,7 @@ def remembering(render):
 
     def answer(template):
         key = hashlib.sha256(repr((template.chart.name, template.release, template.namespace)).encode())
-        key.update(repr((template.kube_version, template.api_versions, template.schema)).encode())
+        key.update(repr((template.kube_version, template.api_versions, template.schema, template.inline)).encode())
         for file in [*sorted(template.chart.rglob("*")), *template.values]:
             key.update(f"\0{file.name}\0".encode() + (file.read_bytes() if file.is_file() else b""))
         if key.digest() not in known:
@@ -210,10 +212,11 @@ def apply(root, mutation):
 
 
 def state(root):
-    """Return every file of ``gitops/`` with what is in it."""
+    """Return every file of the folders with what is in it."""
     return {
         str(path): path.readlink() if path.is_symlink() else path.read_bytes()
-        for path in (root / "gitops").rglob("*")
+        for folder in FOLDERS
+        for path in (root / folder).rglob("*")
         if path.is_symlink() or path.is_file()
     }
 
@@ -226,14 +229,19 @@ def state(root):
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(mutations(), min_size=1, max_size=3, unique_by=lambda one: one[0]), st.sampled_from(list(COMMANDS)))
-@example([("gitops/environments/dev/_project.yaml", "text", "spec: []\nkind: AppProject\n")], ("validate",))
+@example([("tenants/hello.yaml", "text", "environments: []\nowner: 7\n")], ("validate",))
+@example([("tenants/hello.yaml", "gone", None)], ("render", "root", "dev"))
+@example([("tenants/hello.yaml", "gone", None)], ("render", "--all"))
+@example([("tenants/hello.yaml", "text", "a: [\n")], ("validate",))
+@example([("tenants/Chart.yaml", "gone", None)], ("render", "root", "dev"))
 @example([("gitops/cluster/kinds.yaml", "text", "7\n")], ("render", "--all"))
 @example([("gitops/cluster/schemas/Application.argoproj.io.yaml", "text", "properties: []\n")], ("validate",))
 @example([("gitops/cluster/kinds.yaml", "text", '[{"apiVersion": "a\\u0000b/v1", "cluster": ["X"]}]')], ("validate",))
 @example([("gitops/apps/hello/local.yaml", "text", "image: true\nownsNamespace: true\n")], ("overlay", "--check"))
 def test_a_broken_folder_is_told_and_never_a_traceback(sandbox, mutated, command):
-    shutil.rmtree(sandbox / "gitops")
-    shutil.copytree(ROOT / "gitops", sandbox / "gitops", symlinks=True)
+    for folder in FOLDERS:
+        shutil.rmtree(sandbox / folder)
+        shutil.copytree(ROOT / folder, sandbox / folder, symlinks=True)
     for mutation in mutated:
         apply(sandbox, mutation)
     before = state(sandbox)

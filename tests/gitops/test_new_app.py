@@ -2,9 +2,11 @@
 
 import pytest
 
-from bootstrap.delivery.gitops import all_environments, applications, environments
+from bootstrap.delivery.clusters import known_environments
+from bootstrap.delivery.gitops import applications
 from bootstrap.delivery.new_app import new_application, new_environment
 from bootstrap.delivery.overlay.check import check
+from bootstrap.delivery.tenants import read_tenant
 from bootstrap.delivery.validate.validate import validate
 from bootstrap.errors import GitOpsError
 from tests.gitops.conftest import one
@@ -16,18 +18,18 @@ def new(project, name="shop", envs=("dev", "prod"), chart="web", image="example.
 
 def test_a_new_application_passes_every_check(project):
     made = new(project)
-    assert sorted(made.files) == [
-        "gitops/apps/shop/dev.yaml",
-        "gitops/apps/shop/prod.yaml",
-        "gitops/apps/shop/values.yaml",
-        "gitops/environments/dev/shop.yaml",
-        "gitops/environments/prod/shop.yaml",
-    ]
+    assert sorted(made.files) == ["gitops/apps/shop/values.yaml", "tenants/shop.yaml"]
     assert applications(project.root) == ["hello", "shop"]
     # the port and the probes are the chart's defaults: it renders before anything is filled in
     assert validate(project.root).findings == []
     project.commit()
     assert check(project.root, ["shop"]).findings == []
+    tenant = read_tenant(project.root, "shop")
+    assert (tenant.chart, tenant.registries, tenant.vault_keys) == ("web", ["example.azurecr.io/shop"], ["shop-*"])
+    assert {env: tenant.of(env).hosts for env in tenant.environments} == {
+        "dev": ["shop.dev.example.com"],
+        "prod": ["shop.example.com"],
+    }
     container = one(project.render("shop", "prod"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == f"example.azurecr.io/shop:{'0' * 40}"
     assert one(project.render("shop", "prod"), "Ingress")["spec"]["rules"][0]["host"] == "shop.example.com"
@@ -36,20 +38,26 @@ def test_a_new_application_passes_every_check(project):
 
 def test_it_is_like_the_example_where_the_house_asks_for_it(project):
     new(project, "hello2", envs=["prod"])
-    for one_, other in (("hello", "hello2"), ("hello2", "hello")):
-        assert project.render("root", "prod")  # both read
-        text = next(o.text() for o in project.render("root", "prod") if o.name == one_).replace(one_, "APP")
-        like = next(o.text() for o in project.render("root", "prod") if o.name == other).replace(other, "APP")
-        assert text == like
+    project.edit("tenants/hello2.yaml", "owner: hello2", "owner: platform-team@example.com")
+    objects = project.render("root", "prod")
+    for kind in ("Application", "AppProject"):
+        texts = {item.name: item.text().replace(item.name, "APP") for item in objects if item.kind == kind}
+        assert set(texts) == {"hello", "hello2"} and texts["hello"] == texts["hello2"]
 
 
 def test_one_that_is_there_can_go_to_a_further_environment(project):
     new(project, envs=["dev"])
+    project.commit()
     base = project.read("gitops/apps/shop/values.yaml")
     made = new(project, envs=["local"])
-    assert sorted(made.files) == ["gitops/apps/shop/local.yaml", "gitops/environments/local/shop.yaml"]
+    assert sorted(made.files) == ["tenants/shop.yaml"]
     assert project.read("gitops/apps/shop/values.yaml") == base
-    assert environments(project.root, "shop") == ["dev", "local"]
+    before = project.git("show", "HEAD:tenants/shop.yaml").splitlines()
+    assert project.read("tenants/shop.yaml").splitlines() == [
+        *before,
+        "  local:",
+        "    hosts: [shop.local.example.com]",
+    ], "every byte of it stays"
     assert validate(project.root).findings == []
 
 
@@ -65,7 +73,7 @@ def test_a_name_that_cannot_be_one_is_refused(project, name):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"name": "hello"}, "gitops/apps/hello/dev.yaml, .* already; nothing was written"),
+        ({"name": "hello"}, "hello is in dev, prod already; nothing was written"),
         ({"chart": "wep"}, "no chart 'wep' in gitops/charts; there are: cron, web, worker"),
         (
             {"envs": ["dev", "stage"]},
@@ -82,22 +90,62 @@ def test_what_is_not_there_or_there_already_is_refused(project, changes, told):
 def test_a_new_environment_has_every_application_of_another(project):
     new(project)
     made = new_environment(project.root, "stage", like="dev")
-    assert sorted(made.files) == [
-        "gitops/apps/hello/stage.yaml",
-        "gitops/apps/shop/stage.yaml",
-        "gitops/environments/stage/_project.yaml",
-        "gitops/environments/stage/hello.yaml",
-        "gitops/environments/stage/shop.yaml",
-    ]
+    assert sorted(made.files) == ["gitops/apps/hello/stage.yaml", "tenants/hello.yaml", "tenants/shop.yaml"]
     assert made.next_steps[0] == "write Pulumi.stage.yaml: Pulumi.dev.yaml is one to begin with"
-    assert all_environments(project.root) == ["dev", "local", "prod", "stage"]
     project.write(
-        "Pulumi.stage.yaml", project.read("Pulumi.dev.yaml").replace("environment: dev", "environment: stage")
+        "Pulumi.stage.yaml",
+        project.read("Pulumi.dev.yaml")
+        .replace("environment: dev", "environment: stage")
+        .replace("zone: dev.example.com", "zone: stage.example.com"),
     )
+    project.forget()
+    assert known_environments(project.root) == ["dev", "local", "prod", "stage"]
+    # hosts are dev's until somebody changes them, and no two clusters claim one name by accident
+    assert read_tenant(project.root, "shop").of("stage").hosts == ["shop.dev.example.com"]
+    assert ("shop in stage: Ingress app-shop/shop", "spec.rules[0].host") in [
+        (finding.where, finding.path) for finding in validate(project.root).findings
+    ]
+    for file in ("gitops/apps/hello/stage.yaml", "tenants/hello.yaml", "tenants/shop.yaml"):
+        head, *tail = project.read(file).partition("  stage:") if file.startswith("tenants") else ("", project.read(file))
+        project.write(file, head + "".join(tail).replace(".dev.example.com", ".stage.example.com"))
     assert validate(project.root).findings == []
-    assert project.read("gitops/environments/stage/_project.yaml").startswith("# What applications of stage may do.")
     project.commit()
     assert check(project.root).findings == []
+
+
+def test_a_new_environment_that_has_its_stack_file_already_gets_hosts_of_its_own_zone(project):
+    project.write(
+        "Pulumi.stage.yaml",
+        project.read("Pulumi.dev.yaml")
+        .replace("environment: dev", "environment: stage")
+        .replace("zone: dev.example.com", "zone: stage.example.com"),
+    )
+    project.forget()
+    before = project.read("tenants/hello.yaml")
+    new_environment(project.root, "stage", like="dev")
+    assert project.read("tenants/hello.yaml") == before + "  stage:\n    hosts: [hello.stage.example.com]\n"
+
+
+def test_an_application_in_four_environments_is_two_files(project):
+    project.write(
+        "Pulumi.stage.yaml",
+        project.read("Pulumi.dev.yaml")
+        .replace("environment: dev", "environment: stage")
+        .replace("zone: dev.example.com", "zone: stage.example.com"),
+    )
+    project.forget()
+    made = new(project, envs=["dev", "stage", "prod", "local"])
+    assert len(made.files) <= 3, made.files
+    assert list(read_tenant(project.root, "shop").environments) == ["dev", "stage", "prod", "local"]
+    assert validate(project.root).findings == []
+    for environment in ("dev", "stage", "prod", "local"):
+        assert one(project.render("shop", environment), "Deployment")
+
+
+def test_an_application_that_no_route_leads_to_gets_no_host(project):
+    new(project, chart="worker")
+    assert read_tenant(project.root, "shop").of("dev").hosts == []
+    assert validate(project.root).findings == []
 
 
 @pytest.mark.parametrize(
@@ -120,4 +168,4 @@ def test_an_environment_whose_values_are_there_is_not_overwritten(project):
     with pytest.raises(GitOpsError, match=r"gitops/apps/hello/stage\.yaml already; nothing was written"):
         new_environment(project.root, "stage", like="dev")
     assert project.read("gitops/apps/hello/stage.yaml") == "replicas: 9\n"
-    assert not (project.root / "gitops/environments/stage").exists()
+    assert "stage" not in project.read("tenants/hello.yaml")

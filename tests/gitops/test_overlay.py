@@ -470,13 +470,13 @@ def test_an_unknown_application_is_told(project):
 
 def test_a_file_that_no_application_reads_is_told(project):
     project.write(f"{APPS}/stage.yaml", "replicas: 1\n")
-    with pytest.raises(GitOpsError, match="no environment 'stage'"):
+    with pytest.raises(GitOpsError, match=r"hello/stage\.yaml: no cluster reads it, by tenants/hello\.yaml and the stack"):
         check(project.root)
 
 
-def test_an_environment_that_reads_another_ones_file_is_told(project):
-    project.edit("gitops/environments/prod/hello.yaml", "hello/prod.yaml", "hello/dev.yaml")
-    with pytest.raises(GitOpsError, match=r"hello in prod reads other files than values\.yaml and prod\.yaml"):
+def test_a_file_of_an_environment_that_the_application_is_not_in_is_told(project):
+    project.edit("tenants/hello.yaml", "  local:\n    hosts: [hello.local.example.com]\n", "")
+    with pytest.raises(GitOpsError, match=r"hello/local\.yaml: no cluster reads it"):
         check(project.root)
 
 

@@ -2,17 +2,23 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
+from bootstrap.delivery.clusters import read_cluster
 from bootstrap.delivery.manifests import load_all
+from bootstrap.delivery.render.application import generated, parse_application
 from bootstrap.delivery.render.compare import Kind, compare, render_at
-from bootstrap.delivery.render.output import View, to_markdown
+from bootstrap.delivery.render.output import View, print_view, to_markdown
 from bootstrap.delivery.render.render import everything, render, render_several
+from bootstrap.delivery.tenants import read_tenant
 from bootstrap.errors import GitOpsError, HelmError, MissingToolError, RevisionError
+from bootstrap.options import result_console
 from tests.gitops.conftest import ROOT, SHA, one
 
 CHART = "gitops/charts/web/templates"
+PROD = "  prod:\n    hosts: [hello.example.com]\n    protected: true # changed by pull request only\n"
 
 
 def changes(project, *wanted):
@@ -37,7 +43,6 @@ def test_helm_is_called_as_argo_cd_calls_it(project, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("HELM_NAMESPACE", "elsewhere")
     project.edit("Pulumi.prod.yaml", "    generation: 1", '    kubernetesVersion: "1.36"\n    generation: 1')
-    project.edit("gitops/environments/prod/hello.yaml", "releaseName: hello", "releaseName: shop")
     assert project.render("hello", "prod") == []
     given = (tmp_path / "arguments").read_text().split("\n")
     apps = f"{project.root}/gitops/apps/hello"
@@ -45,7 +50,7 @@ def test_helm_is_called_as_argo_cd_calls_it(project, tmp_path, monkeypatch):
         "template",
         f"{project.root}/gitops/charts/web",
         "--name-template",
-        "shop",
+        "hello",
         "--namespace",
         "app-hello",
         "--kube-version",
@@ -55,6 +60,9 @@ def test_helm_is_called_as_argo_cd_calls_it(project, tmp_path, monkeypatch):
         f"{apps}/values.yaml",
         "--values",
         f"{apps}/prod.yaml",
+        # the Application's valuesObject, after its valueFiles
+        "--values",
+        next(argument for argument in given if argument.endswith("/inline.json")),
     ]
     assert "cert-manager.io/v1" in given and "external-secrets.io/v1/ExternalSecret" in given
     assert "--skip-schema-validation" not in given
@@ -113,23 +121,45 @@ def test_without_helm_it_says_where_it_comes_from(project, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("change", "told"),
     [
-        ("path: gitops/charts/web", "path: gitops/charts/wep", "no Chart.yaml"),
-        ("path: gitops/charts/web", "path: ../elsewhere", "leads out of the repository"),
-        ("hello/dev.yaml", "hello/stage.yaml", "names ../../apps/hello/stage.yaml, which is not there"),
-        ("../../apps/hello/dev.yaml", "../../../../dev.yaml", "leads out of the repository"),
-        ("releaseName: hello", "parameters: [{name: a, value: b}]", r"helm\.parameters is not rendered"),
-        ("releaseName: hello", "valuesObject: {a: 1}", r"helm\.valuesObject is not rendered"),
-        ("namespace: app-hello", 'namespace: ""', r"destination\.namespace is missing"),
-        ("  source:", "  source: [", "is not YAML: line"),
-        ("name: hello", "name: goodbye", "no application 'hello' in dev; there are: goodbye"),
+        ({"path": "gitops/charts/wep"}, "no Chart.yaml"),
+        ({"path": "../elsewhere"}, "leads out of the repository"),
+        ({"path": None}, r"source\.path has to be a chart's folder"),
+        ({"helm.ignoreMissingValueFiles": False}, "names gitops/apps/hello/stage.yaml, which is not there"),
+        ({"helm.valueFiles": ["../../../../dev.yaml"]}, "leads out of the repository"),
+        ({"helm.parameters": [{"name": "a", "value": "b"}]}, r"helm\.parameters is not rendered"),
+        ({"destination.namespace": ""}, r"destination\.namespace is missing"),
+        ({"helm.releaseName": "Hello"}, r"helm\.releaseName: got 'Hello'; allowed: up to 63 lower-case letters"),
     ],
 )
-def test_an_application_that_cannot_be_rendered_is_told(project, before, after, told):
-    project.edit("gitops/environments/dev/hello.yaml", before, after)
+def test_an_application_that_cannot_be_rendered_is_told(project, change, told):
+    cluster = replace(read_cluster(project.root, "dev"), layers=["dev", "stage"])
+    manifest = generated(project.root, cluster, "hello", read_tenant(project.root, "hello"))
+    assert parse_application(project.root, "dev", manifest).value_files
+    spec = manifest.document["spec"]
+    for path, value in change.items():
+        *parents, key = ["destination", "namespace"] if path.startswith("dest") else ["source", *path.split(".")]
+        parent = spec
+        for part in parents:
+            parent = parent[part]
+        parent[key] = value
     with pytest.raises(GitOpsError, match=told):
-        project.render("hello", "dev")
+        parse_application(project.root, "dev", manifest)
+
+
+@pytest.mark.parametrize(
+    ("app", "environment", "told"),
+    [
+        ("helo", "dev", r"no application 'helo': tenants/helo\.yaml is missing; there are: hello"),
+        ("hello", "stage", r"no environment 'stage', of which there would be a Pulumi\.stage\.yaml: dev, local, prod"),
+        ("hello", "local", r"hello is not in local, by tenants/hello\.yaml; it is in: dev, prod"),
+    ],
+)
+def test_an_application_that_is_not_there_is_told_with_those_that_are(project, app, environment, told):
+    project.edit("tenants/hello.yaml", "  local:\n    hosts: [hello.local.example.com]\n", "")
+    with pytest.raises(GitOpsError, match=told):
+        project.render(app, environment)
 
 
 def test_nothing_changed_is_no_change(project):
@@ -164,23 +194,39 @@ def test_objects_that_come_and_go_are_told(project):
 
 
 def test_an_application_that_goes_takes_its_objects_along(project):
-    (project.root / "gitops/environments/prod/hello.yaml").unlink()
+    project.edit("tenants/hello.yaml", PROD, "")
     (project.root / "gitops/apps/hello/prod.yaml").unlink()
     found = changes(project)
     assert ("root", "prod", "removed", "Application argocd/hello") in shown(found)
-    assert {c.kind for c in found} == {Kind.REMOVED} and len(found) == 9
+    assert ("root", "prod", "removed", "AppProject argocd/hello") in shown(found)
+    assert {c.kind for c in found} == {Kind.REMOVED} and len(found) == 10
 
 
 def test_an_application_that_was_not_there_is_added(project):
-    (project.root / "gitops/environments/prod/hello.yaml").rename(project.root / "hello.yaml")
+    before = project.read("tenants/hello.yaml")
+    project.edit("tenants/hello.yaml", PROD, "")
     project.commit()
-    (project.root / "hello.yaml").rename(project.root / "gitops/environments/prod/hello.yaml")
+    project.write("tenants/hello.yaml", before)
     assert {c.kind for c in changes(project, ("hello", "prod"))} == {Kind.ADDED}
 
 
-def test_a_changed_policy_of_an_application_shows(project):
-    project.edit("gitops/environments/dev/hello.yaml", "prune: true", "prune: false")
+def test_a_changed_source_of_an_application_shows(project):
+    project.edit("Pulumi.dev.yaml", "  aks-bootstrap:gitops:\n", "  aks-bootstrap:gitops:\n    revision: next\n")
+    project.forget()
     assert shown(changes(project)) == [("root", "dev", "changed", "Application argocd/hello")]
+
+
+def test_a_fact_of_the_infrastructure_that_changes_shows_where_it_is_read(project):
+    project.edit("gitops/apps/hello/dev.yaml", "  host: hello.dev.example.com\n", "")
+    project.commit()
+    project.edit("Pulumi.dev.yaml", "zone: dev.example.com", "zone: test.example.com")
+    project.forget()
+    found = changes(project)
+    assert shown(found) == [
+        ("root", "dev", "changed", "Application argocd/hello"),
+        ("hello", "dev", "changed", "Ingress app-hello/hello"),
+    ]
+    assert any(line.startswith("+") and "hello.test.example.com" in line for line in found[1].diff)
 
 
 def test_a_revision_that_does_not_render_is_told_as_that(project):
@@ -224,3 +270,16 @@ def test_nothing_changed_says_so_in_markdown(project):
 def test_what_is_printed_can_be_read_back(project):
     for item in render(ROOT, "hello", "prod").objects:
         assert load_all(item.text(), "text") == [item.document]
+
+
+def test_where_there_is_nothing_to_render_that_is_said_in_yaml_without_documents(project, capsys):
+    (project.root / "tenants/hello.yaml").unlink()
+    console = result_console()
+    print_view(View(rendered=[render(project.root, "root", "dev")]), console)
+    print_view(View(rendered=[]), console)
+    out = capsys.readouterr().out
+    assert out.splitlines() == [
+        "# nothing is rendered: root in dev has no object",
+        "# nothing is rendered: no stack file has an environment",
+    ]
+    assert load_all(out, "text") == []

@@ -1,16 +1,17 @@
 """``bootstrap validate``: the example passes, and each mistake is found where it is."""
 
+import json
+
 import pytest
 
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.validate.schemas import Schemas
 from bootstrap.delivery.validate.validate import _structure, validate
-from bootstrap.errors import BootstrapError
 from tests.gitops.conftest import ROOT
 
-APPLICATION = "gitops/environments/dev/hello.yaml"
-PROJECT = "gitops/environments/dev/_project.yaml"
+TEMPLATE = "tenants/templates/projects.yaml"
+PROJECT = "tenants in dev: AppProject hello"
 CHART = "gitops/charts/web/templates"
 DEPLOYMENT = "hello in dev: Deployment app-hello/hello"
 CONTAINER = "spec.template.spec.containers[0]"
@@ -18,6 +19,7 @@ EXTERNAL = "hello in dev: ExternalSecret app-hello/hello-env"
 
 
 def findings(project):
+    project.forget()
     return [(finding.where, finding.path, finding.message) for finding in validate(project.root).findings]
 
 
@@ -31,140 +33,88 @@ def test_the_example_passes():
     ("file", "before", "after", "expected"),
     [
         (
-            APPLICATION,
-            "prune: true",
-            "prune: false",
-            (APPLICATION, "spec.syncPolicy.automated.prune", "allowed: true"),
+            TEMPLATE,
+            "  destinations:",
+            "  destinatons:",
+            (PROJECT, "spec.destinatons", "did you mean destinations?"),
         ),
         (
-            APPLICATION,
-            "selfHeal: true",
-            "enabled: true",
-            (APPLICATION, "spec.syncPolicy.automated.selfHeal", "allowed: true"),
+            TEMPLATE,
+            '{{ printf "%s, of',
+            '[a] # {{ printf "%s, of',
+            (PROJECT, "spec.description", "allowed: string"),
         ),
         (
-            APPLICATION,
-            "      - CreateNamespace=true\n",
+            TEMPLATE,
+            "kind: AppProject",
+            "kind: AppProjekt",
+            ("tenants in dev: AppProjekt hello", "kind", "the cluster has no such kind"),
+        ),
+        (
+            TEMPLATE,
+            "kind: AppProject\n",
             "",
-            (APPLICATION, "spec.syncPolicy.syncOptions", "CreateNamespace"),
+            ("tenants in dev: hello", "kind", "is missing"),
         ),
         (
-            APPLICATION,
-            "limit: 10",
-            "limit: 0",
-            (APPLICATION, "spec.syncPolicy.retry", "limit"),
-        ),
-        (
-            APPLICATION,
-            "project: apps",
-            "project: default",
-            (APPLICATION, "spec.project", "got 'default'; allowed: apps"),
-        ),
-        (
-            APPLICATION,
-            "  name: hello\n",
-            "  name: hallo\n",
-            (APPLICATION, "metadata.name", "allowed: the file's name"),
-        ),
-        (
-            APPLICATION,
-            "namespace: argocd",
+            TEMPLATE,
+            "namespace: {{ $.Release.Namespace }}",
             "namespace: apps",
-            (APPLICATION, "metadata.namespace", "allowed: argocd"),
+            (PROJECT, "metadata.namespace", "allowed: argocd"),
         ),
         (
-            APPLICATION,
-            "    - resources-finalizer.argocd.argoproj.io",
-            "    - mine",
-            (APPLICATION, "metadata.finalizers", "would stay"),
+            TEMPLATE,
+            "name: {{ $app }}",
+            "name: default",
+            ("tenants in dev: AppProject default", "metadata.name", "is not yours to define"),
         ),
         (
-            APPLICATION,
-            "aks-bootstrap.git",
-            "elsewhere.git",
-            (APPLICATION, "spec.source.repoURL", "Pulumi.dev.yaml says https://github.com/example/aks-bootstrap.git"),
+            TEMPLATE,
+            '{{ required "repoURL is missing" $.Values.repoURL }}',
+            "https://github.com/example/elsewhere.git",
+            (PROJECT, "spec.sourceRepos", "https://github.com/example/aks-bootstrap.git and no other"),
         ),
         (
-            APPLICATION,
-            "targetRevision: main",
-            "targetRevision: HEAD",
-            (APPLICATION, "spec.source.targetRevision", "main"),
-        ),
-        (
-            APPLICATION,
-            "namespace: app-hello",
-            "namespace: traefik",
-            (APPLICATION, "spec.destination.namespace", "does not allow 'traefik'"),
-        ),
-        (
-            APPLICATION,
+            TEMPLATE,
             "server: https://kubernetes.default.svc",
             "server: https://192.0.2.1",
-            (APPLICATION, "spec.destination.server", "allowed: https://kubernetes.default.svc"),
+            (PROJECT, "spec.destinations[0].server", "allowed: https://kubernetes.default.svc"),
         ),
         (
-            APPLICATION,
-            "hello/dev.yaml",
-            "hello/prod.yaml",
-            (
-                APPLICATION,
-                "spec.source.helm.valueFiles",
-                "values.yaml then gitops/apps/hello/dev.yaml",
-            ),
-        ),
-        (
-            APPLICATION,
-            "hello/dev.yaml",
-            "hello/nowhere.yaml",
-            (APPLICATION, "", "which is not there"),
-        ),
-        (
-            APPLICATION,
-            "syncPolicy:",
-            "syncPolicies:",
-            (APPLICATION, "spec.syncPolicies", "did you mean syncPolicy?"),
-        ),
-        (
-            APPLICATION,
-            "automated:\n      prune: true\n",
-            "automated: [prune]\n    x:\n",
-            (APPLICATION, "spec.syncPolicy.automated", "allowed: object"),
-        ),
-        (
-            APPLICATION,
-            "kind: Application",
-            "kind: Aplication",
-            (APPLICATION, "kind", "the cluster has no such kind"),
-        ),
-        (
-            APPLICATION,
-            "kind: Application\n",
-            "",
-            (APPLICATION, "kind", "is missing"),
-        ),
-        (
-            PROJECT,
-            "aks-bootstrap.git",
-            "elsewhere.git",
-            (PROJECT, "spec.sourceRepos", "and no other"),
-        ),
-        (
-            PROJECT,
-            "namespace: app-*",
+            TEMPLATE,
+            "namespace: app-{{ $app }}",
             'namespace: "*"',
             (PROJECT, "spec.destinations[0].namespace", "every namespace"),
         ),
         (
-            PROJECT,
-            "namespace: app-*",
+            TEMPLATE,
+            "namespace: app-{{ $app }}",
             "namespace: a*",
             (PROJECT, "spec.destinations[0].namespace", "Argo CD's own"),
         ),
         (
-            PROJECT,
+            TEMPLATE,
+            "namespace: app-{{ $app }}",
+            "namespace: traefik",
+            ("hello in dev", "metadata.namespace", "the project allows no namespace app-hello"),
+        ),
+        (
+            TEMPLATE,
             "{ group: apps, kind: Deployment }",
             "{ group: apps, kind: DaemonSet }",
             ("hello in dev", "", "Deployment app-hello/hello: the project allows no Deployment"),
+        ),
+        (
+            TEMPLATE,
+            "name: app-{{ $app }}",
+            "name: app-other",
+            ("hello in local", "", "Namespace app-hello: the project allows no Namespace"),
+        ),
+        (
+            TEMPLATE,
+            "spec:",
+            "{{ fail $app }}\nspec:",
+            ("tenants in dev", "", "hello"),
         ),
         (
             f"{CHART}/_pod.tpl",
@@ -240,9 +190,15 @@ def test_the_example_passes():
         ),
         (
             "Pulumi.dev.yaml",
+            "    repoUrl: https://github.com/example/aks-bootstrap.git",
+            "    repoUrl: [https://github.com/example/aks-bootstrap.git]",
+            ("Pulumi.dev.yaml", "", "gitops.repoUrl: got ['https://github.com/example/aks-bootstrap.git']; allowed: text"),
+        ),
+        (
+            "Pulumi.dev.yaml",
             "  aks-bootstrap:gitops:\n",
-            "  aks-bootstrap:gitops:\n    path: elsewhere\n",
-            ("Pulumi.dev.yaml", "gitops.path", "got elsewhere; allowed: gitops/environments/dev"),
+            "  aks-bootstrap:gitops:\n    region: West_Europe\n",
+            ("Pulumi.dev.yaml", "", "gitops.region: got 'West_Europe'; allowed: lower-case letters"),
         ),
     ],
 )
@@ -254,9 +210,14 @@ def test_a_mistake_is_found(project, file, before, after, expected):
 
 
 def test_the_root_application_makes_applications_and_projects_only(project):
-    file = "gitops/environments/dev/more.yaml"
-    project.write(file, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: argocd}\n")
-    assert findings(project) == [(file, "kind", "got 'ConfigMap'; allowed: AppProject, Application, ImageUpdater")]
+    project.write(
+        "tenants/templates/more.yaml",
+        '{{ if eq .Values.environment "dev" }}\napiVersion: v1\nkind: ConfigMap\n'
+        "metadata: {name: a, namespace: argocd}\n{{ end }}\n",
+    )
+    assert findings(project) == [
+        ("tenants in dev: ConfigMap a", "kind", "got 'ConfigMap'; allowed: AppProject, Application, ImageUpdater")
+    ]
 
 
 def test_a_required_field_that_is_missing_is_found(project):
@@ -281,23 +242,19 @@ def test_an_object_that_is_rendered_twice_is_found(project):
     assert any("Service app-hello/hello is rendered twice" in message for _, _, message in findings(project))
 
 
-def test_an_application_that_stands_twice_is_found(project):
-    project.write("gitops/environments/dev/more/hello.yaml", project.read(APPLICATION))
-    with pytest.raises(BootstrapError, match="application 'hello' stands twice in dev") as told:
-        project.render("hello", "dev")
-    assert "more/hello.yaml" in str(told.value)
-    assert any("'hello' is in gitops/environments/dev/hello.yaml too" in message for _, _, message in findings(project))
-
-
-def test_a_values_file_that_no_application_reads_is_found(project):
-    project.write("gitops/apps/hello/stage.yaml", "replicas: 1\n")
-    assert findings(project) == [
-        (
-            "gitops/apps/hello/stage.yaml",
-            "",
-            "no Application reads it: there is no gitops/environments/stage/hello.yaml",
-        )
+def test_a_project_that_is_made_twice_is_found(project):
+    project.write("tenants/templates/again.yaml", project.read(TEMPLATE))
+    assert [(where, path) for where, path, message in findings(project) if "there twice" in message] == [
+        (f"tenants in {cluster}: AppProject hello", "metadata.name") for cluster in ("dev", "local", "prod")
     ]
+
+
+def test_an_application_of_the_platforms_own_takes_no_tenants_name(project):
+    application = next(item for item in project.render("root", "dev") if item.kind == "Application")
+    project.write("tenants/templates/more.yaml", json.dumps(application.document))
+    assert ("tenants/hello.yaml in dev: Application hello", "metadata.name", "'hello' is there twice") in findings(
+        project
+    )
 
 
 @pytest.mark.parametrize("image", ["nginx", "nginx:latest", "registry.example.com:5000/nginx", "nginx:"])

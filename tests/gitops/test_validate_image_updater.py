@@ -1,13 +1,17 @@
 """``bootstrap validate`` refuses whatever lets Image Updater move a cluster otherwise than by its own file of Git."""
 
+import json
+
 import pytest
 
 from bootstrap.delivery.validate.validate import validate
 
-FILE = "gitops/environments/dev/hello-images.yaml"
+FILE = "tenants/templates/hello-images.yaml"
+WHERE = "tenants in dev: ImageUpdater hello"
 REFERENCE = "spec.applicationRefs[0]"
 WRITE_BACK = f"{REFERENCE}.writeBackConfig"
 GOOD = """\
+{{- if eq .Values.environment "dev" }}
 apiVersion: argocd-image-updater.argoproj.io/v1alpha1
 kind: ImageUpdater
 metadata:
@@ -28,6 +32,7 @@ spec:
           imageName: example.azurecr.io/hello
           manifestTargets:
             helm: { name: image.repository, tag: image.tag }
+{{- end }}
 """
 
 
@@ -41,6 +46,7 @@ def updating(project):
 
 
 def findings(project):
+    project.forget()
     return [(finding.where, finding.path, finding.message) for finding in validate(project.root).findings]
 
 
@@ -51,7 +57,7 @@ def test_one_that_writes_the_environments_own_file_passes(updating):
 def test_it_is_refused_where_image_updater_is_not_installed(project):
     project.write(FILE, GOOD)
     (found,) = findings(project)
-    assert found[:2] == (FILE, "kind") and "imageUpdaterWriteBack: git in Pulumi.dev.yaml" in found[2]
+    assert found[:2] == (WHERE, "kind") and "imageUpdaterWriteBack: git in Pulumi.dev.yaml" in found[2]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def test_it_is_refused_where_image_updater_is_not_installed(project):
         ("namePattern: hello", 'namePattern: "*"', f"{REFERENCE}.namePattern", "got '*'; allowed: one of hello"),
         (
             "    gitConfig:\n",
-            "    gitConfig:\n      branch: main:{{.SHA256}}\n",
+            '    gitConfig:\n      branch: main:{{ "{{.SHA256}}" }}\n',
             f"{WRITE_BACK}.gitConfig.branch",
             "allowed: main",
         ),
@@ -108,26 +114,28 @@ def test_it_is_refused_where_image_updater_is_not_installed(project):
 def test_another_way_is_refused(updating, before, after, path, message):
     updating.edit(FILE, before, after)
     found = findings(updating)
-    assert any(f[:2] == (FILE, path) and message in f[2] for f in found), found
+    assert any(f[:2] == (WHERE, path) and message in f[2] for f in found), found
 
 
 def test_production_is_changed_by_pull_request(updating):
-    file = "gitops/environments/prod/hello-images.yaml"
+    where = "tenants in prod: ImageUpdater hello"
     updating.edit(
         "Pulumi.prod.yaml",
         "  aks-bootstrap:argocd:\n",
         "  aks-bootstrap:argocd:\n    imageUpdaterWriteBack: git\n",
     )
-    updating.write(file, GOOD.replace("dev.yaml", "prod.yaml"))
+    updating.write(FILE, GOOD.replace('"dev"', '"prod"').replace("dev.yaml", "prod.yaml"))
     assert findings(updating) == [
-        (file, f"{WRITE_BACK}.gitConfig.pullRequest", "is missing: production is changed by pull request")
+        (where, f"{WRITE_BACK}.gitConfig.pullRequest", "is missing: production is changed by pull request")
     ]
-    updating.edit(file, "    gitConfig:\n", "    gitConfig:\n      pullRequest: { github: {} }\n")
+    updating.edit(FILE, "    gitConfig:\n", "    gitConfig:\n      pullRequest: { github: {} }\n")
     assert findings(updating) == []
 
 
 def test_annotations_of_an_application_are_refused(updating):
-    file = "gitops/environments/dev/hello.yaml"
+    application = next(item for item in updating.render("root", "dev") if item.kind == "Application").document
     key = "argocd-image-updater.argoproj.io/write-back-method"
-    updating.edit(file, "  namespace: argocd\n", f"  namespace: argocd\n  annotations: {{ {key}: argocd }}\n")
-    assert [f[:2] for f in findings(updating)] == [(file, "metadata.annotations")]
+    metadata = {**application["metadata"], "name": "own", "annotations": {key: "argocd"}}
+    text = json.dumps({**application, "metadata": metadata})
+    updating.write("tenants/templates/own.yaml", f'{{{{ if eq .Values.environment "dev" }}}}\n{text}\n{{{{ end }}}}\n')
+    assert [f[:2] for f in findings(updating)] == [("tenants in dev: Application own", "metadata.annotations")]

@@ -17,7 +17,8 @@ from bootstrap.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 START = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bootstrap.cli import main; main()"
-RENDER = ("render", "root", "dev")  # needs no Helm
+RENDER = ("render", "root", "dev")
+needs_helm = pytest.mark.skipif(shutil.which("helm") is None, reason="needs Helm on PATH")
 AS_ROOT = os.geteuid() == 0
 
 
@@ -109,6 +110,7 @@ def test_a_result_is_printed_in_every_encoding(environment):
     assert done.returncode == 1 and done.stderr.startswith(b"error: there is no application 'h")
 
 
+@needs_helm
 def test_a_reader_that_has_seen_enough_gets_no_traceback():
     """As in `bootstrap render … | head -1`, whose pipe is closed by then."""
     reads, writes = os.pipe()
@@ -118,7 +120,14 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback():
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-@pytest.mark.parametrize("arguments", [RENDER, (*RENDER, "--format", "json"), ("--help",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(RENDER, marks=needs_helm),
+        pytest.param((*RENDER, "--format", "json"), marks=needs_helm),
+        ("--help",),
+    ],
+)
 def test_a_full_disk_is_told(arguments):
     with Path("/dev/full").open("wb") as full:
         done = run(*arguments, stdout=full)
@@ -128,6 +137,7 @@ def test_a_full_disk_is_told(arguments):
     )
 
 
+@needs_helm
 def test_a_full_disk_for_messages_too_still_ends_with_1():
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command(*RENDER), stdout=full, stderr=full, check=False)
@@ -147,13 +157,17 @@ def test_closed_streams_are_told_before_anything_is_done():
 # --- who runs it, and where ------------------------------------------------------------------------------------------
 
 
+@needs_helm
 def test_without_git_it_is_one_message(tmp_path):
+    (tmp_path / "helm").symlink_to(str(shutil.which("helm")))
     for arguments in (("plan", "--against", "HEAD"), ("render", "root", "dev", "--against", "HEAD")):
         done = run(*arguments, environment={"PATH": str(tmp_path)})
         assert (done.returncode, done.stderr.decode()[:28]) == (1, "error: Git is not on PATH: i")
 
 
-@pytest.mark.parametrize("arguments", [RENDER, ("plan", "--stack", "local"), ("validate", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [pytest.param(RENDER, marks=needs_helm), ("plan", "--stack", "local"), ("validate", "--help")]
+)
 def test_an_identity_without_a_home_can_work(arguments):
     """A container's arbitrary number: no entry for it, no HOME."""
     unknown = "import pwd; pwd.getpwuid = {}.__getitem__; " + START
@@ -206,6 +220,7 @@ def run_in(clone, *arguments, **options):
     return done
 
 
+@needs_helm
 def test_a_project_below_the_repositorys_top_is_compared(clone):
     for arguments in (("plan", "--stack", "local"), RENDER):
         done = run_in(clone, *arguments, "--against", "HEAD")
@@ -225,13 +240,22 @@ def test_a_stack_that_is_new_since_then_is_added(clone):
     assert missing.returncode == 1 and "there is no Pulumi.nope.yaml" in missing.stderr
 
 
+@needs_helm
 def test_an_environment_that_is_new_since_then_is_added(clone):
-    shutil.copytree(clone / "gitops/environments/dev", clone / "gitops/environments/stage")
+    stack = (clone / "Pulumi.dev.yaml").read_text(encoding="utf-8")
+    (clone / "Pulumi.stage.yaml").write_text(stack.replace("environment: dev", "environment: stage"), encoding="utf-8")
+    tenant = clone / "tenants/hello.yaml"
+    tenant.write_text(tenant.read_text(encoding="utf-8") + "  stage: {}\n", encoding="utf-8")
     done = run_in(clone, "render", "root", "stage", "--against", "HEAD", "--format", "json")
-    assert done.returncode == 2
-    assert {change["kind"] for change in json.loads(done.stdout)["changes"]} == {"added"}
+    assert done.returncode == 2, done.stderr
+    changes = json.loads(done.stdout)["changes"]
+    assert [(change["kind"], change["objectKind"]) for change in changes] == [
+        ("added", "AppProject"),
+        ("added", "Application"),
+    ]
 
 
+@needs_helm
 def test_gits_own_words_are_passed_on(clone, tmp_path):
     done = run_in(clone, *RENDER, "--against", "HEAD", environment={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
     assert done.returncode == 1
@@ -241,21 +265,26 @@ def test_gits_own_words_are_passed_on(clone, tmp_path):
     assert done.returncode == 1 and "not a git repository" in done.stderr
 
 
+@needs_helm
 def test_a_hooks_variables_do_not_lead_to_another_repository(clone, tmp_path):
     """Git sets them where a hook or an alias runs the command."""
     done = run_in(clone, *RENDER, "--against", "HEAD", environment={"GIT_DIR": str(tmp_path), "GIT_INDEX_FILE": "x"})
     assert done.returncode == 0, done.stderr
 
 
+def files_of_applications(clone):
+    return sorted(path for folder in ("gitops", "tenants") for path in (clone / folder).rglob("*"))
+
+
 def test_a_folder_that_may_not_be_written_stays_as_it_is(clone):
-    before = sorted(clone.rglob("gitops/**/*"))
-    folder = clone / "gitops/environments/prod"
+    before = files_of_applications(clone)
+    folder = clone / "tenants"
     folder.chmod(0o555)
     done = run_in(clone, "app", "new", "shop", **UNPRIVILEGED)
     folder.chmod(0o755)
     assert done.returncode == 1
-    assert "gitops/environments/prod/.shop.yaml.new cannot be written: Permission denied; nothing" in done.stderr
-    assert sorted(clone.rglob("gitops/**/*")) == before
+    assert "tenants/.shop.yaml.new cannot be written: Permission denied; nothing" in done.stderr
+    assert files_of_applications(clone) == before
 
 
 # --- being ended -----------------------------------------------------------------------------------------------------

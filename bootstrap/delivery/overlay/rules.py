@@ -10,7 +10,7 @@ from bootstrap.delivery.clusters import known_environments
 from bootstrap.delivery.gitops import applications
 from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.delivery.overlay.paths import matches
-from bootstrap.errors import GitOpsError
+from bootstrap.errors import GitOpsError, StackFileError
 from conventions import GITOPS_FOLDER
 
 FILE = Path(GITOPS_FOLDER) / "overlay.yaml"
@@ -100,21 +100,22 @@ def parse_file(text: str) -> RulesFile:
 
 def _unknown(root: Path, read: RulesFile) -> Iterator[str]:
     """Yield names of what is not there: a rule about it would hold for nothing, and nobody would notice."""
+    environments = _environments(root)
     for names, there, what in (
         (
             ((f"follows.{key}", name) for key, pair in read.follows.items() for name in (key, pair)),
-            known_environments(root),
+            environments,
             "environment",
         ),
         (
             ((f"protected.{index}", name) for index, name in enumerate(read.protected)),
-            known_environments(root),
+            environments,
             "environment",
         ),
         (((f"apps.{name}", name) for name in read.apps), applications(root), "application"),
     ):
         for path, name in names:
-            if name not in there:
+            if there is not None and name not in there:
                 yield f"{path}: there is no {what} {name!r}; there are: {', '.join(there) or 'none'}"
     for name in read.follows:
         before, seen = read.follows.get(name), {name}
@@ -123,3 +124,11 @@ def _unknown(root: Path, read: RulesFile) -> Iterator[str]:
             before = read.follows.get(before)
         if before == name:
             yield f"follows.{name}: follows itself, through {read.follows[name]}"
+
+
+def _environments(root: Path) -> list[str] | None:
+    """Return the environments; None where a stack file cannot be read, which whoever needs its cluster reports."""
+    try:
+        return known_environments(root)
+    except (GitOpsError, StackFileError):
+        return None

@@ -99,6 +99,7 @@ def read_values(root: Path, app: str) -> Values:
     templates: dict[str, Template] = {}
     clusters: dict[str, tuple[str, ...]] = {}
     mistakes: list[str] = []
+    complete = True
     base = Layer(path=app_folder(root, app) / BASE, shown="", text="", data={})
     for name in (None, *names):
         try:
@@ -118,7 +119,9 @@ def read_values(root: Path, app: str) -> Values:
                 templates[name] = template(root, read_application(root, app, name))
         except (GitOpsError, StackFileError) as error:
             mistakes.append(str(error))
-    mistakes += _unfit(app, names, clusters)
+            complete &= name in clusters
+    # a stack file that cannot be read may be the one whose cluster reads a file
+    mistakes += _unfit(app, names, clusters) if complete else ()
     if mistakes:
         raise GitOpsError("\n".join(dict.fromkeys(mistakes)))
     defaults = next(iter(templates.values())).chart / "values.yaml" if templates else None

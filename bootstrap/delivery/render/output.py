@@ -59,7 +59,11 @@ class View:
 def print_view(view: View, console: Console) -> None:
     """Print for people; objects alone as YAML that ``kubectl`` takes."""
     if view.against is None and view.server is None:
+        if not view.rendered:
+            console.out("# nothing is rendered: no stack file has an environment", highlight=False)
         for part in view.rendered:
+            if not part.objects:
+                console.out(f"# nothing is rendered: {part.label} has no object", highlight=False)
             for item in part.objects:
                 console.out(f"---\n# {part.label}, wave {item.wave}\n{item.text()}", end="", highlight=False)
         return

@@ -17,7 +17,12 @@ _TAKEN = frozenset({"default", ROOT_APPLICATION})
 
 
 def check_tenants(
-    root: Path, tenants: Mapping[str, Tenant], clusters: Iterable[Cluster], apps: Iterable[str]
+    root: Path,
+    tenants: Mapping[str, Tenant],
+    clusters: Iterable[Cluster],
+    apps: Iterable[str],
+    *,
+    complete: bool,
 ) -> Iterator[Finding]:
     """Yield what is wrong with tenants beside the others and the rest of the project.
 
@@ -26,6 +31,7 @@ def check_tenants(
         tenants: all whose files are right.
         clusters: all whose stack files are right.
         apps: folders of applications.
+        complete: whether every stack file could be read; without, nothing is held against what one may name.
     """
     clusters = list(clusters)
     known = sorted({cluster.environment for cluster in clusters})
@@ -37,7 +43,7 @@ def check_tenants(
             message = f"got {tenant.chart!r}; allowed: a folder of {GITOPS_FOLDER}/charts that has a Chart.yaml"
             yield Finding(where=where, path="chart", message=message)
         for environment in tenant.environments:
-            if environment not in known:
+            if complete and environment not in known:
                 message = f"no stack file has this environment; there are: {', '.join(known) or 'none'}"
                 yield Finding(where=where, path=f"environments.{environment}", message=message)
     yield from _hosts_once(tenants)
@@ -45,7 +51,7 @@ def check_tenants(
         if app not in tenants and not tenant_file(root, app).exists():
             message = f"nothing makes an Application of it: {TENANTS_FOLDER}/{app}.yaml is missing"
             yield Finding(where=f"{GITOPS_FOLDER}/apps/{app}", path="", message=message)
-        elif app in tenants:
+        elif app in tenants and complete:
             yield from _layers(root, app, tenants[app], clusters)
 
 

@@ -36,7 +36,7 @@ def check_manifests(root: Path, cluster: Cluster, manifests: Sequence[Manifest])
     seen: set[tuple[str, str]] = set()
     applications = {manifest.name for manifest in manifests if manifest.kind == "Application"}
     for manifest in manifests:
-        where = _where(root, cluster, manifest)
+        where = where_of(root, cluster, manifest)
         if (manifest.document.get("apiVersion"), manifest.kind) not in ALLOWED:
             yield Finding(
                 where=where,
@@ -51,12 +51,16 @@ def check_manifests(root: Path, cluster: Cluster, manifests: Sequence[Manifest])
         seen.add(key)
         if manifest.kind == "AppProject":
             yield from _project(manifest, where, cluster)
+        elif manifest.kind == "Application":
+            yield from image_updater.check_application(manifest, where)
         elif manifest.kind == image_updater.KIND:
             yield from image_updater.check(root, cluster, manifest, applications=applications, where=where)
 
 
-def _where(root: Path, cluster: Cluster, manifest: Manifest) -> str:
-    return f"{manifest.file.relative_to(root)} in {cluster.name}: {manifest.kind} {manifest.name}"
+def where_of(root: Path, cluster: Cluster, manifest: Manifest) -> str:
+    """Return how findings call an object: one chart makes several."""
+    named = f"{manifest.kind} {manifest.name}".strip()
+    return f"{manifest.file.relative_to(root)} in {cluster.name}" + (f": {named}" if named else "")
 
 
 def permitted(objects: Iterable[Object], project: dict[str, Any], where: str) -> Iterator[Finding]:

@@ -25,6 +25,14 @@ def installed(root: Path, environment: str) -> bool:
     return bool(stack_section(root, environment, "argocd").get("imageUpdaterWriteBack") == "git")
 
 
+def check_application(manifest: Manifest, where: str) -> Iterator[Finding]:
+    """Yield annotations of an Application that Image Updater would read, or a reader would take for what counts."""
+    for key in section(manifest.document, "metadata", "annotations"):
+        if key.startswith(ANNOTATIONS):
+            message = f"{key} is not read; an image's source stands in an ImageUpdater"
+            yield Finding(where=where, path="metadata.annotations", message=message)
+
+
 def check(
     root: Path, cluster: Cluster, manifest: Manifest, *, applications: Collection[str], where: str
 ) -> Iterator[Finding]:

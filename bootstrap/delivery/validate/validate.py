@@ -60,7 +60,7 @@ def validate(root: Path) -> Report:
     tenants, mistaken = read_tenants(root)
     findings = [*by_file, *plain_secrets.in_files(root), *unread]
     findings += [_of_line(line) for line in mistaken]
-    findings += claims.check_tenants(root, tenants, clusters, applications(root))
+    findings += claims.check_tenants(root, tenants, clusters, applications(root), complete=not unread)
     try:
         kinds = Kinds(root)
     except GitOpsError:
@@ -74,7 +74,7 @@ def validate(root: Path) -> Report:
         findings += problems
         well_formed = []
         for manifest in [*made, *(generated(root, cluster, app, tenant) for app, tenant in there.items())]:
-            wrong = list(_manifest(manifest, schemas, f"{manifest.file.relative_to(root)} in {cluster.name}"))
+            wrong = list(_manifest(manifest, schemas, house.where_of(root, cluster, manifest)))
             findings += wrong
             # what is said of a field needs the field to be one
             well_formed += [] if wrong else [manifest]
@@ -123,7 +123,8 @@ def _clusters(root: Path) -> tuple[list[Cluster], list[Finding]]:
             found.append(read_cluster(root, name))
         except (GitOpsError, StackFileError) as error:
             where = f"Pulumi.{name}.yaml"
-            problems.append(Finding(where=where, path="", message=str(error).removeprefix(f"{where}: ")))
+            message = str(error).replace(f"{root}/", "").removeprefix(f"{where}: ")
+            problems.append(Finding(where=where, path="", message=message))
     return found, problems
 
 
@@ -136,9 +137,9 @@ def _projects(root: Path, cluster: Cluster) -> tuple[list[Manifest], list[Findin
 
 
 def _of_line(line: str) -> Finding:
-    """Return a mistake that begins with its file as a finding."""
-    where, _, message = line.partition(": ")
-    return Finding(where=where, path="", message=message)
+    """Return a mistake that begins with its tenant's file as a finding."""
+    where, suffix, message = line.partition(".yaml")
+    return Finding(where=where + suffix, path="", message=message.lstrip(": "))
 
 
 def _rendered(root: Path, broken: Sequence[Path], app: str, cluster: Cluster) -> tuple[list[Object], list[Finding]]:
