@@ -67,7 +67,7 @@ def main() -> int:
         return 1
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-bench-") as name, bench_setup(Path(name)) as setup:
-        for measure in (previews, makespans, growth, memory, fifty_promotions, many_applications):
+        for measure in (previews, makespans, growth, memory, fifty_promotions, long_histories, many_applications):
             with console.status(measure.__doc__ or ""):
                 rows += measure(setup)
     if "--markdown" in sys.argv:
@@ -280,6 +280,16 @@ def many_applications(setup: Setup) -> list[Row]:
             times(large, expected),
         ),
     ]
+
+
+def long_histories(setup: Setup) -> list[Row]:
+    """Measure a promotion into a repository with a long history against one into a short history."""
+    rows = []
+    for name, options in (("depth 1", ("--depth=1",)), ("full", ())):
+        long, short = promotions.measure_history(setup.folder / f"history-{name}", 20_000, *options)
+        what = f"promotion, 20,000 commits, {name} clone"
+        rows.append(Row(what, f"{long:.2f} s", f"25 commits: {short:.2f} s", times(long, short)))
+    return rows
 
 
 def best(action: Callable[[], object], tries: int = 3) -> float:

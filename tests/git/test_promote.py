@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from bootstrap.delivery.promote.git import redact
+from bootstrap.delivery.promote.command import redact
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import BootstrapError, GitError, OvertakenError, RefusedError

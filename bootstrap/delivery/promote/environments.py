@@ -7,7 +7,7 @@ from bootstrap.delivery.gitops import values_files
 from bootstrap.delivery.overlay.rules import FILE, RulesFile, parse_file
 from bootstrap.delivery.promote.edit import image_in, text_of
 from bootstrap.delivery.promote.git import Repository
-from bootstrap.delivery.promote.history import deeds
+from bootstrap.delivery.promote.history import deeds, near_first
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.errors import GitOpsError, RefusedError
 
@@ -53,6 +53,9 @@ def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool
     [now] = repository.contents(file, [edit.tip])
     if now is None or image_in(now, edit.path) == edit.after:
         return True
-    # a comment that names an image does not run it
-    commits = [deed.commit for deed in deeds(repository, edit.tip, file, edit.after)]
-    return any(image_in(content, edit.path) == edit.after for content in repository.contents(file, commits))
+    for since in near_first(repository, edit.tip):
+        # a comment that names an image does not run it
+        commits = [deed.commit for deed in deeds(repository, edit.tip, file, edit.after, since=since)]
+        if any(image_in(content, edit.path) == edit.after for content in repository.contents(file, commits)):
+            return True
+    return False

@@ -1,24 +1,25 @@
-"""Reads and writes a remote's branches through a clone, without its checkout.
+"""Reads and writes a remote's branches through a clone, which is only read itself.
 
-A commit is made of the objects at the remote's tip, with Git's plumbing and an index of its own: no file of the
-checkout, its index, its branches or its HEAD is read or written, so that uncommitted work, a detached HEAD and a branch
-that lags behind do not matter, and no line ending is converted. The clone's own configuration stays in force: CI keeps
-the remote's credential there. As after any push, the remote-tracking branch follows; a shallow clone gets its history;
-what a killed run leaves behind is one ref under ``refs/bootstrap/``.
+A commit is made of the objects at the remote's tip, with Git's plumbing, in a repository of its own (``workspace.py``):
+no file, ref or setting of the clone is written, so that uncommitted work, a detached HEAD, a bare clone and a branch
+that lags behind do not matter, and no line ending is converted.
+
+From a shallow clone the branch's commits are fetched without their files, which is a small part of a history
+(https://git-scm.com/docs/git-rev-list, --filter=tree:0). Files of single commits are fetched when a rule needs them,
+and all of them when it cannot be decided otherwise. A server without filters sends everything at once.
 """
 
-import os
 import re
-import secrets
 import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
 from bootstrap.delivery.promote.answer import Answer, Pushed, read_answer
+from bootstrap.delivery.promote.command import Git, redact
+from bootstrap.delivery.promote.workspace import Workspace
 from bootstrap.errors import GitError
-from bootstrap.revision import environment, read_batch
+from bootstrap.revision import read_batch
 
 NETWORK_SECONDS = 120
 """How long one fetch or push may take."""
@@ -44,30 +45,26 @@ class Repository:
         Raises:
             GitError: the folder is in no clone, or Git is not there.
         """
-        self.folder, self.remote = folder, remote
-        self._environment = environment()
-        # messages are read below
-        self._environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-        self._refs = f"refs/bootstrap/promote/{os.getpid()}-{secrets.token_hex(4)}"
         if remote.startswith("-"):
             raise GitError(f"{remote!r} is no remote")
-        there = self.run("rev-parse", "--show-prefix", "--is-shallow-repository").splitlines()
-        self.prefix, self._shallow = PurePosixPath(there[0]), there[1] == "true"
+        self._workspace = Workspace(folder)
+        self.prefix, self._git = self._workspace.prefix, self._workspace.git
+        self.remote = remote
+        self._started = self._whole = not self._workspace.shallow
         self._sign = self.ask("config", "--type=bool", "commit.gpgSign") == "true"
         if self.ask("var", "GIT_COMMITTER_IDENT") is None or self.ask("var", "GIT_AUTHOR_IDENT") is None:
-            # a fresh CI runner knows no name, and its address would be the machine's
+            # a fresh CI runner has no name, and its address would be the machine's
             for role in ("AUTHOR", "COMMITTER"):
-                self._environment.setdefault(f"GIT_{role}_NAME", "bootstrap promote")
-                self._environment.setdefault(f"GIT_{role}_EMAIL", "promote@aks-bootstrap.invalid")
+                self._git.environment.setdefault(f"GIT_{role}_NAME", "bootstrap promote")
+                self._git.environment.setdefault(f"GIT_{role}_EMAIL", "promote@aks-bootstrap.invalid")
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Drop the refs that kept what was fetched."""
-        for ref in (self.ask("for-each-ref", "--format=%(refname)", self._refs) or "").split():
-            self.ask("update-ref", "-d", ref)
+        """Remove what was fetched."""
+        self._workspace.close()
 
     def fetch(self, branch: str) -> str | None:
         """Fetch a branch of the remote and return its tip; None where there is no such branch.
@@ -75,33 +72,59 @@ class Repository:
         Raises:
             GitError: the remote cannot be read.
         """
-        source, kept = f"refs/heads/{branch}", f"{self._refs}/{branch}"
+        source = f"refs/heads/{branch}"
         if self.ask("check-ref-format", source) is None:
             raise GitError(f"{branch!r} is no name of a branch")
         try:
-            self.run(
-                "-c",
-                "maintenance.auto=false",
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-prune",
-                "--no-recurse-submodules",
-                # only our own ref: processes that share a clone would get in each other's way at refs/remotes/
-                "--refmap=",
-                # CI clones one commit deep; what was reverted before is in the history
-                *(["--unshallow"] if self._shallow else []),
-                self.remote,
-                f"+{source}:{kept}",
-                seconds=NETWORK_SECONDS,
-            )
+            self._fetch_branch(source)
         except GitError as error:
             if "couldn't find remote ref" in str(error):
                 return None
             raise GitError(f"{branch} of {redact(self.remote)} cannot be fetched: {error}") from None
-        self._shallow = False
-        return self.run("rev-parse", kept).strip()
+        tip = self.run("rev-parse", source).strip()
+        if not self._started:
+            self._start_from(tip)
+        return tip
+
+    def need_history(self) -> None:
+        """Fetch every file of the branch's history, where it is not there."""
+        if self._whole:
+            return
+        beside = self._workspace.new_repository("whole")
+        for branch in self.run("for-each-ref", "--format=%(refname)", "refs/heads").split():
+            self._fetch("--no-filter", f"+{branch}:{branch}", git=beside)
+        self._workspace.add_objects(self._workspace.objects_of("whole"))
+        self._whole = True
+
+    def need_trees(self, commits: Sequence[str]) -> None:
+        """Fetch which files there are at commits and at their parents, all at once, where that is not known."""
+        if self._whole or not commits:
+            return
+        given = "\n".join(commits).encode()
+        parents = self.run("log", "--no-walk", "--stdin", "--format=%P", given=given).split()
+        both = "\n".join({*commits, *parents}).encode()
+        self._need_objects(self.run("log", "--no-walk", "--stdin", "--format=%T", given=both).split())
+
+    def changes(self, path: PurePosixPath, commits: Sequence[str]) -> dict[str, tuple[bytes, bytes]]:
+        """Return a file's bytes before and after each of those commits that change it; merges are left out."""
+        self.need_trees(commits)
+        printed = self.run(
+            *("diff-tree", "--stdin", "-r", "--root", "--no-renames", "--no-ext-diff", "--no-abbrev"),
+            *("--", f":(top,literal){path}"),
+            given="".join(f"{commit}\n" for commit in commits).encode(),
+        )
+        found: dict[str, tuple[str, str]] = {}
+        commit = ""
+        for line in printed.splitlines():
+            if line.startswith(":"):
+                found[commit] = (line.split()[2], line.split()[3])
+            else:
+                commit = line
+        blobs = sorted({blob for pair in found.values() for blob in pair if blob.strip("0")})
+        self._need_objects(blobs)
+        contents = read_batch(self._git.read("cat-file", "--batch", given="".join(f"{b}\n" for b in blobs).encode()))
+        texts = {blob: content or b"" for blob, content in zip(blobs, contents, strict=True)}
+        return {commit: (texts.get(old, b""), texts.get(new, b"")) for commit, (old, new) in found.items()}
 
     def files(self, commit: str, folder: PurePosixPath) -> dict[PurePosixPath, File]:
         """Return the files below a folder, by their path from the top of the tree."""
@@ -115,24 +138,23 @@ class Repository:
 
     def content(self, blob: str) -> bytes:
         """Return a file's bytes."""
-        return self._git("cat-file", "blob", blob)
+        return self._git.read("cat-file", "blob", blob)
 
     def contents(self, path: PurePosixPath, commits: Sequence[str]) -> list[bytes | None]:
         """Return a file's bytes at each commit; None where it was not there."""
-        return read_batch(self._git("cat-file", "--batch", given="".join(f"{c}:{path}\n" for c in commits).encode()))
+        return read_batch(
+            self._git.read("cat-file", "--batch", given="".join(f"{commit}:{path}\n" for commit in commits).encode())
+        )
 
     def commit(self, parent: str, path: PurePosixPath, mode: str, content: bytes, message: str) -> str:
         """Make a commit on top of another, in which one file differs; nothing points to it yet."""
-        blob = self._git("hash-object", "-w", "--no-filters", "--stdin", given=content).decode().strip()
-        with tempfile.TemporaryDirectory(prefix="aks-bootstrap-promote-") as folder:
-            index = {"GIT_INDEX_FILE": f"{folder}/index"}
-            self._git("read-tree", parent, more=index)
-            self._git("update-index", "-z", "--index-info", given=f"{mode} {blob}\t{path}\0".encode(), more=index)
-            # in a partial clone the other files' contents are not there, and are not needed
-            tree = self._git("write-tree", "--missing-ok", more=index).decode().strip()
+        blob = self.run("hash-object", "-w", "--no-filters", "--stdin", given=content).strip()
+        self.run("read-tree", parent)
+        self.run("update-index", "-z", "--index-info", given=f"{mode} {blob}\t{path}\0".encode())
+        # in a partial clone the other files' contents are not there, and are not needed
+        tree = self.run("write-tree", "--missing-ok").strip()
         sign = ["-S"] if self._sign else []
-        made = self._git("commit-tree", tree, "-p", parent, *sign, "-F", "-", given=message.encode())
-        return made.decode().strip()
+        return self.run("commit-tree", tree, "-p", parent, *sign, "-F", "-", given=message.encode()).strip()
 
     def push(self, commit: str, branch: str, *, replaces: str | None = None) -> Answer:
         """Push a commit as the tip of a branch.
@@ -145,19 +167,14 @@ class Repository:
         """
         target = f"refs/heads/{branch}"
         lease = [] if replaces is None else [f"--force-with-lease={target}:{replaces}"]
-        command = [
-            # the clone's pre-push hook is about the checkout, which is not what is pushed
-            "push",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--recurse-submodules=no",
-            *lease,
-            self.remote,
-            f"{commit}:{target}",
-        ]
         try:
-            done = self._start(*command, seconds=NETWORK_SECONDS)
+            done = self._git.start(
+                *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"),
+                *lease,
+                self.remote,
+                f"{commit}:{target}",
+                seconds=NETWORK_SECONDS,
+            )
         except subprocess.TimeoutExpired:
             return Answer(Pushed.UNKNOWN, f"no answer after {NETWORK_SECONDS} s")
         said = redact(done.stderr.decode(errors="replace"))
@@ -174,49 +191,58 @@ class Repository:
     @property
     def url(self) -> str:
         """The remote's address, with no credential in it."""
-        return redact((self.ask("remote", "get-url", self.remote) or self.remote).strip())
+        return redact((self._workspace.clone.ask("remote", "get-url", self.remote) or self.remote).strip())
 
-    def run(self, *command: str, seconds: float | None = None) -> str:
+    def run(self, *command: str, given: bytes = b"") -> str:
         """Return what a Git command prints.
 
         Raises:
             GitError: it fails; the text is its own.
         """
-        return self._git(*command, seconds=seconds).decode(errors="surrogateescape")
+        return self._git.run(*command, given=given)
 
     def ask(self, *command: str) -> str | None:
         """Return what a Git command prints, stripped; None where it fails."""
-        done = self._start(*command)
-        return done.stdout.decode(errors="surrogateescape").strip() if done.returncode == 0 else None
+        return self._git.ask(*command)
 
-    def _git(
-        self, *command: str, given: bytes = b"", more: Mapping[str, str] | None = None, seconds: float | None = None
-    ) -> bytes:
-        try:
-            done = self._start(*command, given=given, more=more, seconds=seconds)
-        except subprocess.TimeoutExpired:
-            raise GitError(f"no answer after {seconds:.0f} s") from None
-        if done.returncode != 0:
-            said = redact(done.stderr.decode(errors="replace")).strip()
-            raise GitError(said or f"`git {command[0]}` failed with exit status {done.returncode}")
-        return done.stdout
+    def _fetch_branch(self, ref: str) -> None:
+        if not self._started:
+            try:
+                return self._fetch("--filter=tree:0", f"+{ref}:{ref}")
+            except GitError as error:
+                # a server may take some filters only: git/upload-pack.c, "filter '%s' not supported"
+                if not re.search(r"filter .*not (supported|allowed)|max(imum)? depth", str(error)):
+                    raise
+        return self._fetch("--no-filter", f"+{ref}:{ref}")
 
-    def _start(
-        self, *command: str, given: bytes = b"", more: Mapping[str, str] | None = None, seconds: float | None = None
-    ) -> "subprocess.CompletedProcess[bytes]":
-        try:
-            return subprocess.run(
-                ["git", "-C", str(self.folder), *command],
-                input=given,
-                env={**self._environment, **(more or {})},
-                capture_output=True,
-                check=False,
-                timeout=seconds,
-            )
-        except FileNotFoundError:
-            raise GitError("Git is not on PATH") from None
+    def _start_from(self, tip: str) -> None:
+        """Complete the first fetch from a shallow clone by the files at the tip."""
+        self._started = True
+        self._whole = "\n?" not in self.run("rev-list", "--objects", "--missing=print", "-1", tip)
+        # only now: of the commits that the clone has, Git would not fetch the history
+        self._workspace.add_objects()
+        if self._workspace.clone.ask("cat-file", "-t", tip) is None:
+            self._need_objects(self.run("log", "-1", "--format=%T", tip).split())
 
+    def _need_objects(self, objects: Iterable[str]) -> None:
+        """Fetch trees, with those below them and no file's content, or contents."""
+        names = sorted(set(objects))
+        if self._whole or not names:
+            return
+        self._fetch("--filter=blob:none", "--stdin", given="".join(f"{name}\n" for name in names).encode())
 
-def redact(text: str) -> str:
-    """Take user names and passwords out of the URLs in a text; a password may have an @ in it."""
-    return re.sub(r"(?<=://)[^/\s'\"?#]*@", "", text)
+    def _fetch(self, *what: str, git: Git | None = None, given: bytes = b"") -> None:
+        # what is asked for by its name is not there, whatever else is
+        asked = ["-c", "fetch.negotiationAlgorithm=noop"] if given else []
+        options, refspecs = [word for word in what if word.startswith("-")], [w for w in what if not w.startswith("-")]
+        (git or self._git).run(
+            *asked,
+            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-prune", "--no-recurse-submodules"),
+            # only the refs that are named
+            "--refmap=",
+            *options,
+            self.remote,
+            *refspecs,
+            given=given,
+            seconds=NETWORK_SECONDS,
+        )

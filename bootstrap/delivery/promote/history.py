@@ -1,7 +1,7 @@
 """What a file's history says about an image: who brought it in, and whether a revert took it out again."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -46,19 +46,73 @@ _FIELDS = (
 )
 
 
-def deeds(repository: Repository, tip: str, path: PurePosixPath, value: str, *, last: bool = False) -> list[Deed]:
+_NEAR = (100, 2000)
+"""How many commits back to look before all of a history is looked through."""
+
+
+def deeds(
+    repository: Repository, tip: str, path: PurePosixPath, value: str, *, since: str | None = None, last: bool = False
+) -> list[Deed]:
     """Return the commits that brought a value into a file or took it out, the latest first.
 
-    Git counts how often it stands in the file before and after each commit (its "pickaxe"), which is quick. The value
-    has to stand by itself: v1.2 is not in v1.2.3, nor a tag in what pins it with a digest.
+    Git counts how often it stands in the file before and after each commit (its "pickaxe"), which is quick.
+
+    Args:
+        repository: where to look.
+        tip: the commit whose history counts.
+        path: the file.
+        value: the value.
+        since: a commit whose own history does not count.
+        last: whether the latest is enough.
+    """
+    revisions = f"{since}..{tip}" if since else tip
+    if since:
+        repository.need_trees(repository.run("rev-list", revisions).split())
+    else:
+        repository.need_history()
+    return log(repository, revisions, path, *(["-1"] if last else []), "--pickaxe-regex", f"-S{_alone(value)}")
+
+
+def near_first(repository: Repository, tip: str) -> list[str | None]:
+    """Return commits since which to look for what most probably is near a tip; at last None, for all of its history."""
+    near = [repository.ask("rev-parse", "--verify", "--quiet", f"{tip}~{steps}") for steps in _NEAR]
+    return [*(commit for commit in near if commit), None]
+
+
+def mentions(repository: Repository, tip: str, *texts: str) -> list[Deed]:
+    """Return the commits of a history whose message has one of the texts, the latest first.
+
+    No file is read, so that it takes a shallow clone no more than the messages.
+    """
+    return _commits(repository, "--fixed-strings", *(f"--grep={text}" for text in texts), tip)
+
+
+def moving(repository: Repository, path: PurePosixPath, value: str, commits: Sequence[Deed]) -> list[Deed]:
+    """Return those of some commits that :func:`deeds` may return: they bring the value into the file, or take it out.
+
+    What is not among these is not among those; a commit of a branch whose outcome was not merged is among these alone.
+    """
+    if not commits:
+        return []
+    alone = re.compile(_alone(value).encode(), re.MULTILINE)
+    changed = repository.changes(path, [deed.commit for deed in commits])
+    counts = {
+        commit: (len(alone.findall(before)), len(alone.findall(after))) for commit, (before, after) in changed.items()
+    }
+    return [deed for deed in commits if deed.commit in counts and len(set(counts[deed.commit])) > 1]
+
+
+def _alone(value: str) -> str:
+    """Return a regular expression, Git's and Python's, for a value that stands by itself.
+
+    v1.2 is not in v1.2.3, nor a tag in what pins it with a digest.
     """
     literal = re.sub(r"[][.{}()*+?^$|\\]", r"\\\g<0>", value)
-    alone = f"(^|[^[:alnum:]._@-]){literal}([^[:alnum:]._@:-]|$)"
-    return log(repository, tip, path, *(["-1"] if last else []), "--pickaxe-regex", f"-S{alone}")
+    return f"(^|[^A-Za-z0-9._@-]){literal}([^A-Za-z0-9._@:-]|$)"
 
 
 def log(repository: Repository, revisions: str, path: PurePosixPath, *options: str) -> list[Deed]:
-    """Return the commits that concern a file, the latest first.
+    """Return the commits that concern a file, the latest first; their files have to be there.
 
     Args:
         repository: where to look.
@@ -66,6 +120,10 @@ def log(repository: Repository, revisions: str, path: PurePosixPath, *options: s
         path: the file.
         options: those of ``git log`` that choose among its commits.
     """
+    return _commits(repository, *options, revisions, "--", f":(top,literal){path}")
+
+
+def _commits(repository: Repository, *options: str) -> list[Deed]:
     printed = repository.run(
         "-c",
         "log.follow=false",
@@ -76,11 +134,8 @@ def log(repository: Repository, revisions: str, path: PurePosixPath, *options: s
         "--no-ext-diff",
         "--no-textconv",
         "--no-mailmap",
-        *options,
         f"--format={'%x00'.join(_FIELDS)}",
-        revisions,
-        "--",
-        f":(top,literal){path}",
+        *options,
     )
     texts = iter(printed.split("\0")[:-1])
     # one iterator as many times as a commit has fields
@@ -91,13 +146,33 @@ def log(repository: Repository, revisions: str, path: PurePosixPath, *options: s
     ]
 
 
-def setter(repository: Repository, tip: str, path: PurePosixPath, value: str) -> Deed | None:
-    """Return the commit that brought in the value that a file now has."""
-    found = deeds(repository, tip, path, value, last=True) if value else []
-    return found[0] if found else None
+def setter(
+    repository: Repository, tip: str, path: PurePosixPath, value: str, *, since: str | None = None
+) -> Deed | None:
+    """Return the commit that brought in the value that a file now has.
+
+    Args:
+        repository: where to look.
+        tip: the commit at which the file has the value.
+        path: the file.
+        value: the value.
+        since: a commit at which the file had another.
+    """
+    if not value:
+        return None
+    for start in [*([since] if since else []), *near_first(repository, tip)]:
+        if found := deeds(repository, tip, path, value, since=start, last=True):
+            return found[0]
+    return None
 
 
-def revert_of(repository: Repository, tip: str, path: PurePosixPath, title: str, value: str) -> Deed | None:
+REVERTS = ('Revert "', "This reverts commit ")
+"""What the message of a revert has, of which there are two kinds; see :func:`revert_of`."""
+
+
+def revert_of(
+    repository: Repository, tip: str, path: PurePosixPath, title: str, value: str, *, candidates: Iterable[Deed]
+) -> Deed | None:
     """Return the revert that took a value out of a file; None where it left in another way, or never was there.
 
     A revert is what `git revert` and the hosts' buttons write: ``Revert "<subject>"``, or "This reverts commit <sha>".
@@ -109,12 +184,46 @@ def revert_of(repository: Repository, tip: str, path: PurePosixPath, title: str,
         path: the file.
         title: how the subject of the value's promotion begins.
         value: what would be promoted.
+        candidates: the commits of the history whose message has one of :data:`REVERTS`, and any others.
     """
-    found = deeds(repository, tip, path, value)
-    if not found:
+    reverts = [deed for deed in candidates if deed.undoes or _names(deed, title)]
+    # all but never does a revert concern this very image, and the rest of the history need not be read
+    if not moving(repository, path, value, reverts):
         return None
-    last, *earlier = found
-    return last if takes_back(last, earlier, title) else None
+    # empty where the revert is of a branch whose outcome was not merged
+    found = deeds(repository, tip, path, value)
+    return found[0] if found and takes_back(found[0], found[1:], title) else None
+
+
+def later_run(
+    repository: Repository,
+    tip: str,
+    path: PurePosixPath,
+    value: str,
+    *,
+    source: str,
+    run: int,
+    candidates: Iterable[Deed],
+) -> Deed | None:
+    """Return the commit that brought in the value that a file has, if a later run of the same source made it.
+
+    Args:
+        repository: where to look.
+        tip: the commit at which the file has the value.
+        path: the file.
+        value: the value.
+        source: the repository that the image is built from.
+        run: the number of a run.
+        candidates: the commits of the history whose message has the source, and any others.
+    """
+
+    def later(deed: Deed) -> bool:
+        return deed.source == source and deed.run is not None and deed.run > run
+
+    if not moving(repository, path, value, [deed for deed in candidates if later(deed)]):
+        return None
+    there = setter(repository, tip, path, value)
+    return there if there and later(there) else None
 
 
 def takes_back(last: Deed, earlier: Iterable[Deed], title: str) -> bool:
@@ -125,11 +234,15 @@ def takes_back(last: Deed, earlier: Iterable[Deed], title: str) -> bool:
         earlier: concerned the value before that.
         title: how the subject of the value's promotion begins.
     """
-    if re.match(rf'Revert "{re.escape(title)}(?![\w.@:-])', last.subject):
+    if _names(last, title):
         return True
     # a revert that is reverted brings one image back and takes another out, which nobody took back
     promotions = [deed for deed in earlier if not deed.undoes]
     return any(deed.commit.startswith(tuple(last.undoes)) for deed in promotions)
+
+
+def _names(deed: Deed, title: str) -> bool:
+    return re.match(rf'Revert "{re.escape(title)}(?![\w.@:-])', deed.subject) is not None
 
 
 def run_number(run: str) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from bootstrap.delivery.promote.git import redact
+from bootstrap.delivery.promote.command import redact
 from bootstrap.delivery.promote.scalar import ScalarError, parse_path
 from bootstrap.delivery.promote.version import digest_of, is_digest
 from bootstrap.errors import BootstrapError, RefusedError

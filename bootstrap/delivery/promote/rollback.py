@@ -166,6 +166,7 @@ def _versions(repository: Repository, tip: str, app: str, environment: str) -> I
 
 def _states(repository: Repository, tip: str, file: PurePosixPath, path: str) -> Iterator[tuple[Deed, str]]:
     """Yield the commits of the branch that changed a value, the latest first, and what each made of it."""
+    repository.need_history()
     commits = log(repository, tip, file, "--first-parent")
     images = [image_in(content, path) for content in repository.contents(file, [deed.commit for deed in commits])]
     for deed, image, before in zip(commits, images, [*images[1:], ""], strict=True):

@@ -1,7 +1,10 @@
 """What a promotion must not undo: a newer promotion, and a revert."""
 
-from bootstrap.delivery.promote.git import Repository, redact
-from bootstrap.delivery.promote.history import Deed, revert_of, run_number, setter
+from collections.abc import Sequence
+
+from bootstrap.delivery.promote.command import redact
+from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.history import REVERTS, Deed, later_run, mentions, revert_of, run_number, setter
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.errors import OvertakenError, RefusedError
 
@@ -35,44 +38,41 @@ class Watch:
         expected = self._request.expect
         if expected is not None and edit.before != expected:
             raise OvertakenError(f"{edit.file}: {edit.path} is {edit.before!r}, not {expected!r} as expected")
-        if expected is None:
-            self._check_order(edit, since=seen)
-        if seen is None or self._repository.touched(seen.tip, edit.tip, edit.file):
-            self._check_revert(edit)
-
-    def _check_order(self, edit: Edit, since: Edit | None) -> None:
-        changed = since is not None and since.before != edit.before
-        if since is not None and not changed:
+        if seen is not None and not self._repository.touched(seen.tip, edit.tip, edit.file):
             return
-        there = setter(self._repository, edit.tip, edit.file, edit.before)
-        later = self._later(there)
-        if later is False and there is not None:
-            raise OvertakenError(
-                f"{edit.file}: {edit.path} is {edit.before}, which a later run promoted: {there.told}. To replace it "
-                f"all the same, say --expect {edit.before}"
+        source = redact((self._request.source_repository or "").strip())
+        # of a long history only the messages are read, and those once
+        candidates = mentions(self._repository, edit.tip, *REVERTS, *([source] if source else []))
+        if expected is None and (seen is None or seen.before != edit.before):
+            self._check_order(edit, seen, source, candidates)
+        self._check_revert(edit, candidates)
+
+    def _check_order(self, edit: Edit, since: Edit | None, source: str, candidates: Sequence[Deed]) -> None:
+        ours = run_number(self._request.source_run or "")
+        if ours is not None and source:
+            later = later_run(
+                self._repository, edit.tip, edit.file, edit.before, source=source, run=ours, candidates=candidates
             )
-        if changed and later is None and since is not None:
+            if later is not None:
+                raise OvertakenError(
+                    f"{edit.file}: {edit.path} is {edit.before}, which a later run promoted: {later.told}. To replace "
+                    f"it all the same, say --expect {edit.before}"
+                )
+        if since is not None:
+            there = setter(self._repository, edit.tip, edit.file, edit.before, since=since.tip)
+            if there and ours and source and there.source == source and there.run is not None and there.run < ours:
+                return
             by = there.told if there else "a commit that cannot be told"
             raise OvertakenError(
                 f"{edit.file}: somebody changed {edit.path} from {since.before!r} to {edit.before!r} while this ran: "
                 f"{by}. Nothing says which of the two is newer; to replace it, say --expect {edit.before}"
             )
 
-    def _later(self, there: Deed | None) -> bool | None:
-        """Whether our run is later than the one that promoted what is there; None where that cannot be told."""
-        ours, source = (
-            run_number(self._request.source_run or ""),
-            redact((self._request.source_repository or "").strip()),
-        )
-        if there is None or there.run is None or ours is None or not source or there.source != source:
-            return None
-        return None if there.run == ours else ours > there.run
-
-    def _check_revert(self, edit: Edit) -> None:
+    def _check_revert(self, edit: Edit, candidates: Sequence[Deed]) -> None:
         if self._request.force_reverted:
             return
         title = f"{self._request.title} {edit.after}"
-        revert = revert_of(self._repository, edit.tip, edit.file, title, edit.after)
+        revert = revert_of(self._repository, edit.tip, edit.file, title, edit.after, candidates=candidates)
         if revert is not None:
             raise RefusedError(
                 f"{edit.file}: {edit.after} was taken back by {revert.told}, and that holds until somebody lifts it: "
