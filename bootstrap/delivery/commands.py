@@ -244,8 +244,9 @@ def promote(
     request. A run that died, or failed, is safely run again.
 
     Exit status: 0 promoted, or there already; 1 an error; 2 refused by a rule (a tag that can be moved, an unknown
-    application, environment or path, a reverted image); 3 somebody else was first (a later run's promotion, another
-    value than --expect, no attempt left); 4 the registry does not have the image.
+    application, environment or path, a reverted image); 3 somebody else was first (another value than --expect, a
+    change of unknown order, no attempt left); 4 the registry does not have the image. A run that a later one overtook
+    ends with 0, changes nothing and says so ("overtaken" in JSON).
     """
     if (source is None) != (target is None) or (target is not None and environment is not None):
         raise BootstrapError("--from and --to go together, and without an environment before them")

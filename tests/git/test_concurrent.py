@@ -13,7 +13,6 @@ import pytest
 
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request
-from bootstrap.errors import OvertakenError
 from tests.git.remotes import git, make_remote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,17 +79,16 @@ def test_of_several_values_for_one_place_the_latest_run_is_what_stays(remote):
     clones = [remote.clone(f"run-{number}", "--bare", "--shared") for number in numbers]
 
     def one(clone, number):
-        try:
-            asked = Request(
-                app="shop",
-                environment="dev",
-                value=f"{number}aaaaaaa",
-                source_repository="example/shop",
-                source_run=str(number),
-            )
-            return promote(clone, asked).pushed
-        except OvertakenError:
-            return False
+        asked = Request(
+            app="shop",
+            environment="dev",
+            value=f"{number}aaaaaaa",
+            source_repository="example/shop",
+            source_run=str(number),
+        )
+        result = promote(clone, asked)
+        assert result.pushed != bool(result.overtaken)
+        return result.pushed
 
     with ThreadPoolExecutor(len(numbers)) as pool:
         landed = list(pool.map(one, clones, numbers))

@@ -86,9 +86,22 @@ def test_the_json_is_the_same_set_of_keys_whatever_happens(remote, bootstrap):
         )
     ]
     keys = {"app", "environment", "path", "before", "after", "commit", "branch", "pushed", "pullRequest", "attempts"}
-    assert all(set(one) == keys | {"file", "diff", "dryRun"} for one in shown)
+    assert all(set(one) == keys | {"file", "diff", "dryRun", "overtaken"} for one in shown)
     assert [one["pushed"] for one in shown] == [False, True, False, True]
     assert [one["branch"] for one in shown] == ["main", "main", "main", "promote/shop-prod"]
+
+
+def test_an_overtaken_run_ends_well_and_says_so(remote, bootstrap):
+    bootstrap("shop", "dev", OTHER, "--source-repository", "example/shop", "--source-run", "10")
+    tip = remote.tip()
+    ours = ("shop", "dev", SHA, "--source-repository", "example/shop", "--source-run", "9")
+    done = bootstrap(*ours)
+    assert done.returncode == 0, done.stderr
+    assert f"overtaken, nothing to do for {SHA}: image.tag" in done.stdout and "later run" in done.stdout
+    assert "+  tag" not in done.stdout and remote.tip() == tip
+    told = json.loads(bootstrap(*ours, "--format", "json").stdout)
+    assert told["overtaken"] is True and told["pushed"] is False
+    assert bootstrap(*ours, "--expect", SHA).returncode == 3
 
 
 def test_a_dry_run_says_would(remote, bootstrap):

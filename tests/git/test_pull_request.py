@@ -8,7 +8,7 @@ from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.pull_request import how_to_open
 from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import GitError, RefusedError
-from tests.git.remotes import change, git, meanwhile
+from tests.git.remotes import change, git, meanwhile, revert
 
 SHA, OTHER = "4f2a9c1d", "5a5a5a5a"
 DIGEST = f"sha256:{'ab' * 32}"
@@ -226,6 +226,65 @@ def test_what_dev_ran_at_the_first_look_is_what_goes(remote, clone, monkeypatch)
 
     meanwhile(monkeypatch, dev_moves_on)
     assert promote(clone, to_prod()).attempts == 2
+    assert f"tag: {SHA}" in remote.text("shop", "prod", BRANCH)
+
+
+def run(number, source="example/shop"):
+    return {"source_repository": source, "source_run": f"https://github.com/{source}/actions/runs/{number}"}
+
+
+def test_the_trailers_of_the_promotion_that_is_copied_go_along(remote, clone):
+    promote(clone, direct(digest=DIGEST, **run(7)))
+    promote(clone, to_prod())
+    assert remote.message(BRANCH).split("\n\n")[1].splitlines() == [
+        "Source-Repository: example/shop",
+        "Source-Run: https://github.com/example/shop/actions/runs/7",
+        f"Image-Digest: {DIGEST}",
+    ]
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_an_earlier_run_does_not_replace_what_the_open_pull_request_has_of_a_later_one(remote, clone, copied):
+    promote(clone, direct(OTHER, **run(10)))
+    promote(clone, to_prod() if copied else direct(OTHER, env="prod", pull_request=True, **run(10)))
+    tip = remote.tip(BRANCH)
+    result = promote(clone, direct(env="prod", pull_request=True, **run(9)))
+    assert result.overtaken and f"has {OTHER} at image.tag" in result.overtaken and not result.pushed
+    assert promote(clone, direct(env="prod", pull_request=True, dry_run=True, **run(9))).overtaken
+    assert remote.tip(BRANCH) == tip
+    assert promote(clone, direct(env="prod", pull_request=True, **run(9, "example/other"))).pushed, "not comparable"
+    assert promote(clone, direct(OTHER, env="prod", pull_request=True, **run(10))).pushed
+    assert promote(clone, direct(env="prod", pull_request=True, **run(11))).pushed
+    assert promote(clone, direct("6b6b6b6b", env="prod", pull_request=True, expect="0000000a", **run(1))).pushed
+
+
+def test_an_earlier_run_does_not_replace_what_a_later_one_brought_into_prod(remote, clone):
+    promote(clone, direct(OTHER, **run(10)))
+    promote(clone, to_prod())
+    merge(remote, f"deploy: shop prod {OTHER} (#1)\n\n" + remote.message(BRANCH).split("\n\n")[1])
+    assert promote(clone, direct(env="prod", pull_request=True, **run(9))).overtaken
+
+
+def test_an_image_that_came_into_dev_later_is_not_replaced_by_one_that_came_earlier(remote, clone, monkeypatch):
+    """Two runs copy what dev runs, without numbers; the slower one looked at dev before the other image came."""
+    promote(clone, direct())
+
+    def dev_moves_on_and_is_copied():
+        promote(remote.clone("b"), direct(OTHER))
+        promote(remote.clone("c"), to_prod())
+
+    meanwhile(monkeypatch, dev_moves_on_and_is_copied)
+    result = promote(clone, to_prod())
+    assert result.overtaken and result.attempts == 2
+    assert f"tag: {OTHER}" in remote.text("shop", "prod", BRANCH)
+
+
+def test_an_image_that_dev_went_back_to_replaces_the_one_before(remote, clone):
+    promote(clone, direct(**run(1)))
+    promote(clone, direct(OTHER, **run(2)))
+    promote(clone, to_prod())
+    revert(remote, "HEAD")
+    assert promote(clone, to_prod()).pushed
     assert f"tag: {SHA}" in remote.text("shop", "prod", BRANCH)
 
 

@@ -20,6 +20,9 @@ class Deed(NamedTuple):
     """The repository that the image is built from, as the commit's trailer says."""
     run: int | None
     """The number of the run that promoted; the later run has the greater one."""
+    run_url: str
+    digest: str
+    """The image's digest, as the commit's trailer says."""
     parents: list[str]
     """More than one of a merge."""
 
@@ -42,6 +45,7 @@ _FIELDS = (
     "%cI",
     "%(trailers:key=Source-Repository,valueonly,separator=%x2C)",
     "%(trailers:key=Source-Run,valueonly,separator=%x2C)",
+    "%(trailers:key=Image-Digest,valueonly,separator=%x2C)",
     "%P",
 )
 
@@ -141,8 +145,8 @@ def _commits(repository: Repository, *options: str) -> list[Deed]:
     # one iterator as many times as a commit has fields
     rows = zip(*[texts] * len(_FIELDS), strict=True)
     return [
-        Deed(commit, subject, body, author, date, source, run_number(run), parents.split())
-        for commit, subject, body, author, date, source, run, parents in rows
+        Deed(commit, subject, body, author, date, source, run_number(run), run, digest, parents.split())
+        for commit, subject, body, author, date, source, run, digest, parents in rows
     ]
 
 

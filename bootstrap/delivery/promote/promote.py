@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from bootstrap.delivery.gitops import values_files
 from bootstrap.delivery.promote.answer import Answer, Pushed
 from bootstrap.delivery.promote.edit import diff, edit_at, repository_of
 from bootstrap.delivery.promote.environments import check_environment
 from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.history import setter
 from bootstrap.delivery.promote.pull_request import branch_of, how_to_open, open_request, propose
 from bootstrap.delivery.promote.registry import verify
-from bootstrap.delivery.promote.request import Request, Result
-from bootstrap.delivery.promote.rules import Watch
+from bootstrap.delivery.promote.request import Edit, Request, Result
+from bootstrap.delivery.promote.rules import Watch, later_request
 from bootstrap.errors import GitError, OvertakenError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -35,7 +37,7 @@ def promote(root: Path, request: Request) -> Result:
     """
     request.check()
     with Repository(root, request.remote) as repository:
-        watch = Watch(repository, request)
+        watch = Watch(repository)
         answer = Answer(Pushed.MOVED, "")
         number = 0
         for number in attempts(request.attempts, request.seconds):
@@ -45,14 +47,17 @@ def promote(root: Path, request: Request) -> Result:
             if edit.nothing:
                 return replace(result, branch=request.branch)
             check_environment(repository, edit, request)
-            watch.check(edit)
+            # what the source environment ran at the first look is promoted, whatever it runs by the next attempt
+            request = _copied(repository, edit, request)
+            head = repository.fetch(branch) if request.pull_request else None
+            result = replace(result, request=request)
+            if later := watch.check(edit, request) or (head and later_request(repository, edit, request, head)):
+                return replace(result, overtaken=later)
             if request.verify and number == 1:
                 verify(repository_of(repository, edit, request), edit.after, request.digest)
             if request.dry_run:
                 return result
-            # what the source environment ran at the first look is promoted, whatever it runs by the next attempt
-            request = replace(request, value=edit.after, source=None, path=edit.path)
-            done, answer = _write(root, repository, result)
+            done, answer = _write(root, repository, result, head)
             if done is not None:
                 return done
         raise OvertakenError(
@@ -84,11 +89,37 @@ def tip_of(repository: Repository, branch: str) -> str:
     return tip
 
 
-def _write(root: Path, repository: Repository, result: Result) -> tuple[Result | None, Answer]:
-    """Push the change; no result where the branch moved meanwhile."""
+def _copied(repository: Repository, edit: Edit, request: Request) -> Request:
+    """Settle what a promotion of another environment's image copies: the image, and what its commit says of it."""
+    if request.source is None:
+        return replace(request, value=edit.after, path=edit.path)
+    file = values_files(repository.prefix, request.app, request.source)[1]
+    there = setter(repository, edit.tip, file, edit.after)
+    return replace(
+        request,
+        value=edit.after,
+        path=edit.path,
+        source=None,
+        copied=there,
+        copied_from=file,
+        source_repository=request.source_repository or (there and there.source) or None,
+        source_run=request.source_run or (there and there.run_url) or None,
+        digest=request.digest or (there and there.digest) or None,
+    )
+
+
+def _write(root: Path, repository: Repository, result: Result, head: str | None) -> tuple[Result | None, Answer]:
+    """Push the change; no result where the branch moved meanwhile.
+
+    Args:
+        root: the project's folder in a clone.
+        repository: where to push.
+        result: the change.
+        head: the tip of the pull request's branch, at which the rules were looked at.
+    """
     edit, request = result.edit, result.request
     if request.pull_request:
-        commit, pushed = propose(repository, edit, request)
+        commit, pushed = propose(repository, edit, request, head)
     else:
         commit = repository.commit(edit.tip, edit.file, edit.mode, edit.new.encode(), request.message(edit))
         pushed = repository.push(commit, result.branch)

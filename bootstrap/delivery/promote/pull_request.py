@@ -30,17 +30,22 @@ def branch_of(request: Request) -> str:
     return f"promote/{request.app}-{request.environment}"
 
 
-def propose(repository: Repository, edit: Edit, request: Request) -> Proposal:
+def propose(repository: Repository, edit: Edit, request: Request, head: str | None) -> Proposal:
     """Make the branch carry the change on top of the main branch's tip, and nothing else.
 
     A branch that shows this very change already is left as it is, however far the main branch moved on: pushing it
     again would throw away its reviews and checks.
 
+    Args:
+        repository: where the branch is.
+        edit: the change.
+        request: what is promoted.
+        head: the branch's tip; None where there is no such branch.
+
     Raises:
         RefusedError: the branch holds somebody's own commits.
     """
     branch = branch_of(request)
-    head = repository.fetch(branch)
     if head is not None:
         ours = (f"{request.title} ", f'Revert "{request.title} ')
         subjects = repository.run("log", "--no-merges", "--format=%h %s", head, f"^{edit.tip}").splitlines()

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from bootstrap.delivery.promote.command import redact
+from bootstrap.delivery.promote.history import Deed
 from bootstrap.delivery.promote.scalar import ScalarError, parse_path
 from bootstrap.delivery.promote.version import digest_of, is_digest
 from bootstrap.errors import BootstrapError, RefusedError
@@ -43,6 +44,10 @@ class Request:
     source_run: str | None = None
     digest: str | None = None
     """The digest of the image that the tag was pushed with."""
+    copied: Deed | None = None
+    """The commit that brought the image into the environment whose image is taken."""
+    copied_from: PurePosixPath | None = None
+    """That environment's file."""
     attempts: int = ATTEMPTS
     seconds: float = SECONDS
     """How long attempts go on when others push at the same time."""
@@ -140,6 +145,8 @@ class Result:
     attempts: int = 1
     hint: str | None = None
     """What is left to do by hand."""
+    overtaken: str | None = None
+    """The later promotion for which nothing was done, in words."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the stable form that programs read; keys are only ever added."""
@@ -157,4 +164,5 @@ class Result:
             "file": str(self.edit.file),
             "diff": self.diff,
             "dryRun": self.request.dry_run,
+            "overtaken": self.overtaken is not None,
         }

@@ -14,7 +14,7 @@ from bootstrap.delivery.promote.rollback import Version
 
 def print_result(result: Result, console: Console) -> None:
     """Print what a promotion did, or would do."""
-    changed = not result.edit.nothing
+    changed = not (result.edit.nothing or result.overtaken)
     console.print(Text(summary(result), style="green" if changed and not result.request.dry_run else ""))
     if result.pull_request:
         console.print(Text(f"pull request: {result.pull_request}"))
@@ -28,6 +28,8 @@ def summary(result: Result) -> str:
     """Say in one line what came of a promotion."""
     edit, request = result.edit, result.request
     place = f"{edit.path} of {edit.file}"
+    if result.overtaken:
+        return f"overtaken, nothing to do for {edit.after}: {result.overtaken}"
     if edit.nothing:
         return f"{request.app} {request.environment} has {edit.after} already ({place}): nothing to do"
     change = f"{place}: {edit.before or '(empty)'} → {edit.after}"
