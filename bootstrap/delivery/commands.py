@@ -229,7 +229,9 @@ def promote(
     ] = None,
     digest: Annotated[
         str | None,
-        typer.Option(metavar="DIGEST", parser=some_text, help="The digest that the tag was pushed with; a trailer."),
+        typer.Option(
+            metavar="DIGEST", parser=some_text, help="The digest that the tag was pushed with, and is written with."
+        ),
     ] = None,
     remote: Remote = "origin",
     branch: Branch = "main",

@@ -1,8 +1,10 @@
 """What always means the same image, and what may be another one tomorrow."""
 
+import re
+
 import pytest
 
-from bootstrap.delivery.promote.version import check_version, digest_of, is_digest
+from bootstrap.delivery.promote.version import check_version, digest_of, is_digest, pin, same_image, short, spellings
 from bootstrap.errors import RefusedError
 
 DIGEST = f"sha256:{'0a' * 32}"
@@ -52,3 +54,42 @@ def test_a_digest_is_found_at_the_end():
     assert is_digest(DIGEST) and not is_digest(f"1.4.2@{DIGEST}")
     assert digest_of(f"1.4.2@{DIGEST}") == digest_of(DIGEST) == DIGEST
     assert digest_of("4f2a9c1") is None
+
+
+OTHER = f"sha256:{'0b' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("4f2a9c1", "4f2a9c1", True),
+        ("4f2a9c1", f"4f2a9c1@{DIGEST}", True),
+        (f"4f2a9c1@{DIGEST}", DIGEST, True),
+        (f"4f2a9c1@{DIGEST}", f"v1@{DIGEST}", True),
+        (f"4f2a9c1@{DIGEST}", f"4f2a9c1@{OTHER}", False),
+        ("4f2a9c1", "4f2a9c2", False),
+        ("4f2a9c1", DIGEST, False),
+        ("v1", "v1", True),
+        ("v1", f"v1@{DIGEST}", False),
+        ("", "", True),
+        ("", "4f2a9c1", False),
+    ],
+)
+def test_digests_tell_images_apart_and_a_commit_does_where_one_is_not_known(one, other, same):
+    assert same_image(one, other) is same_image(other, one) is same
+
+
+def test_an_image_is_found_however_it_is_written_and_so_is_another_build_of_its_commit():
+    def found(value, text):
+        return re.fullmatch(spellings(value), text) is not None
+
+    assert all(found("4f2a9c1", text) for text in ("4f2a9c1", f"4f2a9c1@{DIGEST}"))
+    assert all(found(f"4f2a9c1@{DIGEST}", text) for text in ("4f2a9c1", f"4f2a9c1@{OTHER}", DIGEST, f"v1@{DIGEST}"))
+    assert not found("v1", f"v1@{DIGEST}") and found("v1", "v1") and not found("v.1", "vx1")
+    assert not found(f"v1@{DIGEST}", "v1") and not found("4f2a9c1", "4f2a9c12")
+
+
+def test_a_tag_is_pinned_once_and_named_without_its_digest_where_it_is_a_commit():
+    assert pin("4f2a9c1", DIGEST) == pin(f"4f2a9c1@{DIGEST}", DIGEST) == f"4f2a9c1@{DIGEST}"
+    assert pin(DIGEST, DIGEST) == DIGEST and pin("4f2a9c1", None) == "4f2a9c1"
+    assert short(f"4f2a9c1@{DIGEST}") == "4f2a9c1" and short(f"v1@{DIGEST}") == f"v1@{DIGEST}"

@@ -8,7 +8,7 @@ from bootstrap.delivery.gitops import BASE, apps_folder, layer_of, values_files
 from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
 from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
-from bootstrap.delivery.promote.version import check_version, is_digest
+from bootstrap.delivery.promote.version import check_version, digest_of, is_digest, pin, same_image
 from bootstrap.errors import RefusedError
 
 
@@ -25,11 +25,17 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
     if value is None:
         source = environment_file(repository.prefix, there, request.app, request.source or "")
         value, path = running(text_of(repository, source, there[source]), source, path)
+    value = pin(value, request.digest)
     path = path or (DIGEST if is_digest(value) else TAG)
     check_version(value, allow_mutable=request.allow_mutable)
+    if digest_of(value) and parse_path(path)[-1] == "tag":
+        beside = scalar_at(old, _beside(path, "digest"))
+        if beside and beside.value:
+            # a digest there wins over whatever the tag says
+            path, value = _beside(path, "digest"), str(digest_of(value))
     try:
         found = find_scalar(old, parse_path(path))
-        same = found.text and found.value == value
+        same = found.text and (found.value == value or (digest_of(value) is None and same_image(found.value, value)))
         new = old if same else replace_scalar(old, parse_path(path), value)
     except ScalarError as error:
         raise RefusedError(f"{file}: {error}") from None

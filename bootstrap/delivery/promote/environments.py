@@ -9,6 +9,7 @@ from bootstrap.delivery.promote.edit import image_in, text_of
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import deeds, near_first
 from bootstrap.delivery.promote.request import Edit, Request
+from bootstrap.delivery.promote.version import same_image, spellings
 from bootstrap.errors import GitOpsError, RefusedError
 
 
@@ -51,11 +52,12 @@ def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool
     """Whether an environment's file ever had the image; an application that is not there has nothing to wait for."""
     file = values_files(repository.prefix, app, environment)[1]
     [now] = repository.contents(file, [edit.tip])
-    if now is None or image_in(now, edit.path) == edit.after:
+    if now is None or same_image(image_in(now, edit.path), edit.after):
         return True
     for since in near_first(repository, edit.tip):
         # a comment that names an image does not run it
-        commits = [deed.commit for deed in deeds(repository, edit.tip, file, edit.after, since=since)]
-        if any(image_in(content, edit.path) == edit.after for content in repository.contents(file, commits)):
+        commits = [deed.commit for deed in deeds(repository, edit.tip, file, spellings(edit.after), since=since)]
+        contents = repository.contents(file, commits)
+        if any(same_image(image_in(content, edit.path), edit.after) for content in contents):
             return True
     return False

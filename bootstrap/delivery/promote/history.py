@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.version import literal, spellings
 
 
 class Deed(NamedTuple):
@@ -57,7 +58,7 @@ _NEAR = (100, 2000)
 def deeds(
     repository: Repository, tip: str, path: PurePosixPath, value: str, *, since: str | None = None, last: bool = False
 ) -> list[Deed]:
-    """Return the commits that brought a value into a file or took it out, the latest first.
+    """Return the commits that brought something into a file or took it out, the latest first.
 
     Git counts how often it stands in the file before and after each commit (its "pickaxe"), which is quick.
 
@@ -65,7 +66,7 @@ def deeds(
         repository: where to look.
         tip: the commit whose history counts.
         path: the file.
-        value: the value.
+        value: a regular expression, Git's and Python's: of a text or of several ways to write it.
         since: a commit whose own history does not count.
         last: whether the latest is enough.
     """
@@ -111,8 +112,7 @@ def _alone(value: str) -> str:
 
     v1.2 is not in v1.2.3, nor a tag in what pins it with a digest.
     """
-    literal = re.sub(r"[][.{}()*+?^$|\\]", r"\\\g<0>", value)
-    return f"(^|[^A-Za-z0-9._@-]){literal}([^A-Za-z0-9._@:-]|$)"
+    return f"(^|[^A-Za-z0-9._@-]){value}([^A-Za-z0-9._@:-]|$)"
 
 
 def log(repository: Repository, revisions: str, path: PurePosixPath, *options: str) -> list[Deed]:
@@ -165,7 +165,7 @@ def setter(
     if not value:
         return None
     for start in [*([since] if since else []), *near_first(repository, tip)]:
-        if found := deeds(repository, tip, path, value, since=start, last=True):
+        if found := deeds(repository, tip, path, literal(value), since=start, last=True):
             return found[0]
     return None
 
@@ -186,17 +186,17 @@ def revert_of(
         repository: where to look.
         tip: the commit whose history counts; the file there does not have the value.
         path: the file.
-        title: how the subject of the value's promotion begins.
-        value: what would be promoted.
+        title: how the subject of every promotion of this environment begins.
+        value: what would be promoted, however it is written there.
         candidates: the commits of the history whose message has one of :data:`REVERTS`, and any others.
     """
-    reverts = [deed for deed in candidates if deed.undoes or _names(deed, title)]
+    reverts = [deed for deed in candidates if deed.undoes or _names(deed, title, value)]
     # all but never does a revert concern this very image, and the rest of the history need not be read
-    if not moving(repository, path, value, reverts):
+    if not moving(repository, path, spellings(value), reverts):
         return None
     # empty where the revert is of a branch whose outcome was not merged
-    found = deeds(repository, tip, path, value)
-    return found[0] if found and takes_back(found[0], found[1:], title) else None
+    found = deeds(repository, tip, path, spellings(value))
+    return found[0] if found and takes_back(found[0], found[1:], title, value) else None
 
 
 def later_run(
@@ -224,29 +224,30 @@ def later_run(
     def later(deed: Deed) -> bool:
         return deed.source == source and deed.run is not None and deed.run > run
 
-    if not moving(repository, path, value, [deed for deed in candidates if later(deed)]):
+    if not moving(repository, path, literal(value), [deed for deed in candidates if later(deed)]):
         return None
     there = setter(repository, tip, path, value)
     return there if there and later(there) else None
 
 
-def takes_back(last: Deed, earlier: Iterable[Deed], title: str) -> bool:
+def takes_back(last: Deed, earlier: Iterable[Deed], title: str, value: str) -> bool:
     """Whether the commit that took a value out is a revert of one that brought it in.
 
     Args:
         last: took the value out.
         earlier: concerned the value before that.
-        title: how the subject of the value's promotion begins.
+        title: how the subject of every promotion of this environment begins.
+        value: the value.
     """
-    if _names(last, title):
+    if _names(last, title, value):
         return True
     # a revert that is reverted brings one image back and takes another out, which nobody took back
     promotions = [deed for deed in earlier if not deed.undoes]
     return any(deed.commit.startswith(tuple(last.undoes)) for deed in promotions)
 
 
-def _names(deed: Deed, title: str) -> bool:
-    return re.match(rf'Revert "{re.escape(title)}(?![\w.@:-])', deed.subject) is not None
+def _names(deed: Deed, title: str, value: str) -> bool:
+    return re.match(rf'Revert "{re.escape(title)} {spellings(value)}(?![\w.@:-])', deed.subject) is not None
 
 
 def run_number(run: str) -> int | None:

@@ -16,6 +16,7 @@ from bootstrap.delivery.promote.pull_request import branch_of, how_to_open, open
 from bootstrap.delivery.promote.registry import verify
 from bootstrap.delivery.promote.request import Edit, Request, Result
 from bootstrap.delivery.promote.rules import Watch, later_request
+from bootstrap.delivery.promote.version import tag_of
 from bootstrap.errors import GitError, OvertakenError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -54,7 +55,9 @@ def promote(root: Path, request: Request) -> Result:
             if later := watch.check(edit, request) or (head and later_request(repository, edit, request, head)):
                 return replace(result, overtaken=later)
             if request.verify and number == 1:
-                verify(repository_of(repository, edit, request), edit.after, request.digest)
+                # of a pipeline's own push, whether the tag stands for its digest
+                image = (tag_of(edit.after) if request.digest else None) or edit.after
+                verify(repository_of(repository, edit, request), image, request.digest)
             if request.dry_run:
                 return result
             done, answer = _write(root, repository, result, head)
@@ -104,7 +107,6 @@ def _copied(repository: Repository, edit: Edit, request: Request) -> Request:
         copied_from=file,
         source_repository=request.source_repository or (there and there.source) or None,
         source_run=request.source_run or (there and there.run_url) or None,
-        digest=request.digest or (there and there.digest) or None,
     )
 
 

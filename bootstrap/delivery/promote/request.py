@@ -8,7 +8,7 @@ from typing import Any
 from bootstrap.delivery.promote.command import redact
 from bootstrap.delivery.promote.history import Deed
 from bootstrap.delivery.promote.scalar import ScalarError, parse_path
-from bootstrap.delivery.promote.version import digest_of, is_digest
+from bootstrap.delivery.promote.version import digest_of, is_digest, short
 from bootstrap.errors import BootstrapError, RefusedError
 
 TAG, DIGEST = "image.tag", "image.digest"
@@ -43,7 +43,7 @@ class Request:
     source_repository: str | None = None
     source_run: str | None = None
     digest: str | None = None
-    """The digest of the image that the tag was pushed with."""
+    """The digest of the image that the tag was pushed with, which is written with the tag."""
     copied: Deed | None = None
     """The commit that brought the image into the environment whose image is taken."""
     copied_from: PurePosixPath | None = None
@@ -86,7 +86,9 @@ class Request:
 
     def subject(self, edit: "Edit") -> str:
         """Say in one line what a commit or a pull request does; a rollback in the words of `git revert`."""
-        return f"{self.title} {edit.after}" if self.takes_back is None else f'Revert "{self.title} {edit.before}"'
+        image = edit.after if self.takes_back is None else edit.before
+        subject = f"{self.title} {short(image)}"
+        return subject if self.takes_back is None else f'Revert "{subject}"'
 
     def message(self, edit: "Edit") -> str:
         """Return the commit's message.
@@ -101,7 +103,7 @@ class Request:
         trailers = {
             "Source-Repository": self.source_repository and redact(self.source_repository.strip()),
             "Source-Run": self.source_run and redact(self.source_run.strip()),
-            "Image-Digest": self.digest or digest_of(value),
+            "Image-Digest": digest_of(value) or self.digest or (self.copied and self.copied.digest),
         }
         lines = [f"{key}: {text}" for key, text in trailers.items() if text]
         return "\n".join([subject, *(["", *lines] if lines else []), ""])

@@ -13,6 +13,7 @@ from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import Deed, log, takes_back
 from bootstrap.delivery.promote.promote import promote, tip_of
 from bootstrap.delivery.promote.request import Request, Result
+from bootstrap.delivery.promote.version import same_image
 from bootstrap.errors import RefusedError
 
 _NOTHING = ("", NOT_BUILT)
@@ -139,16 +140,16 @@ def _versions(repository: Repository, tip: str, app: str, environment: str) -> I
     except RefusedError:
         return
     states = list(_states(repository, tip, file, path))
+    names = {image: next(first for _, first in states if same_image(first, image)) for _, image in states}
+    now = names.get(now, now)
     brought: dict[str, list[Deed]] = {}
     for deed, image in states:
-        brought.setdefault(image, []).append(deed)
+        brought.setdefault(names[image], []).append(deed)
     ended: dict[str, Deed] = {}
     for (later, _), (_, image) in pairwise(states):
-        ended.setdefault(image, later)
+        ended.setdefault(names[image], later)
     title = Request(app=app, environment=environment).title
-    taken = {
-        image for image, last in ended.items() if image != now and takes_back(last, brought[image], f"{title} {image}")
-    }
+    taken = {image for image, last in ended.items() if image != now and takes_back(last, brought[image], title, image)}
     others = [image for image in brought if image not in {now, *_NOTHING, *taken}]
     steps = {image: number for number, image in enumerate([now, *others])}
     for deed, image in states:
@@ -159,19 +160,25 @@ def _versions(repository: Repository, tip: str, app: str, environment: str) -> I
                 path=path,
                 image=image,
                 since=deed,
-                taken_back=image in taken,
-                steps=steps.pop(image, None),
+                taken_back=names[image] in taken,
+                steps=steps.pop(names[image], None),
             )
 
 
 def _states(repository: Repository, tip: str, file: PurePosixPath, path: str) -> Iterator[tuple[Deed, str]]:
-    """Yield the commits of the branch that changed a value, the latest first, and what each made of it."""
+    """Yield the commits of the branch that changed the image, the latest first, and what each made of it.
+
+    A commit that only adds the digest to a tag changes no image, and what it wrote is how the image is written.
+    """
     repository.need_history()
     commits = log(repository, tip, file, "--first-parent")
     images = [image_in(content, path) for content in repository.contents(file, [deed.commit for deed in commits])]
+    latest: str | None = None
     for deed, image, before in zip(commits, images, [*images[1:], ""], strict=True):
-        if image != before:
-            yield _told(repository, deed, file), image
+        latest = image if latest is None else latest
+        if not same_image(image, before):
+            yield _told(repository, deed, file), latest
+            latest = None
 
 
 def _told(repository: Repository, deed: Deed, file: PurePosixPath) -> Deed:

@@ -16,6 +16,7 @@ from bootstrap.delivery.promote.history import (
     setter,
 )
 from bootstrap.delivery.promote.request import Edit, Request
+from bootstrap.delivery.promote.version import same_image
 from bootstrap.errors import OvertakenError, RefusedError
 
 
@@ -83,8 +84,7 @@ class Watch:
     def _check_revert(self, edit: Edit, request: Request, candidates: Sequence[Deed]) -> None:
         if request.force_reverted:
             return
-        title = f"{request.title} {edit.after}"
-        revert = revert_of(self._repository, edit.tip, edit.file, title, edit.after, candidates=candidates)
+        revert = revert_of(self._repository, edit.tip, edit.file, request.title, edit.after, candidates=candidates)
         if revert is not None:
             raise RefusedError(
                 f"{edit.file}: {edit.after} was taken back by {revert.told}, and that holds until somebody lifts it: "
@@ -109,7 +109,7 @@ def later_request(repository: Repository, edit: Edit, request: Request, head: st
     [content] = repository.contents(edit.file, [head])
     image = image_in(content, edit.path)
     there = log(repository, f"{edit.tip}..{head}", edit.file, "--no-merges", "-1")
-    if not there or image in ("", edit.after, edit.before):
+    if not there or not image or same_image(image, edit.after) or image == edit.before:
         return None
     source, ours = _source(request)
     if source and there[0].source == source and there[0].run is not None and ours is not None:

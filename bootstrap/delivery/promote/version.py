@@ -30,6 +30,57 @@ def digest_of(value: str) -> str | None:
     return digest if is_digest(digest) else None
 
 
+def tag_of(value: str) -> str | None:
+    """Return the tag that the value begins with; None of a digest alone."""
+    return None if is_digest(value) else value.partition("@")[0]
+
+
+def pin(value: str, digest: str | None) -> str:
+    """Return the tag together with its digest, which is what the kubelet pulls then; what has one stays as it is."""
+    return f"{value}@{digest}" if digest and digest_of(value) is None else value
+
+
+def same_image(one: str, other: str) -> bool:
+    """Whether two values name the same image, as far as they tell.
+
+    Of digests both have to be the same. Where one of them is not known, the commit that the tags name decides.
+    """
+    digests = digest_of(one), digest_of(other)
+    if None not in digests:
+        return digests[0] == digests[1]
+    return one == other or (tag_of(one) == tag_of(other) and _names_commit(one))
+
+
+def spellings(value: str) -> str:
+    """Return a regular expression, Git's and Python's, for every way to write an image, or one of the same commit.
+
+    A commit that was reverted stays out when a second build gives it another digest.
+    """
+    tag, digest = tag_of(value), digest_of(value)
+    ways = []
+    if tag is not None and _names_commit(value):
+        ways.append(f"{literal(tag)}(@({_DIGEST}))?")
+    elif digest is None:
+        ways.append(literal(value))
+    if digest is not None:
+        ways.append(f"({_TAG}@)?{digest}")
+    return f"({'|'.join(ways)})"
+
+
+def literal(text: str) -> str:
+    """Return a regular expression, Git's and Python's, for the text itself."""
+    return re.sub(r"[][.{}()*+?^$|\\]", r"\\\g<0>", text)
+
+
+def short(value: str) -> str:
+    """Return how the subject of a commit names an image: a commit without the digest, anything else in full."""
+    return str(tag_of(value)) if _names_commit(value) else value
+
+
+def _names_commit(value: str) -> bool:
+    return re.fullmatch(_COMMIT, tag_of(value) or "") is not None
+
+
 def check_version(value: str, *, allow_mutable: bool = False) -> None:
     """Refuse what does not always mean the same image.
 
