@@ -69,7 +69,8 @@ def test_every_option_reaches_the_commit(remote, bootstrap):
     )
     assert done.returncode == 0, done.stderr
     assert remote.message("release") == (
-        f"deploy: shop prod v1.2@{digest} [skip ci]\n\nSource-Repository: example/shop\nSource-Run: 12\nImage-Digest: {digest}"
+        f"deploy: shop prod v1.2@{digest} [skip ci]\n\n"
+        f"Source-Repository: example/shop\nSource-Run: 12\nImage-Digest: {digest}"
     )
     told = json.loads(done.stdout)
     assert told["commit"] == remote.tip("release") and told["path"] == "worker.tag" and told["branch"] == "release"

@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 
 from bootstrap.delivery.promote.answer import Answer, Pushed, read_answer
 from bootstrap.delivery.promote.command import Git, redact
+from bootstrap.delivery.promote.settings import address_to_write, unsigned
 from bootstrap.delivery.promote.workspace import Workspace
 from bootstrap.errors import GitError
 from bootstrap.revision import read_batch
@@ -49,9 +50,12 @@ class Repository:
             raise GitError(f"{remote!r} is no remote")
         self._workspace = Workspace(folder)
         self.prefix, self._git = self._workspace.prefix, self._workspace.git
-        self.remote = remote
         self._started = self._whole = not self._workspace.shallow
-        self._sign = self.ask("config", "--type=bool", "commit.gpgSign") == "true"
+        try:
+            self.remote = address_to_write(self._workspace.clone, remote)
+        except BaseException:
+            self._workspace.close()
+            raise
         if self.ask("var", "GIT_COMMITTER_IDENT") is None or self.ask("var", "GIT_AUTHOR_IDENT") is None:
             # a fresh CI runner has no name, and its address would be the machine's
             for role in ("AUTHOR", "COMMITTER"):
@@ -153,8 +157,12 @@ class Repository:
         self.run("update-index", "-z", "--index-info", given=f"{mode} {blob}\t{path}\0".encode())
         # in a partial clone the other files' contents are not there, and are not needed
         tree = self.run("write-tree", "--missing-ok").strip()
-        sign = ["-S"] if self._sign else []
-        return self.run("commit-tree", tree, "-p", parent, *sign, "-F", "-", given=message.encode()).strip()
+        sign = self.ask("config", "--type=bool", "commit.gpgSign") == "true"
+        command = ("commit-tree", tree, "-p", parent, *(["-S"] if sign else []), "-F", "-")
+        try:
+            return self.run(*command, given=message.encode()).strip()
+        except GitError as error:
+            raise (unsigned(error, self._git, self._workspace.clone) if sign else error) from None
 
     def push(self, commit: str, branch: str, *, replaces: str | None = None) -> Answer:
         """Push a commit as the tip of a branch.

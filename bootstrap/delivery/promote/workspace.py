@@ -59,9 +59,13 @@ class Workspace:
         # Git works from the top of a checkout: a remote's relative path starts there
         self._top = clone.resolve().joinpath(*[".."] * len(self.prefix.parts)).resolve()
         self._plain = plain
-        self.git = self.new_repository("git")
-        if not self.shallow:
-            self.add_objects(self._objects)
+        try:
+            self.git = self.new_repository("git")
+            if not self.shallow:
+                self.add_objects(self._objects)
+        except BaseException:
+            self.close()
+            raise
 
     def new_repository(self, name: str) -> Git:
         """Make an empty repository in the folder, with the clone's configuration."""
