@@ -64,6 +64,9 @@ CloneFolder = Annotated[
         help="The project's folder in a clone of the repository; its checkout is not touched.",
     ),
 ]
+NoRender = Annotated[
+    bool, typer.Option("--no-render", help="Do not let Helm render the new values before they are pushed.")
+]
 
 
 @commands.command()
@@ -209,6 +212,7 @@ def promote(
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Ask the registry for the image first.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change; write nothing.")] = False,
+    no_render: NoRender = False,
     expect: Annotated[
         str | None, typer.Option(metavar="VALUE", help="Replace this value only, whichever run put it there.")
     ] = None,
@@ -246,9 +250,9 @@ def promote(
     request. A run that died, or failed, is safely run again.
 
     Exit status: 0 promoted, or there already; 1 an error; 2 refused by a rule (a tag that can be moved, an unknown
-    application, environment or path, a reverted image); 3 somebody else was first (another value than --expect, a
-    change of unknown order, no attempt left); 4 the registry does not have the image. A run that a later one overtook
-    ends with 0, changes nothing and says so ("overtaken" in JSON).
+    application, environment or path, a reverted image, values that Helm refuses); 3 somebody else was first (another
+    value than --expect, a change of unknown order, no attempt left); 4 the registry does not have the image. A run that
+    a later one overtook ends with 0, changes nothing and says so ("overtaken" in JSON).
     """
     if (source is None) != (target is None) or (target is not None and environment is not None):
         raise BootstrapError("--from and --to go together, and without an environment before them")
@@ -268,6 +272,7 @@ def promote(
             allow_mutable=allow_mutable,
             force_reverted=force_reverted,
             dry_run=dry_run,
+            render=not no_render,
             verify=verify,
             source_repository=source_repository,
             source_run=source_run,
@@ -290,6 +295,7 @@ def rollback(
         bool, typer.Option("--pull-request", help="Open a pull request, also where the environment is not protected.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change; write nothing.")] = False,
+    no_render: NoRender = False,
     remote: Remote = "origin",
     branch: Branch = "main",
     repository: CloneFolder = ROOT,
@@ -311,6 +317,7 @@ def rollback(
         branch=branch,
         pull_request=pull_request,
         dry_run=dry_run,
+        render=not no_render,
     )
     result = going_back.rollback(repository, asked, to)
     _print_result(result, output)

@@ -38,7 +38,7 @@ def test_one_commit_with_one_changed_line_lands_on_the_branch(remote, clone):
     assert remote.message() == f"deploy: shop dev {SHA} [skip ci]"
     assert git(remote.folder, "rev-parse", "main^") == start
     assert git(remote.folder, "diff", "--name-only", "main^", "main") == "gitops/apps/shop/dev.yaml"
-    assert result.to_json() | {"diff": None} == {
+    assert result.to_json() | {"diff": None, "unrendered": None} == {
         "app": "shop",
         "environment": "dev",
         "path": "image.tag",
@@ -53,6 +53,7 @@ def test_one_commit_with_one_changed_line_lands_on_the_branch(remote, clone):
         "diff": None,
         "dryRun": False,
         "overtaken": False,
+        "unrendered": None,
     }
 
 

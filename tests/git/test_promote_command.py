@@ -87,7 +87,7 @@ def test_the_json_is_the_same_set_of_keys_whatever_happens(remote, bootstrap):
         )
     ]
     keys = {"app", "environment", "path", "before", "after", "commit", "branch", "pushed", "pullRequest", "attempts"}
-    assert all(set(one) == keys | {"file", "diff", "dryRun", "overtaken"} for one in shown)
+    assert all(set(one) == keys | {"file", "diff", "dryRun", "overtaken", "unrendered"} for one in shown)
     assert [one["pushed"] for one in shown] == [False, True, False, True]
     assert [one["branch"] for one in shown] == ["main", "main", "main", "promote/shop-prod"]
 

@@ -140,6 +140,17 @@ class Repository:
             found[PurePosixPath(path)] = File(mode, blob)
         return found
 
+    def stack_files(self, commit: str) -> list[PurePosixPath]:
+        """Return the project's stack files, and its own."""
+        where = [f"{self.prefix}/"] if self.prefix.parts else []
+        listed = self.run("ls-tree", "--full-tree", "--name-only", "-z", commit, "--", *where).split("\0")
+        paths = [PurePosixPath(name) for name in listed[:-1]]
+        return [path for path in paths if re.fullmatch(r"Pulumi(\..+)?\.ya?ml", path.name)]
+
+    def blobs(self, names: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of several files at once."""
+        return read_batch(self._git.read("cat-file", "--batch", given="".join(f"{name}\n" for name in names).encode()))
+
     def content(self, blob: str) -> bytes:
         """Return a file's bytes."""
         return self._git.read("cat-file", "blob", blob)

@@ -14,6 +14,7 @@ from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import setter
 from bootstrap.delivery.promote.pull_request import branch_of, how_to_open, open_request, propose
 from bootstrap.delivery.promote.registry import verify
+from bootstrap.delivery.promote.rendering import Renderer
 from bootstrap.delivery.promote.request import Edit, Request, Result
 from bootstrap.delivery.promote.rules import Watch, later_request
 from bootstrap.delivery.promote.version import tag_of
@@ -38,7 +39,7 @@ def promote(root: Path, request: Request) -> Result:
     """
     request.check()
     with Repository(root, request.remote) as repository:
-        watch = Watch(repository)
+        watch, renderer = Watch(repository), Renderer(repository)
         answer = Answer(Pushed.MOVED, "")
         number = 0
         for number in attempts(request.attempts, request.seconds):
@@ -54,6 +55,7 @@ def promote(root: Path, request: Request) -> Result:
             result = replace(result, request=request)
             if later := watch.check(edit, request) or (head and later_request(repository, edit, request, head)):
                 return replace(result, overtaken=later)
+            result = replace(result, unrendered=renderer.check(edit, request))
             if request.verify and number == 1:
                 # of a pipeline's own push, whether the tag stands for its digest
                 image = (tag_of(edit.after) if request.digest else None) or edit.after

@@ -38,6 +38,8 @@ class Request:
     takes_back: str | None = None
     """The commit that brought in the image which a rollback takes back; None of a promotion."""
     dry_run: bool = False
+    render: bool = True
+    """Whether Helm has to take the new values before they are pushed."""
     verify: bool = False
     """Whether the registry is asked for the image."""
     source_repository: str | None = None
@@ -147,6 +149,8 @@ class Result:
     attempts: int = 1
     hint: str | None = None
     """What is left to do by hand."""
+    unrendered: str | None = None
+    """Why Helm did not render it; None where it did, or nothing changes."""
     overtaken: str | None = None
     """The later promotion for which nothing was done, in words."""
 
@@ -166,5 +170,6 @@ class Result:
             "file": str(self.edit.file),
             "diff": self.diff,
             "dryRun": self.request.dry_run,
+            "unrendered": self.unrendered,
             "overtaken": self.overtaken is not None,
         }

@@ -18,6 +18,8 @@ def print_result(result: Result, console: Console) -> None:
     console.print(Text(summary(result), style="green" if changed and not result.request.dry_run else ""))
     if result.pull_request:
         console.print(Text(f"pull request: {result.pull_request}"))
+    if result.unrendered and result.request.render:
+        console.print(Text(f"not rendered: {result.unrendered}", style="yellow"))
     if result.hint:
         console.print(Text(result.hint, style="yellow"))
     if changed:

@@ -1,0 +1,108 @@
+"""What Helm refuses is not pushed: the project's own chart and applications, on a remote of their own."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bootstrap.delivery.promote.promote import promote
+from bootstrap.delivery.promote.request import Request
+from bootstrap.errors import RefusedError
+from tests.git.remotes import Remote, git, meanwhile
+
+ROOT = Path(__file__).resolve().parents[2]
+SHA, DIGEST = "4f2a9c1d", f"sha256:{'ab' * 32}"
+
+
+@pytest.fixture
+def remote(tmp_path):
+    """The repository itself, as far as promotions read it; hello runs a tag in dev."""
+    work = tmp_path / "seed"
+    shutil.copytree(ROOT / "gitops", work / "gitops")
+    for file in [*ROOT.glob("Pulumi*.yaml"), *ROOT.glob("tenants")]:
+        (shutil.copytree if file.is_dir() else shutil.copy)(file, work / file.name)
+    dev = next((work / "gitops" / "apps" / "hello").glob("dev.yaml"))
+    lines = ["  tag: 0000000a" if "digest:" in line else line for line in dev.read_text().splitlines()]
+    dev.write_text("\n".join(lines) + "\n")
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", "remote.git")
+    git(work, "init", "--quiet", "-b", "main")
+    commit(work, "start")
+    git(work, "remote", "add", "origin", "../remote.git")
+    git(work, "push", "--quiet", "origin", "main")
+    return Remote(tmp_path / "remote.git")
+
+
+def commit(folder, message):
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", message)
+
+
+def hello(value=SHA, **more):
+    return Request(app="hello", environment="dev", value=value, **more)
+
+
+def add_schema(remote, pattern):
+    """Let the chart take tags of a kind only."""
+    folder = remote.clone(f"schema-{len(remote.subjects())}")
+    schema = folder / "gitops/charts/web/values.schema.json"
+    there = '"not": { "const": "latest" }'
+    assert there in schema.read_text()
+    schema.write_text(schema.read_text().replace(there, f'{there}, "allOf": [{{ "pattern": "{pattern}" }}]'))
+    commit(folder, "schema")
+    git(folder, "push", "--quiet", "origin", "HEAD:main")
+
+
+needs_helm = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm")
+
+
+@needs_helm
+@pytest.mark.parametrize("options", [[], ["--depth=1", "--no-local"]], ids=["whole", "shallow"])
+def test_what_helm_takes_is_pushed(remote, options):
+    git(remote.folder, "config", "uploadpack.allowFilter", "true")
+    result = promote(remote.clone("clone", *options), hello(digest=DIGEST))
+    assert result.pushed and result.unrendered is None
+
+
+@needs_helm
+def test_what_the_charts_schema_at_the_tip_refuses_is_not_pushed(remote, clone):
+    add_schema(remote, "^[0-9a-f]*$")
+    tip = remote.tip()
+    assert "allOf" not in (clone / "gitops/charts/web/values.schema.json").read_text(), "the clone is older"
+    for more in ({}, {"dry_run": True}, {"pull_request": True}):
+        with pytest.raises(
+            RefusedError,
+            match=r"(?s)dev\.yaml: with image\.tag 4f2a9c1d@sha256.*image/tag.*leave --digest out.*--no-render",
+        ):
+            promote(clone, hello(digest=DIGEST, **more))
+    assert remote.tip() == tip and not remote.tip("promote/hello-dev")
+    assert promote(clone, hello()).pushed, "without the digest it takes it"
+    assert promote(clone, hello(digest=DIGEST, render=False)).unrendered == "--no-render"
+
+
+@needs_helm
+def test_a_chart_that_changes_meanwhile_is_rendered_again(remote, clone, monkeypatch):
+    meanwhile(monkeypatch, lambda: add_schema(remote, "^[g-z]*$"))
+    with pytest.raises(RefusedError, match="Helm refuses"):
+        promote(clone, hello())
+
+
+def test_without_helm_it_goes_on_and_tells(remote, clone, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    result = promote(clone, hello())
+    assert result.pushed and result.unrendered == "Helm is not on PATH"
+
+
+@needs_helm
+def test_an_application_that_nothing_deploys_is_not_rendered(remote, clone):
+    folder = remote.clone("none")
+    for file in [*folder.glob("gitops/environments/dev/hello.yaml"), *folder.glob("tenants/hello.yaml")]:
+        file.unlink()
+    commit(folder, "no more")
+    git(folder, "push", "--quiet", "origin", "HEAD:main")
+    result = promote(clone, hello())
+    assert (
+        result.pushed
+        and result.unrendered
+        and "hello" in result.unrendered
+        and str(folder.parent) not in result.unrendered
+    )
