@@ -87,7 +87,7 @@ class RootApplication(Addon):
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
-        applications = CustomResource(
+        CustomResource(
             args.access.name("tenants"),
             api_version="argoproj.io/v1alpha1",
             kind="ApplicationSet",
@@ -116,7 +116,9 @@ class RootApplication(Addon):
             spec=application_spec(args.settings, args.environment),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[project, applications],
+                # not on the ApplicationSet: a project stays until its Application is gone, so neither may wait for the
+                # other when both are deleted
+                depends_on=[project, facts],
                 hooks=pulumi.ResourceHookBinding(
                     before_create=serving.before_create,
                     before_update=[*(serving.before_update or []), take_over_hook(name, args.access)],

@@ -8,8 +8,11 @@ from bootstrap.delivery.gitops import BASE, apps_folder, layer_of, values_files
 from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
 from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
+from bootstrap.delivery.promote.tenant import tenant_at
 from bootstrap.delivery.promote.version import check_version, digest_of, is_digest, pin, same_image
 from bootstrap.errors import RefusedError
+
+_PLAIN_FILE = "100644"
 
 
 def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
@@ -19,8 +22,8 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
         RefusedError: the application, the environment or the path is not there, or the value may not be promoted.
     """
     there = repository.files(tip, apps_folder(repository.prefix))
-    file = environment_file(repository.prefix, there, request.app, request.environment)
-    old = text_of(repository, file, there[file])
+    file, first = _target(repository, tip, there, request)
+    old = "" if first else text_of(repository, file, there[file])
     value, path = request.value, request.path
     if value is None:
         source = environment_file(repository.prefix, there, request.app, request.source or "")
@@ -33,15 +36,38 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
         if beside and beside.value:
             # a digest there wins over whatever the tag says
             path, value = _beside(path, "digest"), str(digest_of(value))
+    text = _first(request.environment, path) if first else old
     try:
-        found = find_scalar(old, parse_path(path))
+        found = find_scalar(text, parse_path(path))
         same = found.text and (found.value == value or (digest_of(value) is None and same_image(found.value, value)))
-        new = old if same else replace_scalar(old, parse_path(path), value)
+        new = text if same else replace_scalar(text, parse_path(path), value)
     except ScalarError as error:
         raise RefusedError(f"{file}: {error}") from None
     if parse_path(path)[-1] == "tag" and not same:
         _refuse_digest(repository, there, file, old, _beside(path, "digest"))
-    return Edit(tip=tip, file=file, mode=there[file].mode, path=path, before=found.value, after=value, old=old, new=new)
+    mode = _PLAIN_FILE if first else there[file].mode
+    return Edit(tip=tip, file=file, mode=mode, path=path, before=found.value, after=value, old=old, new=new)
+
+
+def _target(
+    repository: Repository, tip: str, there: Mapping[PurePosixPath, File], request: Request
+) -> tuple[PurePosixPath, bool]:
+    """Return the file to change, and whether it is the first promotion that makes it."""
+    file = values_files(repository.prefix, request.app, request.environment)[1]
+    if file not in there and file.with_name(BASE) in there:
+        tenant = tenant_at(repository, tip, request.app)
+        if tenant is not None and request.environment in tenant.environments:
+            return file, True
+    return environment_file(repository.prefix, there, request.app, request.environment), False
+
+
+def _first(environment: str, path: str) -> str:
+    """Return an environment's first file, with an empty value at a path."""
+    *parents, last = parse_path(path)
+    if any(isinstance(step, int) for step in (*parents, last)):
+        raise RefusedError(f"--path: got {path!r}; allowed in a file that is not there yet: keys of mappings")
+    lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(parents)]
+    return "\n".join([f"# What {environment} differs in.", *lines, f'{"  " * len(parents)}{last}: ""', ""])
 
 
 def _refuse_digest(

@@ -1,7 +1,10 @@
 """What an environment asks of a promotion: a pull request, and an image that ran in the environment before it.
 
-``gitops/overlay.yaml`` says it, as it is at the branch's tip: the clone that a pipeline calls us from may be older.
+``gitops/overlay.yaml`` says it for all applications and ``tenants/<app>.yaml`` for one, as they are at the branch's
+tip: the clone that a pipeline calls us from may be older.
 """
+
+from pathlib import PurePosixPath
 
 from bootstrap.delivery.gitops import values_files
 from bootstrap.delivery.overlay.rules import FILE, RulesFile, parse_file
@@ -9,7 +12,9 @@ from bootstrap.delivery.promote.edit import image_in, text_of
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import deeds, near_first
 from bootstrap.delivery.promote.request import Edit, Request
+from bootstrap.delivery.promote.tenant import tenant_at
 from bootstrap.delivery.promote.version import same_image, spellings
+from bootstrap.delivery.tenants import tenant_file
 from bootstrap.errors import GitOpsError, RefusedError
 
 
@@ -27,6 +32,20 @@ def read_environments(repository: Repository, tip: str) -> RulesFile:
         raise RefusedError(f"what environments ask for cannot be read: {error}") from None
 
 
+def protected_by(repository: Repository, tip: str, app: str, environment: str) -> PurePosixPath | None:
+    """Return the file that asks for pull requests to an application's environment; None where none does.
+
+    Raises:
+        RefusedError: the rules, or the tenant's file, cannot be read.
+    """
+    if environment in read_environments(repository, tip).protected:
+        return repository.prefix / FILE
+    tenant = tenant_at(repository, tip, app)
+    if tenant is not None and environment in tenant.environments and tenant.of(environment).protected:
+        return tenant_file(repository.prefix, app)
+    return None
+
+
 def check_environment(repository: Repository, edit: Edit, request: Request) -> None:
     """Let a change pass, or say what its environment asks for.
 
@@ -35,9 +54,10 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
             environment that it follows never ran the image; or the rules cannot be read.
     """
     rules, file = read_environments(repository, edit.tip), repository.prefix / FILE
-    if request.environment in rules.protected and not request.pull_request:
+    protecting = protected_by(repository, edit.tip, request.app, request.environment)
+    if protecting and not request.pull_request:
         raise RefusedError(
-            f"{request.environment} is protected ({file}): people merge what goes there. Say --pull-request"
+            f"{request.environment} is protected ({protecting}): people merge what goes there. Say --pull-request"
         )
     earlier = rules.follows.get(request.environment)
     # a rollback goes to what ran in the environment itself
@@ -52,7 +72,11 @@ def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool
     """Whether an environment's file ever had the image; an application that is not there has nothing to wait for."""
     file = values_files(repository.prefix, app, environment)[1]
     [now] = repository.contents(file, [edit.tip])
-    if now is None or same_image(image_in(now, edit.path), edit.after):
+    if now is None:
+        tenant = tenant_at(repository, edit.tip, app)
+        # it is to run there, and has not yet
+        return tenant is None or environment not in tenant.environments
+    if same_image(image_in(now, edit.path), edit.after):
         return True
     for since in near_first(repository, edit.tip):
         # a comment that names an image does not run it

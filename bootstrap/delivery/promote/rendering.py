@@ -4,14 +4,15 @@ import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
+from bootstrap.delivery.clusters import cluster_names, read_cluster
 from bootstrap.delivery.gitops import apps_folder
 from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.delivery.render.render import render
 from bootstrap.errors import BootstrapError, HelmError, RefusedError
-from conventions import GITOPS_FOLDER
+from conventions import GITOPS_FOLDER, TENANTS_FOLDER
 
-_FOLDERS = (GITOPS_FOLDER, "tenants")  # this layout's, and that of one file for each tenant
+_FOLDERS = (GITOPS_FOLDER, TENANTS_FOLDER)
 """What names an application's chart and values, and holds them."""
 
 
@@ -38,9 +39,13 @@ class Renderer:
             return None
         with tempfile.TemporaryDirectory(prefix="aks-bootstrap-render-") as name:
             self._write(Path(name), files)
+            (Path(name) / edit.file).parent.mkdir(parents=True, exist_ok=True)
             (Path(name) / edit.file).write_bytes(edit.new.encode())
             try:
-                render(Path(name) / self._repository.prefix, request.app, request.environment)
+                root = Path(name) / self._repository.prefix
+                for cluster in cluster_names(root):
+                    if read_cluster(root, cluster).environment == request.environment:
+                        render(root, request.app, cluster)
             except HelmError as error:
                 pinned = "@" in edit.after
                 remedy = ", or leave --digest out where the chart takes no <tag>@<digest>" if pinned else ""
