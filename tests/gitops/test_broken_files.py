@@ -51,7 +51,10 @@ def test_all_broken_files_are_told_at_once(project):
         TENANT: ("a: [\n", "is not YAML: line"),
         "tenants/shop.yaml": ("- 1\n", "holds no mapping"),
         "tenants/Chart.yaml": ("a: 1\na: 2\n", "duplicate key"),
-        "Pulumi.prod.yaml": ("config: [\n", "Pulumi.prod.yaml has 1 mistake; nothing was changed:\n  line 2: a bracket"),
+        "Pulumi.prod.yaml": (
+            "config: [\n",
+            "Pulumi.prod.yaml has 1 mistake; nothing was changed:\n  line 2: a bracket",
+        ),
         "gitops/overlay.yaml": ("folows: {prod: dev}\n", "folows: Extra inputs"),
         KINDS: ("- apiVersion: 1\n", "apiVersion: got 1; allowed: text such as"),
         f"{SCHEMAS}/Middleware.traefik.io.yaml": ("type: objekt\n", "type: got 'objekt'; allowed: object, array"),

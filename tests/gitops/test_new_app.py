@@ -106,7 +106,9 @@ def test_a_new_environment_has_every_application_of_another(project):
         (finding.where, finding.path) for finding in validate(project.root).findings
     ]
     for file in ("gitops/apps/hello/stage.yaml", "tenants/hello.yaml", "tenants/shop.yaml"):
-        head, *tail = project.read(file).partition("  stage:") if file.startswith("tenants") else ("", project.read(file))
+        head, *tail = (
+            project.read(file).partition("  stage:") if file.startswith("tenants") else ("", project.read(file))
+        )
         project.write(file, head + "".join(tail).replace(".dev.example.com", ".stage.example.com"))
     assert validate(project.root).findings == []
     project.commit()

@@ -470,7 +470,9 @@ def test_an_unknown_application_is_told(project):
 
 def test_a_file_that_no_application_reads_is_told(project):
     project.write(f"{APPS}/stage.yaml", "replicas: 1\n")
-    with pytest.raises(GitOpsError, match=r"hello/stage\.yaml: no cluster reads it, by tenants/hello\.yaml and the stack"):
+    with pytest.raises(
+        GitOpsError, match=r"hello/stage\.yaml: no cluster reads it, by tenants/hello\.yaml and the stack"
+    ):
         check(project.root)
 
 

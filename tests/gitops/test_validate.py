@@ -192,7 +192,11 @@ def test_the_example_passes():
             "Pulumi.dev.yaml",
             "    repoUrl: https://github.com/example/aks-bootstrap.git",
             "    repoUrl: [https://github.com/example/aks-bootstrap.git]",
-            ("Pulumi.dev.yaml", "", "gitops.repoUrl: got ['https://github.com/example/aks-bootstrap.git']; allowed: text"),
+            (
+                "Pulumi.dev.yaml",
+                "",
+                "gitops.repoUrl: got ['https://github.com/example/aks-bootstrap.git']; allowed: text",
+            ),
         ),
         (
             "Pulumi.dev.yaml",

@@ -1,7 +1,7 @@
 """What the platform lets an application have: hosts, registries and secrets, against what it renders."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bootstrap.delivery.clusters import Cluster
@@ -10,12 +10,11 @@ from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.objects import Object, images
 from bootstrap.delivery.tenants import Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
+from bootstrap.delivery.validate.route_rule import hosts_of
 from conventions import GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
 _TAKEN = frozenset({"default", ROOT_APPLICATION})
 """Projects that are there already."""
-_HOST_CALL = re.compile(r"(!?)\s*(Host|HostSNI)\(([^)]*)\)")
-_HOST_TEXT = re.compile(r"[`\"']([^`\"']*)[`\"']")
 
 
 def check_tenants(
@@ -124,11 +123,12 @@ def check_objects(
                 message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
                 yield Finding(where=place, path="image", message=message)
         for path, key in _vault_keys(item):
-            if not any(
+            if key is None or not any(
                 key == allow or (allow[-1] == "*" and key.startswith(allow[:-1])) for allow in tenant.vault_keys
             ):
+                got = "secrets that it does not name" if key is None else f"got {key!r}"
                 keys = ", ".join(tenant.vault_keys) or "no secret"
-                yield Finding(where=place, path=path, message=f"got {key!r}; {file} allows {keys}")
+                yield Finding(where=place, path=path, message=f"{got}; {file} allows {keys}")
 
 
 def _hosts(item: Object) -> Iterator[tuple[str, str | None]]:
@@ -143,21 +143,11 @@ def _hosts(item: Object) -> Iterator[tuple[str, str | None]]:
             yield from ((f"spec.tls[{index}].hosts", str(host)) for host in entries(section(tls).get("hosts")))
     elif item.kind in {"IngressRoute", "IngressRouteTCP"}:
         for index, route in enumerate(entries(spec.get("routes"))):
-            yield from ((f"spec.routes[{index}].match", host) for host in _matched(str(section(route).get("match"))))
+            # without hosts it is every one
+            hosts: Sequence[str | None] = hosts_of(str(section(route).get("match"))) or [None]
+            yield from ((f"spec.routes[{index}].match", host) for host in hosts)
     elif item.kind == "IngressRouteUDP":
         yield "spec.routes", None
-
-
-def _matched(rule: str) -> Iterator[str | None]:
-    """Yield the hosts of a rule of Traefik's, where every alternative names one.
-
-    https://doc.traefik.io/traefik/reference/routing-configuration/http/routing/rules-and-priority/
-    """
-    for alternative in rule.split("||"):
-        calls = [call for call in _HOST_CALL.findall(alternative) if not call[0]]
-        yield from (host for _, _, hosts in calls for host in _HOST_TEXT.findall(hosts))
-        if not calls or "HostRegexp" in alternative or "HostSNIRegexp" in alternative:
-            yield None
 
 
 def _from(image: str, registry: str) -> bool:
@@ -168,8 +158,8 @@ def _from(image: str, registry: str) -> bool:
     return name.startswith(f"{registry}/") or re.split(r"[@:](?!.*/)", name, maxsplit=1)[0] == registry
 
 
-def _vault_keys(item: Object) -> Iterator[tuple[str, str]]:
-    """Yield the secrets that an ExternalSecret reads; one that searches reads what it finds."""
+def _vault_keys(item: Object) -> Iterator[tuple[str, str | None]]:
+    """Yield the secrets that an ExternalSecret reads, with their place; None for those that it searches for."""
     if item.kind != "ExternalSecret":
         return
     spec = section(item.document, "spec")
@@ -180,4 +170,4 @@ def _vault_keys(item: Object) -> Iterator[tuple[str, str]]:
             if key == "extract":
                 yield f"spec.dataFrom[{index}].extract.key", str(section(value).get("key"))
             elif key in {"find", "sourceRef"}:
-                yield f"spec.dataFrom[{index}].{key}", key
+                yield f"spec.dataFrom[{index}].{key}", None
