@@ -103,11 +103,11 @@ def listed(folder: Path, files: Iterable[dict[str, Any]]) -> set[str]:
     return set().union(*included) - set().union(*excluded)
 
 
-@pytest.mark.parametrize("path", [None, "platform", "a/b"])
+@pytest.mark.parametrize("path", [None, ".", "platform", "a/b"])
 def test_every_tenants_file_is_read_and_nothing_else_of_the_folder(
     program: Run, tmp_path: Path, path: str | None
 ) -> None:
-    prefix = f"{path}/" if path else ""
+    prefix = f"{path}/" if path not in (None, ".") else ""
     tenants = {f"{prefix}tenants/{name}.yaml" for name in ("hello", "shop", "chart")}
     others = {f"{prefix}tenants/{name}" for name in (*CHART_FILES, "templates/projects.yaml", "more/deep/x.yaml", "a.md")}
     for file in tenants | others | {"gitops/apps/hello/values.yaml", "other/tenants/x.yaml"}:
@@ -117,6 +117,7 @@ def test_every_tenants_file_is_read_and_nothing_else_of_the_folder(
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     git, _, _ = generators(program("dev", **({"gitops": {"path": path}} if path else {})))
     assert listed(tmp_path, git["files"]) == tenants
+    assert not any(file["path"].startswith(("/", "./")) for file in git["files"]), "a path in Git has no such beginning"
     assert git["pathParamPrefix"] == "file", "a tenant's own keys must not stand for the file's"
 
 
