@@ -260,7 +260,7 @@ class ArgoCd(Section):
     image_updater_write_back: Literal["none", "git"] = "none"
     """``git`` installs Argo CD Image Updater, which may write to Git and not to the cluster.
 
-    What it follows stands in ``gitops/environments/<environment>``, as objects of kind ImageUpdater. It pushes with the
+    What it follows stands in ``tenants/templates/``, as objects of kind ImageUpdater. It pushes with the
     credential in ``repositories`` that fits ``gitops.repoUrl``, which has to allow it: kind password or githubApp.
     """
 
@@ -342,6 +342,11 @@ class GitOps(Section):
     """What tells this cluster from others of the environment: values in ``<environment>-<region>.yaml``."""
 
     @property
+    def folder(self) -> str:
+        """Folder that holds the halves in their repositories; empty for the top."""
+        return "" if self.path in {None, "."} else str(self.path)
+
+    @property
     def served_url(self) -> str:
         """URL at which Argo CD reads the applications' half."""
         return WORKING_TREE_URL if self.source == "workingTree" else self.repo_url
@@ -378,11 +383,10 @@ class GitOps(Section):
 
     @check
     def names_of_layers(self) -> Iterator[Problem]:
-        """Each layer is a file of its own."""
-        if self.environment_class is not None and self.environment_class in {"values", self.environment}:
-            yield Problem(
-                ("environmentClass",), f"got {self.environment_class!r}; allowed: neither values nor an environment"
-            )
+        """``values.yaml`` is the base of all layers."""
+        for key, value in (("environment", self.environment), ("environmentClass", self.environment_class)):
+            if value == "values":
+                yield Problem((key,), "got 'values'; allowed: another name, as values.yaml is what all have in common")
 
     @check
     def revision_of_the_working_tree(self) -> Iterator[Problem]:

@@ -327,6 +327,17 @@ def load_balancer(target: Target, ingress: Ingress) -> Iterator[Problem]:
 
 
 @rule
+def class_of_the_environment(environment: str, gitops: GitOps) -> Iterator[Problem]:
+    """Each layer of values is a file of its own: the class's, the environment's and the region's."""
+    own = gitops.environment or environment
+    if gitops.environment_class == own:
+        yield Problem(
+            ("gitops", "environmentClass"),
+            f"got {own!r}, which is the environment; allowed: another name, such as production",
+        )
+
+
+@rule
 def working_tree(target: Target, gitops: GitOps) -> Iterator[Problem]:
     """What an Azure cluster runs stands in Git; https://opengitops.dev: versioned and immutable."""
     if target is Target.AZURE and gitops.source == "workingTree":

@@ -463,7 +463,7 @@ RelativePath = Annotated[
     str,
     Form(
         r"\.|(?!\.{1,2}(?:/|$))[^\s/\\](?:[^\\/\u0000-\u001f]*[^\s/\\])?(?:/(?!\.{1,2}(?:/|$))[^\s/\\](?:[^\\/\u0000-\u001f]*[^\s/\\])?)*",
-        "a folder relative to the repository, such as gitops/environments/dev",
+        "a folder relative to the repository, such as deploy/platform",
         hints=(_path_hint,),
     ),
 ]

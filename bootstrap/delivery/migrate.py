@@ -118,7 +118,7 @@ def _take(root: Path, environment: str, manifest: Manifest, found: dict[str, _Fo
     one.objects[environment] = objects
     one.hosts[environment] = sorted({host for item in objects for _, host in hosts_of(item) if host})
     one.registries |= {_repository(image) for item in objects for image in images(item.document)}
-    one.keys |= {key for item in objects for _, key in vault_keys_of(item)}
+    one.keys |= {key for item in objects for _, key in vault_keys_of(item) if key}
 
 
 def _require_equal(root: Path, application: Application) -> None:

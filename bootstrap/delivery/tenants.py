@@ -5,6 +5,7 @@ Application of each and a project that limits it.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Annotated, Any, TypeVar
@@ -59,7 +60,7 @@ class TenantEnvironment(BaseModel):
 class Tenant(BaseModel):
     """The whole file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     owner: _Text
     """Who answers for the application."""
@@ -184,12 +185,20 @@ def environment_lines(environment: str, hosts: Sequence[str]) -> list[str]:
 
 def _told(mistake: Mapping[str, Any]) -> str:
     path = [part for part in mistake["loc"] if part != "[key]"]
-    place = ".".join(map(str, path))
-    named = next((part for part in reversed(path) if part in _ALLOWED), None)
+    place = ".".join(map(_spelled, path))
     if mistake["type"] == "extra_forbidden":
         known = TenantEnvironment.model_fields if len(path) > 1 else Tenant.model_fields
         names = sorted(field.alias or name for name, field in known.items())
         return f"{place} is unknown; allowed: {', '.join(names)}"
     if mistake["type"] == "missing":
-        return f"{place} is missing; allowed: {_ALLOWED.get(str(path[-1]), 'text')}"
-    return f"{place}: got {mistake['input']!r}; allowed: {_ALLOWED[str(named)] if named else 'text'}"
+        return f"{place} is missing; allowed: {_ALLOWED[str(path[-1])]}"
+    if mistake["loc"][-1] == "[key]":
+        return f"{place}: got {mistake['input']!r} for an environment's name; allowed: up to 63 {NAMES}"
+    # environments.<name>.<field> or <field>, whatever the environment is called
+    field = path[2] if len(path) > 2 else path[0]
+    return f"{place}: got {mistake['input']!r}; allowed: {_ALLOWED[str(field)]}"
+
+
+def _spelled(part: str | int) -> str:
+    """Spell a key or an index on one line."""
+    return str(part) if re.fullmatch(r"[A-Za-z0-9_-]+", str(part)) else json.dumps(part)

@@ -53,7 +53,7 @@ def application_set_spec(
         chart="{{ .chart }}",
         repo_url=settings.served_url,
         revision=settings.revision,
-        folder=settings.path or "",
+        folder=settings.folder,
         layers=layers(environment, settings.environment_class, settings.region),
         facts={fact: f'{{{{ index .metadata.annotations "{FACT_PREFIX}{fact}" }}}}' for fact in facts},
     )
@@ -69,7 +69,7 @@ def application_set_spec(
 
 def tenants_path(settings: GitOps) -> str:
     """Return the folder of the platform's half in its repository."""
-    return f"{settings.path}/{TENANTS_FOLDER}" if settings.path else TENANTS_FOLDER
+    return f"{settings.folder}/{TENANTS_FOLDER}" if settings.folder else TENANTS_FOLDER
 
 
 def _tenants(settings: GitOps) -> dict[str, Any]:

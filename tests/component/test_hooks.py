@@ -5,6 +5,7 @@ import functools
 import itertools
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.registration import Registration
+from components.addons import take_over
 from components.addons.addon import Addon
 from components.addons.gateway_api import GatewayApi
 from components.release import cluster_api, guard, probe
@@ -59,6 +61,12 @@ class Api:
 
     def end_lease(self, name: str, namespace: str) -> None:
         self.calls.append(("end", name, namespace))
+
+    def argo_cd_objects(self, plural: str, namespace: str) -> list[dict[str, Any]]:
+        """One that the root Application made, and that nothing owns."""
+        self.calls.append(("list", plural, namespace))
+        tracking = {"argocd.argoproj.io/tracking-id": "root:argoproj.io/Application:argocd/shop"}
+        return [{"metadata": {"name": "shop", "annotations": tracking}}] if plural == "applications" else []
 
 
 @dataclass
@@ -188,6 +196,34 @@ def test_an_update_is_leased_as_one(staged: Staged) -> None:
         asyncio.run(_finish(staged.hooks[after](args)))
     assert [call[-1] for call in api.calls if call[0] == "take"] == ["update"]
     assert api.calls[-1][0] == "end"
+
+
+OLD_SOURCE = {"path": "gitops/environments/dev", "directory": {"recurse": True}}
+
+
+@pytest.mark.parametrize(
+    ("old_inputs", "waits"),
+    [
+        ({"spec": {"source": OLD_SOURCE}}, True),
+        ({"spec": {"source": {"path": "tenants", "helm": {}}}}, False),
+        ({"spec": {}}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_the_root_application_waits_for_owners_where_it_read_a_folder_of_applications(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch, old_inputs: dict[str, Any] | None, waits: bool
+) -> None:
+    root = staged.program.one("argoproj.io/v1alpha1:Application")
+    [hook] = [name for name in root.hooks["before_update"] if name.endswith("-take-over")]
+    assert hook not in root.hooks["before_create"], "what is created has made nothing yet"
+    api = Api()
+    monkeypatch.setattr(cluster_api, "ClusterApi", api.sign_in)
+    monkeypatch.setattr(take_over, "await_owners", functools.partial(take_over.await_owners, seconds=0))
+    args = pulumi.ResourceHookArgs(root.urn, "", root.name, root.type, new_inputs={}, old_inputs=old_inputs)
+    with pytest.raises(take_over.NotTakenOverError, match="would delete shop,") if waits else nullcontext():
+        asyncio.run(_finish(staged.hooks[hook](args)))
+    assert [call[1] for call in api.calls] == (["applications", "applicationsets"] if waits else [])
 
 
 def test_hooks_sign_in_as_the_provider_does(staged: Staged) -> None:

@@ -86,9 +86,7 @@ def test_a_tenant_protects_an_environment_of_its_own(tenant, clone):
 
 def test_a_tenants_file_that_cannot_be_read_lets_nothing_pass(remote, clone):
     push(remote, {"tenants/shop.yaml": TENANT + "protectd: true\n"})
-    with pytest.raises(
-        RefusedError, match=r"what shop may have cannot be read: .*shop.yaml: protectd is unknown"
-    ):
+    with pytest.raises(RefusedError, match=r"what shop may have cannot be read: .*shop.yaml: protectd is unknown"):
         promote(clone, request("dev"))
 
 

@@ -402,8 +402,8 @@ def everything_set(project, request):
             values = merge(merge(values, case.given), nested(path, case.value))
     project.write(
         "tenants/shop.yaml",
-        f"owner: shop\nchart: {request.param}\nregistries: [example.azurecr.io]\nvaultKeys: ['*']\n"
-        "environments: {dev: {hosts: [shop.example.com, www.shop.example.com]}}\n",
+        f"owner: shop\nchart: {request.param}\nregistries: [example.azurecr.io]\nvaultKeys: [shop-*]\n"
+        "environments: {dev: {hosts: ['*.example.com']}}\n",
     )
     project.write("gitops/apps/shop/values.yaml", "# nothing is common\n")
     project.write("gitops/apps/shop/dev.yaml", dumped(values))

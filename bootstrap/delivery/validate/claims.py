@@ -122,11 +122,12 @@ def check_objects(
                 message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
                 yield Finding(where=place, path="image", message=message)
         for path, key in vault_keys_of(item):
-            if not any(
+            if key is None or not any(
                 key == allow or (allow[-1] == "*" and key.startswith(allow[:-1])) for allow in tenant.vault_keys
             ):
+                got = "secrets that it does not name" if key is None else f"got {key!r}"
                 keys = ", ".join(tenant.vault_keys) or "no secret"
-                yield Finding(where=place, path=path, message=f"got {key!r}; {file} allows {keys}")
+                yield Finding(where=place, path=path, message=f"{got}; {file} allows {keys}")
 
 
 def _from(image: str, registry: str) -> bool:
