@@ -1,8 +1,10 @@
 """The parts of Argo CD's release, each a local process, on a throwaway control plane."""
 
 import contextlib
+import json
 import os
 import shutil
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +26,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 _WHERE = (GROUP, VERSION, ARGO_CD_NAMESPACE)
 _APPLY: dict[str, Any] = {"field_manager": "tests", "force": True, "_content_type": "application/apply-patch+yaml"}
 _LOOPBACK = "127.0.0.1"
-_PARTS = ("redis", "repo-server", "applicationset-controller")
+_PARTS = ("redis", "repo-server", "applicationset-controller", "application-controller", "server")
 
 
 def missing() -> list[str]:
@@ -69,6 +71,31 @@ class ArgoCD:
             *("--metrics-addr", f"{_LOOPBACK}:{free_port()}", "--webhook-addr", f"{_LOOPBACK}:{free_port()}"),
         )
 
+    def start_application_controller(self) -> None:
+        """Start the part that compares Applications with the cluster, and syncs those that ask for it."""
+        self._start(
+            "application-controller",
+            *("--namespace", ARGO_CD_NAMESPACE, "--metrics-port", str(self.ports["application-controller"])),
+            *("--repo-server", self._address("repo-server"), "--repo-server-plaintext"),
+            *("--redis", self._address("redis")),
+        )
+
+    def start_server(self) -> None:
+        """Start the part with the API, open to everybody on this machine."""
+        self._start(
+            "server",
+            *("--namespace", ARGO_CD_NAMESPACE, "--insecure", "--disable-auth"),
+            *("--address", _LOOPBACK, "--port", str(self.ports["server"]), "--metrics-port", str(free_port())),
+            *("--repo-server", self._address("repo-server"), "--repo-server-plaintext"),
+            *("--redis", self._address("redis")),
+        )
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the API's answer to a question below ``/api``."""
+        with urllib.request.urlopen(f"http://{self._address('server')}/api/{path}", timeout=60) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
     def list(self, plural: str) -> list[dict[str, Any]]:
         """Return the objects of one of Argo CD's kinds, by name."""
         found: Any = self._objects.list_namespaced_custom_object(*_WHERE, plural)
@@ -82,6 +109,12 @@ class ArgoCD:
     def apply_secret(self, document: dict[str, Any]) -> None:
         """Create a Secret of Argo CD's, such as a cluster's, or make it what the document says."""
         self._core.patch_namespaced_secret(document["metadata"]["name"], ARGO_CD_NAMESPACE, document, **_APPLY)
+
+    def create_namespace(self, name: str) -> None:
+        """Create a namespace of the cluster."""
+        self._core.patch_namespace(
+            name, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, **_APPLY
+        )
 
     def create_project(self, name: str) -> None:
         """Create a project that allows everything."""

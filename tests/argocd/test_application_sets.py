@@ -1,121 +1,15 @@
-"""What Argo CD makes of an ApplicationSet whose tenants are files in Git, and when it deletes their Applications.
-
-The ApplicationSet has one Application for each file of ``tenants/`` on the branch ``platform`` and each environment
-that the file names, in the cluster that is labelled with that environment.
-"""
+"""What Argo CD makes of an ApplicationSet whose tenants are files in Git, and when it deletes their Applications."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from conventions import IN_CLUSTER
 from tests.argocd.argo_cd import API_VERSION, ArgoCD
-from tests.argocd.generator import APPLICATION_SETS, APPLICATIONS, Generated, Generator, is_being_deleted
+from tests.argocd.generator import APPLICATION_SETS, APPLICATIONS, Generator, is_being_deleted
 from tests.argocd.git_repository import GitRepository
-
-NAME = '{{ trimSuffix ".yaml" .file.path.filename }}'
-ENVIRONMENTS = "[{{ range $name, $_ := .environments }}{environment: {{ $name | quote }}},{{ end }}]"
-ZONE = "aks-bootstrap.io/dns-zone"
-FINALIZER = "resources-finalizer.argocd.argoproj.io"
-CHARTS_OWN_FILES = ("tenants/Chart.yaml", "tenants/values.yaml")
-
-TENANT = "chart: web\nenvironments:\n  dev: {}\n  prod: {}\n"
-FILES: dict[str, str | None] = {
-    "tenants/Chart.yaml": "apiVersion: v2\nname: tenants\nversion: 1.0.0\n",
-    "tenants/values.yaml": "domain: example.com\n",
-    "tenants/shop.yaml": TENANT,
-    "tenants/blog.yaml": TENANT,
-}
-
-
-def cluster(name: str = "in-cluster", environment: str = "prod", **annotations: str) -> dict[str, Any]:
-    server = IN_CLUSTER if name == "in-cluster" else f"https://{name}.example.com"
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": f"cluster-{name}",
-            "labels": {"argocd.argoproj.io/secret-type": "cluster", "environment": environment},
-            "annotations": annotations or {ZONE: "prod.example.com"},
-        },
-        "stringData": {"name": name, "server": server, "config": "{}"},
-    }
-
-
-class Tenants:
-    """The tenants' files, and the ApplicationSet for them."""
-
-    def __init__(self, generator: Generator, repository: GitRepository) -> None:
-        self.generator, self.repository = generator, repository
-        self.argo_cd = generator.argo_cd
-        self.cluster = cluster()
-        self.document = self._document()
-
-    def commit(self, files: dict[str, str | None]) -> Generated:
-        self.repository.commit("platform", files)
-        return self.generate()
-
-    def generate(self) -> Generated:
-        return self.generator.generate(self.document, self.cluster)
-
-    def application(self, name: str) -> dict[str, Any]:
-        return Generated(applications=self.generator.applications(), error="").application(name)
-
-    @property
-    def git(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._tenants_and_environments[0]["git"]
-        return found
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.document["spec"]["template"]["spec"]
-        return found
-
-    @property
-    def values(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.spec["source"]["helm"]["valuesObject"]
-        return found
-
-    @property
-    def _tenants_and_environments(self) -> list[dict[str, Any]]:
-        [both] = self.document["spec"]["generators"]
-        found: list[dict[str, Any]] = both["matrix"]["generators"][0]["matrix"]["generators"]
-        return found
-
-    def _document(self) -> dict[str, Any]:
-        url = self.repository.url
-        files = [{"path": "tenants/*.yaml"}, *({"path": path, "exclude": True} for path in CHARTS_OWN_FILES)]
-        git = {"repoURL": url, "revision": "platform", "pathParamPrefix": "file", "files": files}
-        labels = {"argocd.argoproj.io/secret-type": "cluster", "environment": "{{ .environment }}"}
-        generators = [
-            {"matrix": {"generators": [{"git": git}, {"list": {"elementsYaml": ENVIRONMENTS}}]}},
-            {"clusters": {"selector": {"matchLabels": labels}}},
-        ]
-        helm = {
-            "releaseName": NAME,
-            "ignoreMissingValueFiles": True,
-            "valueFiles": [f"../../apps/{NAME}/values.yaml", f"../../apps/{NAME}/{{{{ .environment }}}}.yaml"],
-            "valuesObject": {"global": {"platform": {"dnsZone": f'{{{{ index .metadata.annotations "{ZONE}" }}}}'}}},
-        }
-        spec = {
-            "project": NAME,
-            "source": {"repoURL": url, "targetRevision": "main", "path": "gitops/charts/{{ .chart }}", "helm": helm},
-            "destination": {"server": IN_CLUSTER, "namespace": f"app-{NAME}"},
-            "syncPolicy": {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["ServerSideApply=true"]},
-        }
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "ApplicationSet",
-            "metadata": {"name": "tenants"},
-            "spec": {
-                "goTemplate": True,
-                "goTemplateOptions": ["missingkey=error"],
-                "generators": [{"matrix": {"generators": generators}}],
-                "template": {"metadata": {"name": NAME, "finalizers": [FINALIZER]}, "spec": spec},
-            },
-        }
+from tests.argocd.tenants import FILES, FINALIZER, TENANT, ZONE, Tenants, cluster
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +196,31 @@ class TestParameters:
         assert (zone, generated.error) == ("", "")
 
 
+class TestGuardBeforeTheEnvironments:
+    """The template of the list sees the tenant's keys alone, before the cluster's come in."""
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            (f"{TENANT}metadata: {{annotations: {{a: b}}}}\n", "blog.yaml: unknown key metadata"),
+            (f"{TENANT}environment: dev\n", "blog.yaml: unknown key environment"),
+            ("chart: web\nenvironments: [prod]\n", "blog.yaml: environments has to be a mapping"),
+            ("chart: web\nenvironments:\n", "blog.yaml: environments has to be a mapping"),
+            ("chart:\nenvironments: {prod: {}}\n", "blog.yaml: chart has to be text"),
+        ],
+        ids=["metadata", "environment", "list", "null", "no-chart"],
+    )
+    def test_names_the_file_and_nothing_is_deleted(self, tenants: Tenants, text: str, error: str) -> None:
+        tenants.guard()
+        generated = tenants.commit({"tenants/blog.yaml": text})
+        assert generated.error.endswith(error)
+        assert (generated.kept, generated.deleted) == (["blog", "shop"], [])
+
+    def test_lets_everything_else_pass(self, tenants: Tenants) -> None:
+        tenants.guard()
+        assert tenants.commit({"tenants/wiki.yaml": TENANT}).kept == ["blog", "shop", "wiki"]
+
+
 class TestApplications:
     def test_one_without_an_owner_is_adopted_with_all_that_it_says(self, tenants: Tenants) -> None:
         tenants.argo_cd.apply(
@@ -328,6 +247,16 @@ class TestApplications:
         assert adopted["spec"]["source"]["path"] == "gitops/charts/web"
         assert "labels" not in adopted["metadata"]
         assert adopted["metadata"]["annotations"] == {"argocd.argoproj.io/refresh": "normal"}
+
+    def test_one_is_written_without_the_fields_of_its_template_that_are_empty(self, tenants: Tenants) -> None:
+        tenants.spec["info"], tenants.spec["syncPolicy"]["syncOptions"] = [], []
+        tenants.spec["destination"]["name"] = ""
+        tenants.spec["syncPolicy"]["automated"] = {"prune": True, "selfHeal": False}
+        tenants.spec["syncPolicy"]["retry"] = {"limit": 0}
+        written = tenants.generate().application("shop")["spec"]
+        assert "info" not in written
+        assert written["destination"] == {"server": IN_CLUSTER, "namespace": "app-shop"}
+        assert written["syncPolicy"] == {"automated": {"prune": True, "selfHeal": False}, "retry": {}}
 
     def test_one_of_another_application_set_is_left_alone(self, tenants: Tenants) -> None:
         tenants.document["metadata"]["name"] = "second"

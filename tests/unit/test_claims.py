@@ -7,6 +7,7 @@ import pytest
 
 from bootstrap.delivery.clusters import Cluster
 from bootstrap.delivery.render.objects import Object
+from bootstrap.delivery.route_rule import hosts_of_rule
 from bootstrap.delivery.tenants import Tenant
 from bootstrap.delivery.validate.claims import check_objects, check_tenants, covers
 
