@@ -18,6 +18,7 @@ HELM_KEYS = frozenset({"ignoreMissingValueFiles", "releaseName", "valueFiles", "
 """What an Application may say to Helm."""
 
 _LONGEST_NAME = 63
+_KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +167,11 @@ def parse_application(root: Path, environment: str, manifest: Manifest) -> Appli
     chart = _inside(root, root / source["path"], where, "spec.source.path")
     if not is_file(chart / "Chart.yaml"):
         raise GitOpsError(f"{where}: spec.source.path is {source['path']}, where there is no Chart.yaml")
+    # https://github.com/argoproj/argo-cd/blob/v3.4.4/util/kustomize/kustomize.go, IsKustomization
+    if kustomized := sorted(path.name for path in chart.iterdir() if path.name in _KUSTOMIZATIONS):
+        raise GitOpsError(f"{where}: {kustomized[0]} is beside {source['path']}/Chart.yaml, which Argo CD would ignore")
+    if (link := _link_in(root, source["path"])) is not None:
+        raise GitOpsError(f"{where}: spec.source.path: {link} is a link, behind which Argo CD finds nothing")
     if overriding := sorted(chart.glob(OVERRIDES)):
         raise GitOpsError(
             f"{overriding[0].relative_to(root.resolve())} overrides the Application in {where}, and is not rendered: "
@@ -193,6 +199,13 @@ def parse_application(root: Path, environment: str, manifest: Manifest) -> Appli
         release=release,
         namespace=namespace,
     )
+
+
+def _link_in(root: Path, path: str) -> Path | None:
+    """Return the first part of a path that is a link."""
+    parts = Path(path).parts
+    heads = (Path(*parts[:length]) for length in range(1, len(parts) + 1))
+    return next((head for head in heads if (root / head).is_symlink()), None)
 
 
 def _mapping(parent: dict[str, Any], key: str, where: Path) -> dict[str, Any]:

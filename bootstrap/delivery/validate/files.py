@@ -21,7 +21,8 @@ from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.tenants import CHART_FILES, tenant_names
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import SCHEMAS, read_schema
-from bootstrap.errors import GitOpsError
+from bootstrap.errors import GitOpsError, MissingToolError, RevisionError
+from bootstrap.revision import git, git_bytes
 from conventions import GITOPS_FOLDER, TENANTS_FOLDER
 
 _APPS = Path(GITOPS_FOLDER) / APPLICATIONS
@@ -45,6 +46,34 @@ def check_files(root: Path) -> Iterator[Finding]:
         except OSError as error:
             yield Finding(where=str(file), path="", message=f"cannot be read: {error.strerror}")
     yield from _alike(root)
+    yield from _links_elsewhere(root)
+
+
+def _links_elsewhere(root: Path) -> Iterator[Finding]:
+    """Yield links out of the repository wherever they are in it: Argo CD renders nothing of such a repository.
+
+    https://github.com/argoproj/argo-cd/blob/v3.4.4/util/app/path/path.go, CheckOutOfBoundsSymlinks
+    """
+    try:
+        top = Path(git(root, "rev-parse", "--show-toplevel"))
+        listed = git_bytes(top, "ls-files", "-z", "--stage").decode(errors="replace").split("\0")
+    except (RevisionError, MissingToolError):
+        # no repository: there is nothing that Argo CD would read
+        return
+    for entry in listed:
+        mode, _, name = entry.partition(" ")
+        path = top / name.partition("\t")[2]
+        if mode != "120000" or any(path.is_relative_to(root.resolve() / half) for half in (GITOPS_FOLDER, TENANTS_FOLDER)):
+            continue
+        target = path.readlink() if path.is_symlink() else Path()
+        try:
+            inside(top, path)
+            out = target.is_absolute()
+        except GitOpsError:
+            out = True
+        if out:
+            message = f"is a link to {target}, out of the repository: Argo CD would render nothing of it"
+            yield Finding(where=str(path.relative_to(top)), path="", message=message)
 
 
 def _all(root: Path) -> Iterator[Path]:
