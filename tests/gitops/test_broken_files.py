@@ -379,3 +379,32 @@ def test_what_overrides_an_application_beside_its_source_is_refused(project, fol
             GitOpsError, match=rf"{name} overrides the Application in .*hello\.yaml, and is not rendered"
         ):
             render(project.root, "hello", "dev")
+
+
+def test_a_link_out_of_the_repository_is_told_wherever_it_is(project):
+    """Argo CD renders nothing of a repository that has one."""
+    (project.root / "docs").mkdir()
+    (project.root / "docs" / "hosts").symlink_to("/etc/hosts")
+    (project.root / "docs" / "above").symlink_to("../../elsewhere")
+    (project.root / "docs" / "here").symlink_to("../gitops/apps/hello/dev.yaml")
+    assert validate(project.root).findings == [], "Git does not have them yet"
+    project.commit("links")
+    found = {finding.where: finding.message for finding in validate(project.root).findings}
+    assert found == {
+        "docs/hosts": "is a link to /etc/hosts, out of the repository: Argo CD would render nothing of it",
+        "docs/above": "is a link to ../../elsewhere, out of the repository: Argo CD would render nothing of it",
+    }
+
+
+@pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
+def test_a_chart_that_argo_cd_would_ignore_is_told(project, name):
+    project.write(f"gitops/charts/web/{name}", "resources: []\n")
+    messages = {finding.message for finding in validate(project.root).findings}
+    assert any(f"{name} is beside gitops/charts/web/Chart.yaml, which Argo CD would ignore" in text for text in messages)
+
+
+def test_a_chart_behind_a_link_is_told(project):
+    (project.root / "gitops" / "charts" / "web").rename(project.root / "gitops" / "charts" / "site")
+    (project.root / "gitops" / "charts" / "web").symlink_to("site")
+    messages = {finding.message for finding in validate(project.root).findings}
+    assert any("gitops/charts/web is a link, behind which Argo CD finds nothing" in text for text in messages)
