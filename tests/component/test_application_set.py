@@ -47,7 +47,9 @@ def facts(program: Program) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_bootstrap_renders_with_the_facts_that_the_program_puts_on_the_clusters_secret(program: Run, stack: str) -> None:
+def test_bootstrap_renders_with_the_facts_that_the_program_puts_on_the_clusters_secret(
+    program: Run, stack: str
+) -> None:
     registered, rendered = facts(program(stack)), read_cluster(ROOT, stack).facts
     assert set(rendered) == set(registered)
     known = set(registered) - set(AFTER_UP)
@@ -109,7 +111,9 @@ def test_every_tenants_file_is_read_and_nothing_else_of_the_folder(
 ) -> None:
     prefix = f"{path}/" if path not in (None, ".") else ""
     tenants = {f"{prefix}tenants/{name}.yaml" for name in ("hello", "shop", "chart")}
-    others = {f"{prefix}tenants/{name}" for name in (*CHART_FILES, "templates/projects.yaml", "more/deep/x.yaml", "a.md")}
+    others = {
+        f"{prefix}tenants/{name}" for name in (*CHART_FILES, "templates/projects.yaml", "more/deep/x.yaml", "a.md")
+    }
     for file in tenants | others | {"gitops/apps/hello/values.yaml", "other/tenants/x.yaml"}:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
@@ -157,7 +161,9 @@ def test_a_cluster_is_chosen_and_gets_projects_by_the_environment_of_its_applica
 
 def test_each_half_is_read_from_its_own_repository(program: Run) -> None:
     url = "https://github.com/example/platform.git"
-    made = program("dev", gitops={"platform": {"repoUrl": url, "revision": "main"}, "path": "deploy", "revision": "next"})
+    made = program(
+        "dev", gitops={"platform": {"repoUrl": url, "revision": "main"}, "path": "deploy", "revision": "next"}
+    )
     git, _, _ = generators(made)
     assert (git["repoURL"], git["revision"]) == (url, "main")
     source = spec_of(made)["template"]["spec"]["source"]

@@ -1,4 +1,4 @@
-"""Every broken file of ``gitops/`` and ``tenants/`` is told in one run, by its name; none of them is a traceback, or hides another."""
+"""Every broken file is told in one run, by its name; none of them is a traceback, or hides another."""
 
 import copy
 import tempfile

@@ -1,4 +1,4 @@
-"""A class of environments, and regions of one: which values a cluster gets, and what ``bootstrap overlay`` makes of them."""
+"""A class of environments, and regions of one: which values a cluster gets, and how ``overlay`` compares them."""
 
 import re
 
@@ -27,7 +27,9 @@ def add_cluster(project, name, **layers):
     """Add a stack file like prod's, or change that, with layers of its own."""
     text = re.sub(r"environment: prod\b", f"environment: {name}", project.read("Pulumi.prod.yaml"))
     head, repo, tail = text.partition("    repoUrl: https://github.com/example/aks-bootstrap.git\n")
-    project.write(f"Pulumi.{name}.yaml", head + repo + "".join(f"    {key}: {value}\n" for key, value in layers.items()))
+    project.write(
+        f"Pulumi.{name}.yaml", head + repo + "".join(f"    {key}: {value}\n" for key, value in layers.items())
+    )
     assert tail == ""
 
 
@@ -40,8 +42,10 @@ def regional(project):
     project.edit("tenants/hello.yaml", LOCAL_HOSTS, LOCAL_HOSTS + "  stage:\n    hosts: [hello.stage.example.com]\n")
     project.write(f"{APPS}/production.yaml", "resources:\n  limits:\n    memory: 256Mi\n")
     project.edit(f"{APPS}/prod.yaml", "resources:\n  limits:\n    memory: 256Mi\n\n", "")
-    image = re.search(r"image:\n  tag: \w+\n", project.read(f"{APPS}/prod.yaml"))[0]
-    project.write(f"{APPS}/stage.yaml", f"{image}env:\n  PODINFO_LEVEL: debug\ningress:\n  host: hello.stage.example.com\n")
+    [image] = re.findall(r"image:\n  tag: \w+\n", project.read(f"{APPS}/prod.yaml"))
+    project.write(
+        f"{APPS}/stage.yaml", f"{image}env:\n  PODINFO_LEVEL: debug\ningress:\n  host: hello.stage.example.com\n"
+    )
     project.write(f"{APPS}/prod-weu.yaml", "autoscaling:\n  minReplicas: 4\n")
     project.commit("regions")
     project.forget()
@@ -115,7 +119,9 @@ def test_facts_of_the_infrastructure_win_over_every_file(regional):
         append(regional, layer, "\nglobal:\n  platform:\n    dnsZone: mine.example.org\n")
     regional.edit(f"{APPS}/dev.yaml", "  host: hello.dev.example.com\n", "")
     regional.edit(f"{APPS}/stage.yaml", "\ningress:\n  host: hello.stage.example.com\n", "\n")
-    hosts = {name: one(regional.render("hello", name), "Ingress")["spec"]["rules"][0]["host"] for name in ("dev", "stage")}
+    hosts = {
+        name: one(regional.render("hello", name), "Ingress")["spec"]["rules"][0]["host"] for name in ("dev", "stage")
+    }
     assert hosts == {"dev": "hello.dev.example.com", "stage": "hello.example.com"}
 
 
@@ -124,9 +130,19 @@ def test_facts_of_the_infrastructure_win_over_every_file(regional):
     [
         ("production", "port: 9898\n", "port", "the base"),
         ("stage", "resources:\n  limits:\n    memory: 256Mi\n", "resources.limits.memory", f"{APPS}/production.yaml"),
-        ("prod-weu", "resources:\n  limits:\n    memory: 256Mi\n", "resources.limits.memory", f"{APPS}/production.yaml"),
+        (
+            "prod-weu",
+            "resources:\n  limits:\n    memory: 256Mi\n",
+            "resources.limits.memory",
+            f"{APPS}/production.yaml",
+        ),
         ("prod-weu", "env:\n  PODINFO_LEVEL: info\n", "env.PODINFO_LEVEL", f"{APPS}/prod.yaml"),
-        ("prod-weu", "disruptionBudget:\n  maxUnavailable: 1\n", "disruptionBudget.maxUnavailable", "the chart's default"),
+        (
+            "prod-weu",
+            "disruptionBudget:\n  maxUnavailable: 1\n",
+            "disruptionBudget.maxUnavailable",
+            "the chart's default",
+        ),
     ],
 )
 def test_what_repeats_a_layer_below_is_redundant_and_says_which(regional, layer, text, path, origin):

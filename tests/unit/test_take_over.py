@@ -81,7 +81,12 @@ def test_it_does_not_wait_for_what_the_root_application_would_not_delete(there: 
 
 
 def test_only_what_has_no_owner_is_named_and_in_order() -> None:
-    there = [application("shop"), application("bank", owned=True), application("cart"), application("a", tracked_by="x")]
+    there = [
+        application("shop"),
+        application("bank", owned=True),
+        application("cart"),
+        application("a", tracked_by="x"),
+    ]
     assert without_owner(there) == ["cart", "shop"]
 
 
@@ -94,7 +99,9 @@ def test_it_gives_up_with_the_names_the_controllers_reason_and_what_to_do() -> N
     with pytest.raises(NotTakenOverError) as error:
         wait(api)
     message = str(error.value)
-    assert message.startswith("the root Application would delete cart, shop, which the ApplicationSet has not taken over")
+    assert message.startswith(
+        "the root Application would delete cart, shop, which the ApplicationSet has not taken over"
+    )
     assert "(shop.yaml: chart is missing)" in message
     assert "Run `bootstrap app migrate`" in message and "gitops.platform" in message
     assert "bank" not in message
