@@ -179,3 +179,22 @@ def test_the_application_set_comes_after_the_facts_and_before_the_root_applicati
     [facts_] = [r for r in dev.several("core/v1:Secret") if r.name.startswith("in-cluster")]
     assert dev.waits_for(made, facts_)
     assert dev.waits_for(dev.one("argoproj.io/v1alpha1:Application"), made)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_an_application_stays_as_git_has_it_and_goes_with_its_tenant(program: Run, stack: str) -> None:
+    template = spec_of(program(stack))["template"]
+    app = '{{ trimSuffix ".yaml" .file.path.filename }}'
+    assert template["metadata"] == {
+        "name": app,
+        "namespace": "argocd",
+        "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+    }
+    spec = template["spec"]
+    assert spec["project"] == app, "a project of its own limits it"
+    assert spec["destination"] == {"server": "https://kubernetes.default.svc", "namespace": f"app-{app}"}
+    sync = spec["syncPolicy"]
+    assert sync["automated"] == {"prune": True, "selfHeal": True}
+    assert "CreateNamespace=true" in sync["syncOptions"]
+    assert sync["retry"]["limit"] > 0 and sync["retry"]["refresh"] is True
+    assert sync["managedNamespaceMetadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}

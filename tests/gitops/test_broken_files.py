@@ -1,4 +1,4 @@
-"""Every broken file of both halves is told in one run, by its name; none is a traceback, or hides another."""
+"""Every broken file is told in one run, by its name; none of them is a traceback, or hides another."""
 
 import copy
 import tempfile
@@ -400,7 +400,9 @@ def test_a_link_out_of_the_repository_is_told_wherever_it_is(project):
 def test_a_chart_that_argo_cd_would_ignore_is_told(project, name):
     project.write(f"gitops/charts/web/{name}", "resources: []\n")
     messages = {finding.message for finding in validate(project.root).findings}
-    assert any(f"{name} is beside gitops/charts/web/Chart.yaml, which Argo CD would ignore" in text for text in messages)
+    assert any(
+        f"{name} is beside gitops/charts/web/Chart.yaml, which Argo CD would ignore" in text for text in messages
+    )
 
 
 def test_a_chart_behind_a_link_is_told(project):

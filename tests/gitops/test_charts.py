@@ -403,7 +403,7 @@ def everything_set(project, request):
     project.write(
         "tenants/shop.yaml",
         f"owner: shop\nchart: {request.param}\nregistries: [example.azurecr.io]\nvaultKeys: [shop-*]\n"
-        "environments: {dev: {hosts: ['*.example.com']}}\n",
+        "environments: {dev: {hosts: [example.com, '*.example.com']}}\n",
     )
     project.write("gitops/apps/shop/values.yaml", "# nothing is common\n")
     project.write("gitops/apps/shop/dev.yaml", dumped(values))

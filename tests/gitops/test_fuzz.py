@@ -1,4 +1,4 @@
-"""Whatever stands in both halves, a command ends with one of its exit statuses, and changes nothing when it fails.
+"""Whatever stands in the files, a command ends with one of its exit statuses, and changes nothing when it fails.
 
 ``make test`` runs the same examples each time, ``make fuzz`` others. What a run found is kept as an example here.
 """

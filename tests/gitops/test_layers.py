@@ -1,4 +1,4 @@
-"""A class of environments, and regions of one: which values a cluster gets, and what overlay makes of them."""
+"""A class of environments, and regions of one: which values a cluster gets, and how ``overlay`` compares them."""
 
 import re
 

@@ -12,7 +12,7 @@ TENANT = {
     "chart": "web",
     "registries": ["example.azurecr.io"],
     "vaultKeys": ["shop-*"],
-    "environments": {"dev": {"hosts": []}, "prod": None},
+    "environments": {"dev": {"hosts": []}},
 }
 
 
@@ -25,7 +25,6 @@ def elements(tmp_path):
     (tmp_path / "templates/x.yaml").write_text(template)
 
     def render(tenant):
-        # in a file, as Helm drops a null that is given inline
         file = tmp_path / "given.yaml"
         file.write_text(dump({"tenant": {**tenant, "file": {"path": {"filename": "shop.yaml"}}}}))
         text = Template(chart=tmp_path, release="x", namespace="x", kube_version="1.35.0", values=[file]).render()

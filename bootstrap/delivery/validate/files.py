@@ -63,7 +63,9 @@ def _links_elsewhere(root: Path) -> Iterator[Finding]:
     for entry in listed:
         mode, _, name = entry.partition(" ")
         path = top / name.partition("\t")[2]
-        if mode != "120000" or any(path.is_relative_to(root.resolve() / half) for half in (GITOPS_FOLDER, TENANTS_FOLDER)):
+        if mode != "120000" or any(
+            path.is_relative_to(root.resolve() / half) for half in (GITOPS_FOLDER, TENANTS_FOLDER)
+        ):
             continue
         target = path.readlink() if path.is_symlink() else Path()
         try:
