@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 else:
     cluster_api = on_demand("components.release.cluster_api")
 
-SECONDS = 180.0
-"""How long the ApplicationSet may take; its controller needs seconds, and a minute after it found something missing."""
+SECONDS = 300.0
+"""How long the ApplicationSet may take: its controller needs seconds, but the projects may have to be synced first."""
 _PAUSE = 3.0
 _TRACKED_BY_ROOT = f"{ROOT_APPLICATION}:"
 _TRACKING = "argocd.argoproj.io/tracking-id"
