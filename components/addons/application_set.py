@@ -30,7 +30,7 @@ _ENVIRONMENTS = """\
 """.replace("KEYS", " ".join(json.dumps(key) for key in _KEYS))
 """Lists a tenant's environments. What would silently be no environment fails: the Application would be deleted."""
 _RETRY_SECONDS = 30
-"""How often the platform's half is looked at: a new cluster has the projects only after the first look."""
+"""How soon it is tried again what lacked a project: a new cluster has them only once the root Application is synced."""
 
 
 def application_set_spec(
