@@ -58,9 +58,6 @@ _QUANTITIES = frozenset(
 )
 """Fields that the client calls text and that take numbers too."""
 
-_LABEL = r"^(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$"
-_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
-
 _SCALARS: dict[str, Schema] = {
     "str": {"type": "string"},
     "datetime": {"type": "string"},
@@ -128,21 +125,17 @@ def resolve(name: str) -> Schema:
     """Return the schema of one of the client's classes."""
     model = getattr(client, name)
     json_names: dict[str, str] = model.attribute_map
-    properties = {json_names[field]: _field(name, field, type_) for field, type_ in model.openapi_types.items()}
+    properties = {json_names[field]: _field(field, type_) for field, type_ in model.openapi_types.items()}
     required = [json_names[field] for field, info in model.model_fields.items() if info.is_required()]
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _field(model: str, field: str, type_: str) -> Schema:
+def _field(field: str, type_: str) -> Schema:
     if field in _QUANTITIES and type_ in {"str", "Dict[str, str]"}:
         either = {"x-kubernetes-int-or-string": True}
         return either if type_ == "str" else {"type": "object", "additionalProperties": either}
     if field in _INT_OR_STRING and type_ == "object":
         return {"x-kubernetes-int-or-string": True}
-    if model == "V1ObjectMeta" and field == "name":
-        return {"type": "string", "pattern": _NAME}
-    if field in {"labels", "match_labels"} and type_ == "Dict[str, str]":
-        return {"type": "object", "additionalProperties": {"type": "string", "pattern": _LABEL}}
     return _type(type_)
 
 

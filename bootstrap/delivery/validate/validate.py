@@ -19,6 +19,7 @@ from bootstrap.delivery.render.objects import Object, images
 from bootstrap.delivery.render.render import render
 from bootstrap.delivery.tenants import read_tenants
 from bootstrap.delivery.validate import claims, house, plain_secrets
+from bootstrap.delivery.validate.api.check import broken_rules
 from bootstrap.delivery.validate.files import check_files
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import Schemas, resolve
@@ -179,7 +180,9 @@ def _structure(item: Object, schemas: Schemas, where: str) -> Iterator[Finding]:
         message = f"{item.api_version} {item.kind}: the cluster has no such kind ({KINDS})"
         yield Finding(where=where, path="kind", message=message)
         return
-    for mistake in mistakes(item.document, schema, resolve):
+    wrong = list(mistakes(item.document, schema, resolve))
+    # what is said of a value needs its type to be right
+    for mistake in wrong or broken_rules(item.document):
         yield Finding(where=where, path=mistake.path, message=mistake.text)
 
 
