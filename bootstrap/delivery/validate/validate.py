@@ -1,7 +1,7 @@
 """Everything that a pull request to ``gitops/`` has to pass, in one call that needs no cluster and no network."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, images
 from bootstrap.delivery.render.render import render
-from bootstrap.delivery.tenants import read_tenants
+from bootstrap.delivery.tenants import Tenant, read_tenants
 from bootstrap.delivery.validate import claims, house, plain_secrets
 from bootstrap.delivery.validate.api.check import broken_rules
 from bootstrap.delivery.validate.files import check_files
@@ -70,17 +70,9 @@ def validate(root: Path) -> Report:
     schemas = Schemas(root, kinds)
     by_cluster: dict[str, list[Manifest]] = {}
     for cluster in clusters:
-        there = {app: tenant for app, tenant in tenants.items() if cluster.environment in tenant.environments}
-        made, problems = _projects(root, cluster)
+        by_cluster[cluster.name], problems = _well_formed(root, cluster, tenants, schemas)
         findings += problems
-        well_formed = []
-        for manifest in [*made, *(generated(root, cluster, app, tenant) for app, tenant in there.items())]:
-            wrong = list(_manifest(manifest, schemas, house.where_of(root, cluster, manifest)))
-            findings += wrong
-            # what is said of a field needs the field to be one
-            well_formed += [] if wrong else [manifest]
-        by_cluster[cluster.name] = well_formed
-        findings += house.check_manifests(root, cluster, well_formed)
+        findings += house.check_manifests(root, cluster, by_cluster[cluster.name])
     pairs = [
         (app, cluster)
         for cluster in clusters
@@ -126,6 +118,21 @@ def _clusters(root: Path) -> tuple[list[Cluster], list[Finding]]:
             where = f"Pulumi.{name}.yaml"
             message = str(error).replace(f"{root}/", "").removeprefix(f"{where}: ")
             problems.append(Finding(where=where, path="", message=message))
+    return found, problems
+
+
+def _well_formed(
+    root: Path, cluster: Cluster, tenants: Mapping[str, Tenant], schemas: Schemas
+) -> tuple[list[Manifest], list[Finding]]:
+    """Return a cluster's objects in Argo CD's namespace, but for those with fields that are none, which are found."""
+    made, problems = _projects(root, cluster)
+    there = (item for item in tenants.items() if cluster.environment in item[1].environments)
+    found = []
+    for manifest in [*made, *(generated(root, cluster, app, tenant) for app, tenant in there)]:
+        wrong = list(_manifest(manifest, schemas, house.where_of(root, cluster, manifest)))
+        problems += wrong
+        # what is said of a field needs the field to be one
+        found += [] if wrong else [manifest]
     return found, problems
 
 
