@@ -325,7 +325,6 @@ def structure(document):
         {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"}, "binaryData": None},
         {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "spec": {"whatever": 1}},
         {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": []},
-        {"apiVersion": "batch/v1", "kind": "CronJob", "spec": {"schedule": "* * * * *", "jobTemplate": {}}},
         {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",

@@ -131,12 +131,16 @@ class Cluster:
 def compare_live(rendered: Iterable[Rendered], cluster: Cluster) -> list[Drift]:
     """Return the rendered objects that are missing or different; only rendered fields are looked at.
 
+    Hooks are left out: Argo CD creates and deletes them in a sync, and does not compare them either.
+
     Raises:
         ClusterError: as for :meth:`Cluster.get`.
     """
     found = []
     for part in rendered:
         for item in part.objects:
+            if item.is_hook:
+                continue
             live = cluster.get(item)
             fields = [] if live is None else list(differences(item.document, live))
             if live is None or fields:

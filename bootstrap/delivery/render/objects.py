@@ -1,14 +1,18 @@
 """Objects of Kubernetes as they come out of Helm, and what tells one from another."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bootstrap.delivery.manifests import dump, load_all
+from bootstrap.delivery.manifests import dump, load_all, section
 from bootstrap.delivery.render.kinds import Kinds
+from bootstrap.delivery.render.order import HELM_HOOK, HOOK, Item, Step, phases, steps
 from bootstrap.errors import GitOpsError
 
 WAVE = "argocd.argoproj.io/sync-wave"
+_HELM_WEIGHT = "helm.sh/hook-weight"
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 HIDDEN = "[secret]"
 
 
@@ -17,6 +21,8 @@ class Object:
     """One object, as it would be applied."""
 
     document: dict[str, Any]
+    steps: Sequence[Step] = field(default=(), compare=False)
+    """Each time that Argo CD applies it."""
 
     @property
     def api_version(self) -> str:
@@ -49,13 +55,34 @@ class Object:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
     @property
+    def annotations(self) -> Mapping[str, object]:
+        """Its annotations."""
+        return self.document["metadata"].get("annotations") or {}
+
+    @property
     def wave(self) -> int:
-        """When Argo CD applies it: lower first."""
-        given = (self.document["metadata"].get("annotations") or {}).get(WAVE, 0)
-        try:
-            return int(given)
-        except (TypeError, ValueError, OverflowError):
-            raise GitOpsError(f"{self.label}: {WAVE} is {given!r}; allowed: a number in quotes") from None
+        """When Argo CD applies it within a phase, lower first, as far as its annotations tell."""
+        given = self.annotations.get(WAVE)
+        if given is None:
+            # as the engine does, for an object that is no hook too; what is no number counts as 0
+            weight = str(self.annotations.get(_HELM_WEIGHT, "0"))
+            return int(weight) if _NUMBER.fullmatch(weight) else 0
+        if not _NUMBER.fullmatch(str(given)):
+            raise GitOpsError(f"{self.label}: {WAVE} is {given!r}; allowed: a number in quotes")
+        return int(str(given))
+
+    @property
+    def is_hook(self) -> bool:
+        """Whether Argo CD runs it, or leaves it out, by an annotation, and does not compare it with the cluster."""
+        return HOOK in self.annotations or self.annotations.get(HELM_HOOK, "crd-install") != "crd-install"
+
+    @property
+    def when(self) -> str:
+        """When it is applied, for people: ``PreSync, wave 0``."""
+        if self.steps:
+            return " and ".join(f"{step.phase}, wave {step.wave}" for step in self.steps)
+        given = next(f"{key}: {self.annotations[key]}" for key in (HOOK, HELM_HOOK) if key in self.annotations)
+        return f"never applied ({given})"
 
     def shown(self) -> dict[str, Any]:
         """Return what may be printed: a Secret without its text."""
@@ -87,7 +114,35 @@ def parse_objects(text: str, *, source: str, namespace: str, kinds: Kinds) -> li
     for document in load_all(text, source):
         for item in _items(document):
             found.append(_object(item, source=source, namespace=namespace, kinds=kinds))
-    return sorted(found, key=lambda item: item.wave)
+    return in_order(found, namespace)
+
+
+def in_order(found: Sequence[Object], namespace: str) -> list[Object]:
+    """Return objects in the order in which Argo CD first applies them; those that it never applies come last.
+
+    Args:
+        found: the objects.
+        namespace: the Application's.
+    """
+    made: dict[int, list[Step]] = {}
+    for step in steps([_item(item) for item in found], namespace):
+        made.setdefault(step.index, []).append(step)
+    applied = [replace(found[index], steps=tuple(times)) for index, times in made.items()]
+    return applied + [replace(item, steps=()) for index, item in enumerate(found) if index not in made]
+
+
+def _item(item: Object) -> Item:
+    group, kind, namespace, name = item.key
+    spec = section(item.document, "spec") if kind == "CustomResourceDefinition" else {}
+    return Item(
+        group=group,
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        wave=item.wave,
+        phases=phases(item.annotations),
+        defines=f"{spec.get('group')}/{section(spec, 'names').get('kind')}" if spec else "",
+    )
 
 
 def _items(document: object) -> list[Any]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from bootstrap.delivery.render.compare import Change, Kind
+from bootstrap.delivery.render.compare import Change, Kind, identity
 from bootstrap.delivery.render.live import Drift, State
 from bootstrap.delivery.render.render import Rendered
 
@@ -45,6 +45,13 @@ class View:
                     "environment": part.environment,
                     "namespace": part.namespace,
                     "objects": [item.shown() for item in part.objects],
+                    "order": [
+                        {
+                            **identity(item),
+                            "steps": [{"phase": step.phase.value, "wave": step.wave} for step in item.steps],
+                        }
+                        for item in part.objects
+                    ],
                 }
                 for part in self.rendered
             ],
@@ -65,7 +72,7 @@ def print_view(view: View, console: Console) -> None:
             if not part.objects:
                 console.out(f"# nothing is rendered: {part.label} has no object", highlight=False)
             for item in part.objects:
-                console.out(f"---\n# {part.label}, wave {item.wave}\n{item.text()}", end="", highlight=False)
+                console.out(f"---\n# {part.label}, {item.when}\n{item.text()}", end="", highlight=False)
         return
     if view.against is not None:
         if not view.changes:
@@ -75,7 +82,7 @@ def print_view(view: View, console: Console) -> None:
             console.print(Syntax("\n".join(change.diff), "diff", background_color="default", word_wrap=True))
     if view.server is not None:
         if not view.drift:
-            count = sum(len(part.objects) for part in view.rendered)
+            count = sum(not item.is_hook for part in view.rendered for item in part.objects)
             console.print(f"{view.server} has all {count} objects as rendered", highlight=False)
         for drift in view.drift:
             console.print(
@@ -114,7 +121,7 @@ def to_markdown(view: View) -> str:
             lines += _details(shown, _drift_title(drift), "")
     if view.against is None and view.server is None:
         for part in view.rendered:
-            text = "\n---\n".join(item.text().rstrip() for item in part.objects)
+            text = "\n---\n".join(f"# {item.when}\n{item.text().rstrip()}" for item in part.objects)
             lines += _details(text.splitlines(), f"{part.label}: {len(part.objects)} objects", "yaml")
     return "\n".join(lines)
 
@@ -142,7 +149,9 @@ def _details(lines: Sequence[str], title: str, language: str) -> list[str]:
 
 
 def _title(change: Change) -> str:
-    return f"{_SIGN[change.kind]} {change.app} in {change.environment}: {change.object.label} {change.kind.value}"
+    item = change.object
+    hook = f" ({item.when})" if item.is_hook else ""
+    return f"{_SIGN[change.kind]} {change.app} in {change.environment}: {item.label}{hook} {change.kind.value}"
 
 
 def _drift_title(drift: Drift) -> str:

@@ -11,7 +11,7 @@ from bootstrap.delivery.clusters import cluster_names, kubernetes_version
 from bootstrap.delivery.render.application import Application, application_names, manifests, read_application
 from bootstrap.delivery.render.helm import Template
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.objects import Object, parse_objects
+from bootstrap.delivery.render.objects import Object, in_order, parse_objects
 from bootstrap.errors import HelmError
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION
 
@@ -89,5 +89,9 @@ def _render_root(root: Path, environment: str) -> Rendered:
             kinds=kinds,
         )
     ]
-    objects.sort(key=lambda item: item.wave)
-    return Rendered(app=ROOT_APPLICATION, environment=environment, namespace=ARGO_CD_NAMESPACE, objects=objects)
+    return Rendered(
+        app=ROOT_APPLICATION,
+        environment=environment,
+        namespace=ARGO_CD_NAMESPACE,
+        objects=in_order(objects, ARGO_CD_NAMESPACE),
+    )
