@@ -146,8 +146,8 @@ def _item(item: Object) -> Item:
 
 
 def _items(document: object) -> list[Any]:
-    """A List is what it lists."""
-    if isinstance(document, dict) and document.get("kind") == "List" and isinstance(document.get("items"), list):
+    """A list of objects is what it lists, whatever its kind."""
+    if isinstance(document, dict) and isinstance(document.get("items"), list):
         return list(document["items"])
     return [document]
 
@@ -167,7 +167,11 @@ def _object(document: object, *, source: str, namespace: str, kinds: Kinds) -> O
             raise GitOpsError(f"{source}: rendered {kind} without {key}")
     if not isinstance(metadata.get("annotations") or {}, dict):
         raise GitOpsError(f"{source}: {document['kind']} {metadata['name']}: metadata.annotations has to be a mapping")
-    if not metadata.get("namespace") and kinds.namespaced(document["apiVersion"], document["kind"]):
+    namespaced = kinds.namespaced(document["apiVersion"], document["kind"])
+    if namespaced is False and "namespace" in metadata:
+        metadata = {key: value for key, value in metadata.items() if key != "namespace"}
+        document = {**document, "metadata": metadata}
+    if namespaced and not metadata.get("namespace"):
         # behind the name, where people look for it
         metadata = {"name": metadata["name"], "namespace": namespace} | {**metadata, "namespace": namespace}
         document = {**document, "metadata": metadata}
