@@ -186,10 +186,11 @@ def environment_lines(environment: str, hosts: Sequence[str]) -> list[str]:
 def _told(mistake: Mapping[str, Any]) -> str:
     path = [part for part in mistake["loc"] if part != "[key]"]
     place = ".".join(map(_spelled, path))
+    if not path:
+        # half of a surrogate pair, which no YAML parser but ours lets through
+        return f"got the key {mistake['input']!r}; allowed: {_keys(Tenant)}"
     if mistake["type"] == "extra_forbidden":
-        known = TenantEnvironment.model_fields if len(path) > 1 else Tenant.model_fields
-        names = sorted(field.alias or name for name, field in known.items())
-        return f"{place} is unknown; allowed: {', '.join(names)}"
+        return f"{place} is unknown; allowed: {_keys(TenantEnvironment if len(path) > 1 else Tenant)}"
     if mistake["type"] == "missing":
         return f"{place} is missing; allowed: {_ALLOWED[str(path[-1])]}"
     if mistake["loc"][-1] == "[key]":
@@ -197,6 +198,10 @@ def _told(mistake: Mapping[str, Any]) -> str:
     # environments.<name>.<field> or <field>, whatever the environment is called
     field = path[2] if len(path) > 2 else path[0]
     return f"{place}: got {mistake['input']!r}; allowed: {_ALLOWED[str(field)]}"
+
+
+def _keys(model: type[BaseModel]) -> str:
+    return ", ".join(sorted(field.alias or name for name, field in model.model_fields.items()))
 
 
 def _spelled(part: str | int) -> str:

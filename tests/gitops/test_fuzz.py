@@ -237,6 +237,7 @@ def state(root):
 @example([("gitops/cluster/kinds.yaml", "text", "7\n")], ("render", "--all"))
 @example([("gitops/cluster/schemas/Application.argoproj.io.yaml", "text", "properties: []\n")], ("validate",))
 @example([("gitops/cluster/kinds.yaml", "text", '[{"apiVersion": "a\\u0000b/v1", "cluster": ["X"]}]')], ("validate",))
+@example([("tenants/hello.yaml", "text", '"\\ud800": 1\n')], ("validate",))
 @example([("gitops/apps/hello/local.yaml", "text", "image: true\nownsNamespace: true\n")], ("overlay", "--check"))
 def test_a_broken_folder_is_told_and_never_a_traceback(sandbox, mutated, command):
     for folder in FOLDERS:
