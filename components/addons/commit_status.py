@@ -28,22 +28,38 @@ slowly. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pr
 class _Report(NamedTuple):
     when: str
     """Condition besides the repository, in the language of https://expr-lang.org/docs/language-definition."""
+    once_per: str
+    """Sent again only when this has another value."""
     state: str
     """https://docs.github.com/en/rest/commits/statuses#create-a-commit-status."""
     message: str
     """Follows the application's name. What went wrong is on Argo CD's page: a status is as public as the repository."""
 
 
+# Argo CD syncs an application only to commits that change it: a commit to another one has no status of this one
+_COMMIT = "app.status?.operationState?.syncResult?.revision"
 _SYNCED = 'app.status?.operationState?.phase == "Succeeded"'
+_SOON = (
+    "time.Parse(app.status.health.lastTransitionTime)"
+    f".Before(time.Parse(app.status.operationState.finishedAt).Add({_MINUTES} * time.Minute))"
+)
+# what was degraded for a moment has to end as a success; later changes count once, so that scaling sends nothing
+_ONCE_PER_OUTCOME = f'{_COMMIT} + " " + ({_SOON} ? app.status.health.lastTransitionTime : "later")'
 _REPORTS = {
-    "deployed": _Report(f'{_SYNCED} and app.status.health?.status == "Healthy"', "success", "runs this commit in"),
+    "deployed": _Report(
+        f'{_SYNCED} and app.status.health?.status == "Healthy"', _ONCE_PER_OUTCOME, "success", "runs this commit in"
+    ),
+    # not a commit that was synced before: then it is the correction of drift that fails
     "failed": _Report(
-        'app.status?.operationState?.phase in ["Failed", "Error"]', "failure", "could not be synced to this commit in"
+        'app.status?.operationState?.phase in ["Failed", "Error"]'
+        f" and none(app.status.history ?? [], .revision == {_COMMIT})",
+        _COMMIT,
+        "failure",
+        "could not be synced to this commit in",
     ),
     "degraded": _Report(
-        f'{_SYNCED} and app.status.health?.status == "Degraded"'
-        " and time.Parse(app.status.health.lastTransitionTime)"
-        f".Before(time.Parse(app.status.operationState.finishedAt).Add({_MINUTES} * time.Minute))",
+        f'{_SYNCED} and app.status.health?.status == "Degraded" and {_SOON}',
+        _ONCE_PER_OUTCOME,
         "failure",
         "is degraded with this commit in",
     ),
@@ -108,11 +124,10 @@ def _service(status: CommitStatus) -> dict[str, Any]:
 def _trigger(status: CommitStatus, name: str) -> dict[str, Any]:
     # the App need not be installed on another repository; an operation that failed early may have no commit
     ours = f"app.spec.source?.repoURL == {json.dumps(status.repo_url)}"
-    revision = "app.status?.operationState?.syncResult?.revision"
+    report = _REPORTS[name]
     return {
-        "when": f'{ours} and ({revision} ?? "") != "" and {_REPORTS[name].when}',
-        # Argo CD syncs an application only to commits that change it
-        "oncePer": revision,
+        "when": f'{ours} and ({_COMMIT} ?? "") != "" and {report.when}',
+        "oncePer": report.once_per,
         "send": [name],
     }
 
