@@ -45,7 +45,9 @@ class Total(NamedTuple):
     memory_mib: int
 
 
-def total(*, production: bool, ingress_replicas: int, high_availability: bool, image_updater: bool) -> Total:
+def total(
+    *, production: bool, ingress_replicas: int, high_availability: bool, image_updater: bool, notifications: bool
+) -> Total:
     """Return the sum of the requests of all addons that run permanently; jobs come and go.
 
     Args:
@@ -53,10 +55,11 @@ def total(*, production: bool, ingress_replicas: int, high_availability: bool, i
         ingress_replicas: proxies of the ingress controller.
         high_availability: Argo CD with two of each server, and Redis in a quorum of three behind three proxies.
         image_updater: whether Argo CD Image Updater is installed.
+        notifications: whether Argo CD's notifications controller runs.
     """
     pairs, servers = (2 if production else 1), (2 if high_availability else 1)
     count = {
-        WATCHER: pairs * 4 + servers + 1,  # cert-manager and its cainjector, ESO and its cert-controller, Argo CD's two
+        WATCHER: pairs * 4 + servers,  # cert-manager and its cainjector, ESO and its cert-controller, ApplicationSets
         SMALL: pairs * 2,
         TRAEFIK: ingress_replicas,
         ARGO_CD_CONTROLLER: 1,
@@ -67,8 +70,7 @@ def total(*, production: bool, ingress_replicas: int, high_availability: bool, i
     if high_availability:
         count[HAPROXY] = 3
         count[SMALL] += 3 * 2  # Sentinel, and the watch for a split brain
-    if image_updater:
-        count[WATCHER] += 1
+    count[WATCHER] += image_updater + notifications
     return Total(
         sum(request.cpu_millis * number for request, number in count.items()),
         sum(request.memory_mib * number for request, number in count.items()),

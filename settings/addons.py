@@ -9,9 +9,11 @@ from pydantic import Field
 from conventions import DEFAULT_PLATFORM_REVISION, DEFAULT_REVISION, WORKING_TREE_URL
 from settings.argocd_policy import Policy
 from settings.forms import Form
+from settings.notifications import Notifications
 from settings.report import UNREAD, Problem, Section, check, guarded
 from settings.repositories import normalized, over_ssh, without_scheme
 from settings.types import (
+    AppId,
     ChartRepository,
     CredentialUrl,
     DnsName,
@@ -24,6 +26,7 @@ from settings.types import (
     RepositoryUrl,
     Revision,
     Unique,
+    VaultSecret,
 )
 
 
@@ -134,10 +137,6 @@ SecretName = Annotated[
         "1-52 lower-case letters, digits and hyphens, with a letter or digit at both ends",
     ),
 ]
-VaultSecret = Annotated[
-    str, Form("[0-9a-zA-Z-]{1,127}", "the name of a secret in the vault: 1-127 letters, digits and hyphens")
-]
-AppId = Annotated[int, Field(strict=True, ge=1)]
 
 
 class RepositoryCredential(Section):
@@ -263,6 +262,8 @@ class ArgoCd(Section):
     What it follows stands in ``tenants/templates/``, as objects of kind ImageUpdater. It pushes with the
     credential in ``repositories`` that fits ``gitops.repoUrl``, which has to allow it: kind password or githubApp.
     """
+    notifications: Notifications | None = None
+    """Report at each commit of ``gitops.repoUrl`` what became of it; the notifications controller runs only with it."""
 
     @check
     def repository_names(self) -> Iterator[Problem]:

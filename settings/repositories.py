@@ -25,6 +25,11 @@ KNOWN_HOSTS = frozenset(
 https://github.com/argoproj/argo-helm/blob/argo-cd-10.1.1/charts/argo-cd/values.yaml (configs.ssh.knownHosts)
 """
 
+GITHUB_API = "https://api.github.com"
+"""The API of github.com."""
+_NOT_GITHUB = ("bitbucket.org", "gitlab.com", "dev.azure.com", "visualstudio.com", "codeberg.org", "gitea.com")
+"""Domains of hosted Git services other than GitHub."""
+
 
 class Credential(Protocol):
     """What has the URL of a repository, or the prefix of several."""
@@ -64,6 +69,24 @@ def fitting(url: str, credentials: Iterable[Found]) -> Found | None:
     wanted = normalized(url)
     found = [credential for credential in credentials if wanted.startswith(normalized(credential.url))]
     return max(found, key=lambda credential: len(normalized(credential.url)), default=None)
+
+
+def github_api(url: str) -> str | None:
+    """Return where the GitHub API of a repository's host is; None where the host is known to be another product's.
+
+    A host that is not known is taken for GitHub Enterprise Server.
+    https://docs.github.com/en/enterprise-cloud@latest/rest/using-the-rest-api/getting-started-with-the-rest-api
+    """
+    scheme = "http" if url.startswith("http://") else "https"
+    host = server(url).strip("[").partition("]")[0] if over_ssh(url) else without_scheme(url).partition("/")[0]
+    host = host.lower()
+    if host in ("github.com", "ssh.github.com"):
+        return GITHUB_API
+    if host.endswith(".ghe.com"):
+        return f"https://api.{host}"
+    if any(host == name or host.endswith(f".{name}") for name in _NOT_GITHUB):
+        return None
+    return f"{scheme}://{host}/api/v3"
 
 
 def without_scheme(url: str) -> str:

@@ -20,7 +20,7 @@ from settings.network import Network
 from settings.placeholders import is_placeholder
 from settings.pools import NodePool, Pool, SystemPool
 from settings.report import UNREAD, Path, Problem, UnreadError, guarded
-from settings.repositories import fitting, over_ssh, unknown_server
+from settings.repositories import fitting, github_api, over_ssh, unknown_server
 from settings.types import DataPlane, Exposure, Issuer, PodAddressing, Target
 from settings.words import show
 
@@ -362,6 +362,7 @@ def room_for_addons(production: bool, system_pool: SystemPool, ingress: Ingress,
         ingress_replicas=ingress.replicas,
         high_availability=argocd.high_availability,
         image_updater=argocd.image_updater_write_back == "git",
+        notifications=argocd.notifications is not None,
     ).cpu_millis
     of_each = room(active_vcpus(system_pool.vm_size))
     if asked > of_each * system_pool.min_count:
@@ -434,6 +435,24 @@ def image_updater(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
             ("argocd", "imageUpdaterWriteBack"),
             f"got 'git', and {gitops.repo_url} has {f'a credential of kind {kind!r}' if kind else 'no credential'} in "
             "argocd.repositories; allowed: one of kind 'password' or 'githubApp'",
+        )
+
+
+@rule
+def notifications(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
+    """https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/services/github/."""
+    if argocd.notifications is None:
+        return
+    if gitops.source == "workingTree":
+        yield Problem(
+            ("argocd", "notifications"),
+            "got a value with gitops.source 'workingTree', which has no commits on GitHub; allowed with source: git",
+        )
+    elif github_api(gitops.repo_url) is None:
+        yield Problem(
+            ("argocd", "notifications"),
+            f"got a value with gitops.repoUrl {gitops.repo_url!r}; allowed: a repository on github.com, or on a host "
+            "of GitHub Enterprise",
         )
 
 

@@ -514,3 +514,10 @@ class Issuer(StrEnum):
     LETSENCRYPT = "letsencrypt"
     LETSENCRYPT_STAGING = "letsencrypt-staging"
     SELF_SIGNED = "self-signed"
+
+
+VaultSecret = Annotated[
+    str, Form("[0-9a-zA-Z-]{1,127}", "the name of a secret in the vault: 1-127 letters, digits and hyphens")
+]
+AppId = Annotated[int, Field(strict=True, ge=1)]
+"""Id of a GitHub App, or of an installation of it."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -11,8 +10,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.access import ClusterAccess
 from components.addons.addon import Addon
+from components.addons.argocd_secrets import REPOSITORY_LABELS, external_secret, identity_secret
 from components.addons.argocd_values import values
 from components.addons.charts import ARGO_CD
+from components.addons.commit_status import SECRET, CommitStatus, key_secret
 from components.addons.image_updater import ImageUpdater, ImageUpdaterArgs
 from components.addons.working_tree import config_map, read_tree
 from components.platform import Platform, RegistrySignIn
@@ -20,16 +21,13 @@ from components.release.guard import serving_hooks
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from conventions import ARGO_CD_NAMESPACE as NAMESPACE
-from conventions import SECRET_STORE
 from settings import Settings
 from settings.addons import ArgoCd as ArgoCdSettings
-from settings.addons import Charts, RepositoryCredential
-from settings.repositories import without_scheme
+from settings.addons import Charts
 from settings.types import Issuer
 
 REPO_SERVER_SERVICE_ACCOUNT = "argocd-repo-server"
 SERVER_SERVICE_ACCOUNT = "argocd-server"
-_REPOSITORY_LABELS = {"argocd.argoproj.io/secret-type": "repo-creds"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +46,8 @@ class ArgoCdArgs:
     """Identity that reads repositories with no stored credential, where one needs it."""
     image_registry: RegistrySignIn | None = None
     """The registry that Image Updater reads, where it is installed and the environment has one."""
+    commit_status: CommitStatus | None = None
+    """What is reported at commits; None where nothing is."""
     working_tree: Mapping[str, str] | None = None
     """Files that stand for the repository, text by path; None where Argo CD reads a repository."""
 
@@ -63,6 +63,7 @@ class ArgoCdArgs:
             tenant_id=platform.tenant_id,
             repository_client_id=platform.repository_client_id,
             image_registry=platform.image_registry,
+            commit_status=CommitStatus.of(settings),
             working_tree=read_tree(settings.gitops.repo_url) if settings.gitops.source == "workingTree" else None,
         )
 
@@ -106,6 +107,7 @@ class ArgoCd(Addon):
                     keep_crds=args.charts.keep_crds,
                     tenant_id=args.tenant_id,
                     repository_client_id=args.repository_client_id,
+                    commit_status=args.commit_status,
                     working_tree=args.working_tree,
                 ),
                 needs=self.needs,
@@ -129,7 +131,7 @@ class ArgoCd(Addon):
                 Secret(
                     logical,
                     metadata=ObjectMetaArgs(
-                        name=repository.name, namespace=release.namespace, labels=_REPOSITORY_LABELS
+                        name=repository.name, namespace=release.namespace, labels=REPOSITORY_LABELS
                     ),
                     string_data=identity_secret(repository),
                     opts=pulumi.ResourceOptions(parent=self),
@@ -143,6 +145,15 @@ class ArgoCd(Addon):
                     spec=release.once_installed(external_secret(repository, vault=args.tenant_id is not None)),
                     opts=pulumi.ResourceOptions(parent=self, hooks=serving),
                 )
+        if args.commit_status is not None:
+            CustomResource(
+                args.access.name("notifications-key"),
+                api_version="external-secrets.io/v1",
+                kind="ExternalSecret",
+                metadata=ObjectMetaArgs(name=SECRET, namespace=release.namespace),
+                spec=release.once_installed(key_secret(args.commit_status.app, vault=args.tenant_id is not None)),
+                opts=pulumi.ResourceOptions(parent=self, hooks=serving),
+            )
         if args.settings.image_updater_write_back == "git":
             ImageUpdater(
                 args.access.name("image-updater"),
@@ -161,47 +172,3 @@ class ArgoCd(Addon):
 def argocd_host(settings: ArgoCdSettings, zone: str) -> str:
     """Return the host name of Argo CD's page."""
     return settings.host or f"argocd.{zone}"
-
-
-def identity_secret(repository: RepositoryCredential) -> dict[str, str]:
-    """Return what a repository Secret holds where Argo CD signs in as its identity: no secret.
-
-    A registry's charts are Helm's: of type ``oci`` Argo CD 3.4 signs in with a password only. What it takes for the
-    host is all that stands before the first slash, so there is no scheme.
-    https://github.com/argoproj/argo-cd/blob/v3.4.4/util/helm/creds.go (GetAccessToken)
-    https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#azure-container-registryazure-repos-using-azure-workload-identity
-    """
-    if repository.registry is None:
-        return {"type": "git", "url": repository.url, "useAzureWorkloadIdentity": "true"}
-    url = without_scheme(repository.url).rstrip("/")
-    return {"type": "helm", "url": url, "enableOCI": "true", "useAzureWorkloadIdentity": "true"}
-
-
-def external_secret(repository: RepositoryCredential, *, vault: bool) -> dict[str, Any]:
-    """Return the spec that makes a repository Secret from what the store holds.
-
-    A vault's secret is one text; a local cluster's Secret has keys, of which ``value`` is taken.
-
-    https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repository-credentials
-    """
-    data = {"type": "git", "url": repository.url}
-    if repository.kind == "password":
-        data |= {"username": repository.username, "password": "{{ .value }}"}
-    elif repository.kind == "sshKey":
-        data |= {"sshPrivateKey": "{{ .value }}"}
-    else:
-        data |= {
-            "githubAppID": str(repository.github_app_id),
-            "githubAppInstallationID": str(repository.github_app_installation_id),
-            "githubAppPrivateKey": "{{ .value }}",
-        }
-    remote = {"key": repository.vault_secret, **({} if vault else {"property": "value"})}
-    return {
-        "refreshInterval": "1h",
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": SECRET_STORE},
-        "target": {
-            "name": repository.name,
-            "template": {"engineVersion": "v2", "metadata": {"labels": _REPOSITORY_LABELS}, "data": data},
-        },
-        "data": [{"secretKey": "value", "remoteRef": remote}],
-    }

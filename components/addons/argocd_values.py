@@ -7,6 +7,7 @@ import pulumi
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
+from components.addons.commit_status import CommitStatus, notifications_values
 from components.addons.placement import LINUX, PREFER_SYSTEM_POOL, SYSTEM_POOL_EXPRESSION, SYSTEM_POOL_TOLERATIONS
 from components.addons.working_tree import repo_server_values
 from conventions import INGRESS_CLASS
@@ -107,6 +108,7 @@ def values(
     keep_crds: bool,
     tenant_id: str | None,
     repository_client_id: pulumi.Input[str] | None = None,
+    commit_status: CommitStatus | None = None,
     working_tree: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the chart's values.
@@ -118,6 +120,7 @@ def values(
         keep_crds: leave the CRDs, and so every Application, when the release is removed.
         tenant_id: Entra tenant; None on a local cluster.
         repository_client_id: client id of the identity that reads repositories, where one needs it.
+        commit_status: what is reported at commits; None for nothing, and no notifications controller.
         working_tree: files that stand for the repository, text by path.
     """
     replicas = 2 if settings.high_availability else 1
@@ -172,7 +175,11 @@ def values(
         "server": server,
         "repoServer": repo_server,
         "applicationSet": {**serving, "resources": WATCHER.resources},
-        "notifications": {**metrics, "resources": WATCHER.resources},
+        "notifications": (
+            {"enabled": False}
+            if commit_status is None
+            else {**metrics, "resources": WATCHER.resources, **notifications_values(commit_status)}
+        ),
         "redis": {"resources": REDIS.resources},
         "redisSecretInit": {"resources": SMALL.resources},
         "dex": {"enabled": False},

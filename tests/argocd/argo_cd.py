@@ -26,7 +26,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 _WHERE = (GROUP, VERSION, ARGO_CD_NAMESPACE)
 _APPLY: dict[str, Any] = {"field_manager": "tests", "force": True, "_content_type": "application/apply-patch+yaml"}
 _LOOPBACK = "127.0.0.1"
-_PARTS = ("redis", "repo-server", "applicationset-controller", "application-controller", "server")
+_PARTS = ("redis", "repo-server", "applicationset-controller", "application-controller", "server", "notifications")
 
 
 def missing() -> list[str]:
@@ -96,6 +96,14 @@ class ArgoCD:
             found: dict[str, Any] = json.load(answer)
         return found
 
+    def start_notifications_controller(self) -> None:
+        """Start the part that reports what became of Applications, with whatever configuration there is by now."""
+        self._start(
+            "notifications",
+            *("--namespace", ARGO_CD_NAMESPACE, "--metrics-port", str(self.ports["notifications"])),
+            *("--argocd-repo-server", self._address("repo-server"), "--argocd-repo-server-plaintext"),
+        )
+
     def list(self, plural: str) -> list[dict[str, Any]]:
         """Return the objects of one of Argo CD's kinds, by name."""
         found: Any = self._objects.list_namespaced_custom_object(*_WHERE, plural)
@@ -115,6 +123,10 @@ class ArgoCD:
         self._core.patch_namespace(
             name, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, **_APPLY
         )
+
+    def apply_config_map(self, document: dict[str, Any]) -> None:
+        """Create a ConfigMap of Argo CD's, or make it what the document says."""
+        self._core.patch_namespaced_config_map(document["metadata"]["name"], ARGO_CD_NAMESPACE, document, **_APPLY)
 
     def create_project(self, name: str) -> None:
         """Create a project that allows everything."""

@@ -26,11 +26,17 @@ UPDATING: dict[str, Any] = {
 }
 """Settings that install the one addon that is off by default."""
 
+REPORTING: dict[str, Any] = {
+    "argocd": {"notifications": {"githubApp": {"appId": 1, "installationId": 2, "vaultSecret": "app-key"}}}
+}
+"""Settings that report at commits what became of them."""
+
 STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "dev": ("dev", {}),
     "prod": ("prod", {}),
     "local": ("local", {}),
     "dev, updating images": ("dev", UPDATING),
+    "dev, reporting": ("dev", REPORTING),
     "prod, updating images": ("prod", UPDATING),
     "local, updating images": ("local", {"argocd": UPDATING["argocd"], "gitops": {"source": "git"}}),
 }

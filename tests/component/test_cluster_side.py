@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from components.addons.argocd import identity_secret
+from components.addons.argocd_secrets import identity_secret
 from conventions import INGRESS_CLASS
 from settings.addons import RepositoryCredential
 
@@ -159,7 +159,7 @@ def test_argo_cd_signs_in_with_entra_and_stores_no_secret(prod):
 def test_argo_cd_judges_its_children_and_shows_metrics(dev):
     v = values(dev, "argo-cd")
     assert "comparedTo" in v["configs"]["cm"]["resource.customizations.health.argoproj.io_Application"]
-    for part in ("controller", "server", "repoServer", "applicationSet", "notifications"):
+    for part in ("controller", "server", "repoServer", "applicationSet"):
         assert v[part]["metrics"] == {"enabled": True}
 
 

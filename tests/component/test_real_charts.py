@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from components.addons.placement import LINUX, SYSTEM_POOL_EXPRESSION, SYSTEM_POOL_TOLERATIONS
 from settings.addon_requests import total
 from settings.repositories import KNOWN_HOSTS
-from tests.component.conftest import Program
+from tests.component.conftest import REPORTING, Program
 
 CHARTS = os.environ.get("AKS_BOOTSTRAP_CHARTS", "")
 pytestmark = pytest.mark.skipif(
@@ -36,8 +36,10 @@ PERMANENT = {"Deployment", "StatefulSet", "DaemonSet"}
 PARTS = {*PERMANENT, "Job"}
 
 
-@pytest.fixture(params=["dev", "prod", "local", "updater"])
+@pytest.fixture(params=["dev", "prod", "local", "updater", "reporting"])
 def one(request: pytest.FixtureRequest, program: Callable[..., Program]) -> Program:
+    if request.param == "reporting":
+        return program("dev", **REPORTING)
     return program("dev", argocd=UPDATER) if request.param == "updater" else program(request.param)
 
 
@@ -115,6 +117,7 @@ def test_the_sum_of_all_requests_is_the_one_that_settings_reckon_with(one: Progr
         ingress_replicas=replicas,
         high_availability=values["redis-ha"]["enabled"],
         image_updater="argocd-image-updater" in names,
+        notifications=values["notifications"].get("enabled", True),
     )
 
 

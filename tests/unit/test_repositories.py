@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from settings.repositories import fitting, normalized, over_ssh, server, unknown_server, why_no_host_key
+from settings.repositories import fitting, github_api, normalized, over_ssh, server, unknown_server, why_no_host_key
 
 # util/git/git.go of Argo CD 3.4.4: NormalizeGitURL and IsSSHURL
 ANSWERS = [
@@ -108,3 +108,24 @@ def test_a_host_key_is_whole_and_of_the_type_that_its_line_says(cut: int) -> Non
     assert why_no_host_key(f"git.example.com ssh-ed25519 {KEY}") is None
     assert why_no_host_key(f"git.example.com ssh-rsa {KEY}") == "the key is of another type than ssh-rsa"
     assert why_no_host_key(f"git.example.com ssh-ed25519 {KEY[:-cut]}") == "the key is not whole"
+
+
+@pytest.mark.parametrize(
+    ("url", "api"),
+    [
+        ("https://github.com/example/apps.git", "https://api.github.com"),
+        ("git@github.com:example/apps.git", "https://api.github.com"),
+        ("ssh://git@ssh.github.com:443/example/apps.git", "https://api.github.com"),
+        ("https://octocorp.ghe.com/example/apps", "https://api.octocorp.ghe.com"),
+        ("https://Git.example.com:8443/example/apps", "https://git.example.com:8443/api/v3"),
+        ("ssh://git@git.example.com:2222/example/apps.git", "https://git.example.com/api/v3"),
+        ("http://127.0.0.1:8080/example/apps", "http://127.0.0.1:8080/api/v3"),
+        ("https://gitlab.com/example/apps", None),
+        ("git@ssh.dev.azure.com:v3/example/project/apps", None),
+        ("https://example.visualstudio.com/project/_git/apps", None),
+    ],
+)
+def test_the_api_of_a_repositorys_host_is_githubs_unless_the_host_is_known_to_be_anothers(
+    url: str, api: str | None
+) -> None:
+    assert github_api(url) == api
