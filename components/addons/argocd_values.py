@@ -175,11 +175,12 @@ def values(
         "server": server,
         "repoServer": repo_server,
         "applicationSet": {**serving, "resources": WATCHER.resources},
-        "notifications": (
-            {"enabled": False}
-            if commit_status is None
-            else {**metrics, "resources": WATCHER.resources, **notifications_values(commit_status)}
-        ),
+        "notifications": {
+            "enabled": commit_status is not None,
+            **metrics,
+            "resources": WATCHER.resources,
+            **(notifications_values(commit_status) if commit_status is not None else {}),
+        },
         "redis": {"resources": REDIS.resources},
         "redisSecretInit": {"resources": SMALL.resources},
         "dex": {"enabled": False},

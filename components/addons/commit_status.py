@@ -27,7 +27,7 @@ slowly. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pr
 
 class _Report(NamedTuple):
     when: str
-    """Condition besides the repository, in the language of https://expr-lang.org/docs/language-definition."""
+    """Condition for a commit of the repository, in the language of https://expr-lang.org/docs/language-definition."""
     once_per: str
     """Sent again only when this has another value."""
     state: str
@@ -38,7 +38,7 @@ class _Report(NamedTuple):
 
 # Argo CD syncs an application only to commits that change it: a commit to another one has no status of this one
 _COMMIT = "app.status?.operationState?.syncResult?.revision"
-_SYNCED = 'app.status?.operationState?.phase == "Succeeded"'
+_SYNCED = 'app.status.operationState.phase == "Succeeded"'
 _SOON = (
     "time.Parse(app.status.health.lastTransitionTime)"
     f".Before(time.Parse(app.status.operationState.finishedAt).Add({_MINUTES} * time.Minute))"
@@ -47,18 +47,18 @@ _SOON = (
 _ONCE_PER_OUTCOME = f'{_COMMIT} + " " + ({_SOON} ? app.status.health.lastTransitionTime : "later")'
 _REPORTS = {
     "deployed": _Report(
-        f'{_SYNCED} and app.status.health?.status == "Healthy"', _ONCE_PER_OUTCOME, "success", "runs this commit in"
+        f'{_SYNCED} and app.status.health.status == "Healthy"', _ONCE_PER_OUTCOME, "success", "runs this commit in"
     ),
     # not a commit that was synced before: then it is the correction of drift that fails
     "failed": _Report(
-        'app.status?.operationState?.phase in ["Failed", "Error"]'
+        'app.status.operationState.phase in ["Failed", "Error"]'
         f" and none(app.status.history ?? [], .revision == {_COMMIT})",
         _COMMIT,
         "failure",
         "could not be synced to this commit in",
     ),
     "degraded": _Report(
-        f'{_SYNCED} and app.status.health?.status == "Degraded" and {_SOON}',
+        f'{_SYNCED} and app.status.health.status == "Degraded" and {_SOON}',
         _ONCE_PER_OUTCOME,
         "failure",
         "is degraded with this commit in",

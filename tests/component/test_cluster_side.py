@@ -159,7 +159,7 @@ def test_argo_cd_signs_in_with_entra_and_stores_no_secret(prod):
 def test_argo_cd_judges_its_children_and_shows_metrics(dev):
     v = values(dev, "argo-cd")
     assert "comparedTo" in v["configs"]["cm"]["resource.customizations.health.argoproj.io_Application"]
-    for part in ("controller", "server", "repoServer", "applicationSet"):
+    for part in ("controller", "server", "repoServer", "applicationSet", "notifications"):
         assert v[part]["metrics"] == {"enabled": True}
 
 

@@ -117,8 +117,18 @@ def test_the_sum_of_all_requests_is_the_one_that_settings_reckon_with(one: Progr
         ingress_replicas=replicas,
         high_availability=values["redis-ha"]["enabled"],
         image_updater="argocd-image-updater" in names,
-        notifications=values["notifications"].get("enabled", True),
+        notifications=values["notifications"]["enabled"],
     )
+
+
+def test_the_chart_installs_the_notifications_controller_only_for_a_stack_that_reports(one: Program) -> None:
+    names = {item["metadata"]["name"] for _, item in objects(one)}
+    found = {name for name in names if name.startswith("argocd-notifications")}
+    if one.release("argo-cd").inputs["values"]["notifications"]["enabled"]:
+        assert {"argocd-notifications-controller", "argocd-notifications-cm"} <= found
+        assert "argocd-notifications-secret" not in found, "it would take the place of the one with the key"
+    else:
+        assert found == set()
 
 
 def test_the_ssh_servers_that_settings_take_for_known_are_the_charts(program: Callable[..., Program]) -> None:
@@ -196,7 +206,7 @@ def test_crds_that_helm_would_never_upgrade_are_applied_by_the_program(one: Prog
 OPEN = re.compile(
     # mappings that the user fills, which a chart's defaults leave empty or give examples of
     r"\.(cm|rbac|params|annotations|podLabels|resources|nodeSelector|affinity|spec|config|transport|listeners|additionalAffinities"
-    r"|podDisruptionBudget|scripts|authScripts|entryPoint|redis-ha|tlsStore|global\.affinity)(\.|$)"
+    r"|notifiers|triggers|templates|podDisruptionBudget|scripts|authScripts|entryPoint|redis-ha|tlsStore|global\.affinity)(\.|$)"
 )
 
 
