@@ -144,7 +144,7 @@ def test_what_is_within_the_lines_is_taken(changes: Stack) -> None:
             {"ingress": {"replicas": 8}, "systemPool": {"minCount": 1, "maxCount": 3}},
             {
                 "systemPool.minCount": "got 1 of Standard_D2ds_v5, with room for 950 m of CPU; the addons request "
-                "1100 m; allowed: 2 or more, a larger vmSize, or fewer ingress.replicas"
+                "1090 m; allowed: 2 or more, a larger vmSize, or fewer ingress.replicas"
             },
         ),
         (
