@@ -42,7 +42,7 @@ def test_render_prints_yaml_that_kubectl_takes_and_ends_with_0(copy):
     done = run(copy, "render", "hello", "prod")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
-        "---\n# hello in prod, wave -1\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+        "---\n# hello in prod, Sync, wave -1\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
     )
     assert f"image: example.azurecr.io/hello:{SHA}\n" in done.stdout
 
