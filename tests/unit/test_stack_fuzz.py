@@ -95,7 +95,7 @@ def check(file: tuple[str, str]) -> None:
             read = parse({key.removeprefix("aks-bootstrap:"): text for key, text in values.items() if "aks-b" in key})
         except (StackFileError, SettingsError) as error:
             message = str(error)
-            assert any(word in message for word in ("allowed", "missing", "did you mean", "remedy")), message
+            assert any(word in message for word in ("allowed", "missing", "did you mean", "indent it below")), message
             assert SECRET not in message
             assert not any(word in message for word in ("<unicode string>", "Input should", "valid tuple", "ruamel"))
         else:
@@ -123,6 +123,7 @@ MANY = settings(
 @example(("dev", "config:\n  aks-bootstrap:environment: &x dev\n  aks-bootstrap:platform: &x y\n"))
 @example(("local", "config:\n  aks-bootstrap:environment: local\n  aks-bootstrap:argocd:- 0\n    adminEnabled: true\n"))
 @example(("dev", "config:\nconfig:\n  x [y]\n  aks-bootstrap:environment: dev\n  a:b:\n    c: true\n"))
+@example(("dev", base("dev").replace("aks-bootstrap:dns:\n    zone", "aks-bootstrap:dns:\n  zone")))
 @example(("dev", ""))
 def test_a_changed_stack_file_is_read_or_refused(file):
     check(file)
