@@ -123,7 +123,7 @@ MANY = settings(
 @example(("dev", "config:\n  aks-bootstrap:environment: &x dev\n  aks-bootstrap:platform: &x y\n"))
 @example(("local", "config:\n  aks-bootstrap:environment: local\n  aks-bootstrap:argocd:- 0\n    adminEnabled: true\n"))
 @example(("dev", "config:\nconfig:\n  x [y]\n  aks-bootstrap:environment: dev\n  a:b:\n    c: true\n"))
-@example(("dev", base("dev").replace("aks-bootstrap:dns:\n    zone", "aks-bootstrap:dns:\n  zone")))
+@example(("local", base("local").replace("charts:\n    keepCrds", "charts:\n  keepCrds")))
 @example(("dev", ""))
 def test_a_changed_stack_file_is_read_or_refused(file):
     check(file)
