@@ -25,6 +25,8 @@ _DEEPEST = 60
 """Most levels of a file; a stack file has seven."""
 _LONGEST_NUMBER = 300
 """Most digits of a number; Python reads no more than 4,300, and nothing here is counted like that."""
+_LINE_BREAK = re.compile("\r\n|[\r\x85\u2028\u2029]")
+"""What YAML 1.1 takes for the end of a line, besides a line feed. https://yaml.org/spec/1.1/#id872840"""
 _PREFIX = "tag:yaml.org,2002:"
 
 
@@ -90,6 +92,8 @@ def parse(text: str) -> Document:
         # as it is all that is wrong there, the rest is read without it
         clean = parse(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f]", "", text))
         return clean._replace(flaws=control + clean.flaws)
+    # what a line is has to be the same here as in the parser
+    text = _LINE_BREAK.sub("\n", text)
     try:
         node = _compose(text)
     except (YAMLError, RecursionError, ValueError) as error:

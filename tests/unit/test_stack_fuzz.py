@@ -124,6 +124,8 @@ MANY = settings(
 @example(("local", "config:\n  aks-bootstrap:environment: local\n  aks-bootstrap:argocd:- 0\n    adminEnabled: true\n"))
 @example(("dev", "config:\nconfig:\n  x [y]\n  aks-bootstrap:environment: dev\n  a:b:\n    c: true\n"))
 @example(("local", base("local").replace("charts:\n    keepCrds", "charts:\n  keepCrds")))
+@example(("dev", base("dev").replace("  aks-bootstrap:environment: dev", " \r aks-bootstrap:environment: dev")))
+@example(("dev", base("dev").replace("tags:\n    owner", "tags:\n \u2028   owner")))
 @example(("dev", ""))
 def test_a_changed_stack_file_is_read_or_refused(file):
     check(file)
