@@ -17,6 +17,8 @@ GITOPS_FOLDER = "gitops"
 """What Argo CD reads of the repository."""
 TENANTS_FOLDER = "tenants"
 """The platform's half of what Argo CD reads: one file for each application, and the chart of their projects."""
+HALVES = (GITOPS_FOLDER, TENANTS_FOLDER)
+"""The folders that Argo CD reads, in the order in which people look at them."""
 DEFAULT_REVISION = "main"
 """Revision of the applications' half that Argo CD follows where the stack file names none."""
 DEFAULT_PLATFORM_REVISION = "platform"

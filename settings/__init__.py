@@ -81,6 +81,11 @@ class Settings(Section):
     local: Local = Local()
     """The existing cluster of target ``local``."""
 
+    @property
+    def applications_environment(self) -> str:
+        """Environment of the cluster's applications, which clusters in several regions share."""
+        return self.gitops.environment or self.environment
+
 
 AZURE_SECTIONS = frozenset(
     {

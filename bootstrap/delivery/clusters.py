@@ -45,8 +45,6 @@ class Cluster:
     """Names of the values files that are laid over the base, in this order."""
     repo_url: str
     revision: str
-    folder: str
-    """Where ``gitops/`` is in that repository; empty for its top."""
     production: bool
     facts: dict[str, str]
     """Facts of the infrastructure, as far as the stack file tells them; see :data:`AFTER_UP`."""
@@ -92,6 +90,7 @@ def read_cluster(root: Path, name: str) -> Cluster:
             raise GitOpsError(f"Pulumi.{name}.yaml: gitops.{key}: got {value!r}; allowed: {NAMES}")
         return value
 
+    text("path")  # of the whole repository; here, the project is that folder
     environment = layer("environment", stack_value(root, name, "environment") or name)
     return Cluster(
         name=name,
@@ -99,13 +98,11 @@ def read_cluster(root: Path, name: str) -> Cluster:
         layers=layers(environment, layer("environmentClass") or None, layer("region") or None),
         repo_url=text("repoUrl"),
         revision=text("revision", DEFAULT_REVISION),
-        folder=text("path"),
-        production=stack_value(root, name, "production") == "true",
+        production=_production(root, name),
         facts=_facts(root, name),
     )
 
 
-@cache
 def stack_section(root: Path, name: str, section: str) -> dict[str, Any]:
     """Return a section of a stack file as it stands there.
 
@@ -113,9 +110,9 @@ def stack_section(root: Path, name: str, section: str) -> dict[str, Any]:
         StackFileError: there is no such stack file.
         GitOpsError: the section is no mapping.
     """
-    value = read_stack(root, name).values.get(f"{NAMESPACE}:{section}", "{}")
+    value = stack_value(root, name, section)
     try:
-        parsed = json.loads(value)
+        parsed = json.loads("{}" if value is None else value)
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):
@@ -123,14 +120,23 @@ def stack_section(root: Path, name: str, section: str) -> dict[str, Any]:
     return parsed
 
 
-@cache
 def stack_value(root: Path, name: str, key: str) -> str | None:
-    """Return a plain value of a stack file.
+    """Return a value of a stack file as text; a section is JSON.
 
     Raises:
         StackFileError: there is no such stack file.
     """
-    return read_stack(root, name).values.get(f"{NAMESPACE}:{key}")
+    return stack_values(root, name).get(f"{NAMESPACE}:{key}")
+
+
+@cache
+def stack_values(root: Path, name: str) -> dict[str, str]:
+    """Return all values of a stack file, which is read once.
+
+    Raises:
+        StackFileError: there is no such stack file.
+    """
+    return read_stack(root, name).values
 
 
 def kubernetes_version(root: Path, name: str) -> str:
@@ -142,14 +148,17 @@ def kubernetes_version(root: Path, name: str) -> str:
     return f"{version}.0"
 
 
+def _production(root: Path, name: str) -> bool:
+    return stack_value(root, name, "production") == "true"
+
+
 def _facts(root: Path, name: str) -> dict[str, str]:
-    production = stack_value(root, name, "production") == "true"
     issuer = stack_section(root, name, "certificates").get("issuer")
     facts = {
         "environment": stack_value(root, name, "environment") or name,
         "dns-zone": stack_section(root, name, "dns").get("zone", ""),
         "ingress-class": INGRESS_CLASS,
-        "cluster-issuer": issuer or (PRODUCTION_ISSUER if production else DEFAULT_ISSUER),
+        "cluster-issuer": issuer or (PRODUCTION_ISSUER if _production(root, name) else DEFAULT_ISSUER),
         "secret-store": SECRET_STORE,
     }
     if stack_value(root, name, "target") != "local":

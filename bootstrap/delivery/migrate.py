@@ -18,11 +18,11 @@ from bootstrap.delivery.new_app import Made, write
 from bootstrap.delivery.render.application import Application, Manifest, parse_application, projects
 from bootstrap.delivery.render.compare import compare
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.objects import Object, images, parse_objects
+from bootstrap.delivery.render.objects import Object, image_repository, images, parse_objects
 from bootstrap.delivery.render.render import render, template
 from bootstrap.delivery.tenants import tenant_file, tenant_text
 from bootstrap.errors import GitOpsError, HelmError
-from conventions import GITOPS_FOLDER, TENANTS_FOLDER
+from conventions import GITOPS_FOLDER, HALVES, TENANTS_FOLDER
 
 _ENVIRONMENTS = Path(GITOPS_FOLDER) / "environments"
 _PROJECTS = "_tenants.yaml"
@@ -117,7 +117,7 @@ def _take(root: Path, environment: str, manifest: Manifest, found: dict[str, _Fo
     objects = parse_objects(text, source=label, namespace=application.namespace, kinds=kinds)
     one.objects[environment] = objects
     one.hosts[environment] = sorted({host for item in objects for _, host in hosts_of(item) if host})
-    one.registries |= {_repository(image) for item in objects for image in images(item.document)}
+    one.registries |= {image_repository(image) for item in objects for image in images(item.document)}
     one.keys |= {key for item in objects for _, key in vault_keys_of(item) if key}
 
 
@@ -140,17 +140,11 @@ def _require_equal(root: Path, application: Application) -> None:
         raise GitOpsError(f"has no folder {app_folder(Path(), name)}")
 
 
-def _repository(image: str) -> str:
-    name = image.partition("@")[0]
-    head, _, last = name.rpartition("/")
-    return f"{head}/{last.partition(':')[0]}" if head else last.partition(":")[0]
-
-
 def _tried(root: Path, files: Mapping[Path, str], found: Mapping[str, _Found]) -> dict[Path, str]:
     """Render everything from the new files in a copy, and return the projects by the file that they go to."""
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-migrate-") as folder:
         copy = Path(folder).resolve()
-        for name in (GITOPS_FOLDER, TENANTS_FOLDER):
+        for name in HALVES:
             shutil.copytree(root / name, copy / name, symlinks=True)
         for file in root.glob("Pulumi*.yaml"):
             shutil.copy(file, copy)

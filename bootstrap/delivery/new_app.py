@@ -10,7 +10,7 @@ from bootstrap.delivery.clusters import cluster_names, known_environments, read_
 from bootstrap.delivery.gitops import BASE, NOT_BUILT, app_folder, inside, is_file, require_folder, values_files
 from bootstrap.delivery.manifests import load_mapping, read_text, section
 from bootstrap.delivery.overlay.edit import put_in
-from bootstrap.delivery.tenants import environment_lines, read_tenant, read_tenants, tenant_file, tenant_text
+from bootstrap.delivery.tenants import TAKEN, environment_lines, read_tenant, read_tenants, tenant_file, tenant_text
 from bootstrap.errors import GitOpsError
 from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
@@ -40,7 +40,7 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
     """
     require_folder(root)
     there = known_environments(root)
-    if not NAME.fullmatch(name) or name in {ROOT_APPLICATION, "default", *there}:
+    if not NAME.fullmatch(name) or name in {*TAKEN, *there}:
         raise GitOpsError(
             f"got {name!r} for an application's name; allowed: up to 42 lower-case letters, digits and hyphens, first "
             f"a letter, and neither {ROOT_APPLICATION}, default nor an environment's name"

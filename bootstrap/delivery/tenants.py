@@ -15,10 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from bootstrap.delivery.gitops import NAME, NAMES, inside
 from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.errors import GitOpsError
-from conventions import GITOPS_FOLDER, TENANTS_FOLDER
+from conventions import GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
 CHART_FILES = frozenset({"Chart.yaml", "values.yaml"})
 """Files of the folder that are no tenants: it is a chart, which makes the projects."""
+
+TAKEN = frozenset({"default", ROOT_APPLICATION})
+"""Names of projects that are Argo CD's or the platform's, and no application's."""
 
 P = TypeVar("P", bound=PurePath)
 
@@ -104,6 +107,11 @@ def read_tenants(root: Path) -> tuple[dict[str, Tenant], list[str]]:
         except GitOpsError as error:
             mistakes += str(error).splitlines()
     return found, mistakes
+
+
+def in_environment(tenants: Mapping[str, Tenant], environment: str) -> dict[str, Tenant]:
+    """Return the tenants that an environment has."""
+    return {app: tenant for app, tenant in tenants.items() if environment in tenant.environments}
 
 
 def read_tenant(root: Path, app: str) -> Tenant:

@@ -43,11 +43,10 @@ def application_set_spec(
 
     Args:
         settings: the stack's repositories and layers.
-        environment: the stack's environment.
+        environment: the environment of the cluster's applications.
         facts: names of the facts that the in-cluster Secret has as annotations.
         production: whether an Application that is no longer generated stays until somebody deletes it.
     """
-    environment = settings.environment or environment
     template = application(
         app=_APP,
         chart="{{ .chart }}",
@@ -70,6 +69,11 @@ def application_set_spec(
 def tenants_path(settings: GitOps) -> str:
     """Return the folder of the platform's half in its repository."""
     return f"{settings.folder}/{TENANTS_FOLDER}" if settings.folder else TENANTS_FOLDER
+
+
+def cluster_labels(environment: str) -> dict[str, str]:
+    """Return the labels of the in-cluster Secret, by which the ApplicationSet finds it."""
+    return {"argocd.argoproj.io/secret-type": "cluster", "environment": environment}
 
 
 def _tenants(settings: GitOps) -> dict[str, Any]:
@@ -102,5 +106,4 @@ def _tenants(settings: GitOps) -> dict[str, Any]:
 
 def _clusters() -> dict[str, Any]:
     """Return the generator of this cluster, by the Secret that holds its facts."""
-    labels = {"argocd.argoproj.io/secret-type": "cluster", "environment": "{{ .environment }}"}
-    return {"clusters": {"selector": {"matchLabels": labels}}}
+    return {"clusters": {"selector": {"matchLabels": cluster_labels("{{ .environment }}")}}}

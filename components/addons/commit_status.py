@@ -86,7 +86,7 @@ class CommitStatus:
         return cls(
             app=settings.argocd.notifications.github_app,
             repo_url=gitops.served_url,
-            cluster=layers(gitops.environment or settings.environment, None, gitops.region)[-1],
+            cluster=layers(settings.applications_environment, None, gitops.region)[-1],
         )
 
 

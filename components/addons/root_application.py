@@ -35,6 +35,7 @@ class RootApplicationArgs:
     access: ClusterAccess
     settings: GitOps
     environment: str
+    """Environment of the cluster's applications."""
     production: bool
     image_updater: bool
     """Whether the repository may hold ImageUpdater objects."""
@@ -47,7 +48,7 @@ class RootApplicationArgs:
         return cls(
             access=platform.access,
             settings=settings.gitops,
-            environment=settings.environment,
+            environment=settings.applications_environment,
             production=settings.production,
             image_updater=settings.argocd.image_updater_write_back == "git",
             facts=platform.facts,
@@ -74,10 +75,7 @@ class RootApplication(Addon):
             metadata=ObjectMetaArgs(
                 name="in-cluster",
                 namespace=ARGO_CD_NAMESPACE,
-                labels={
-                    "argocd.argoproj.io/secret-type": "cluster",
-                    "environment": args.settings.environment or args.environment,
-                },
+                labels=application_set.cluster_labels(args.environment),
                 annotations={f"{FACT_PREFIX}{key}": value for key, value in args.facts.items()},
             ),
             string_data={
@@ -153,7 +151,7 @@ def application_spec(settings: GitOps, environment: str) -> dict[str, Any]:
             "helm": {
                 "releaseName": ROOT_APPLICATION,
                 "valuesObject": {
-                    "environment": settings.environment or environment,
+                    "environment": environment,
                     "repoURL": settings.served_url,
                 },
             },

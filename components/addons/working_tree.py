@@ -13,11 +13,10 @@ from typing import Any
 
 import pulumi
 
-from conventions import DEFAULT_REVISION, GITOPS_FOLDER, TENANTS_FOLDER, WORKING_TREE_URL
+from conventions import DEFAULT_REVISION, HALVES, WORKING_TREE_URL
 from settings.addon_requests import SMALL
 
 _ROOT = Path(__file__).resolve().parents[2]
-_HALVES = (GITOPS_FOLDER, TENANTS_FOLDER)
 _LIMIT = 1_000_000
 """Bytes that a ConfigMap holds, less some for names. https://kubernetes.io/docs/concepts/configuration/configmap/."""
 _SOURCE, _REPOSITORIES = "/working-tree-files", str(Path(WORKING_TREE_URL.removeprefix("file://")).parent)
@@ -25,7 +24,7 @@ _SOURCE, _REPOSITORIES = "/working-tree-files", str(Path(WORKING_TREE_URL.remove
 _COMMIT = f"""\
 set -eu
 git init --quiet --initial-branch={DEFAULT_REVISION} "$REPOSITORY"
-for half in {" ".join(_HALVES)}; do
+for half in {" ".join(HALVES)}; do
   [ ! -e {_SOURCE}/$half ] || cp -rL {_SOURCE}/$half "$REPOSITORY"
 done
 cd "$REPOSITORY"
@@ -57,7 +56,7 @@ def read_tree(repo_url: str, root: Path = _ROOT) -> dict[str, str]:
     # not where it begins a longer one
     url = re.compile(rf"{re.escape(repo_url)}(?![\w/-]|\.\w)")
     found: dict[str, str] = {}
-    for path in (path for half in _HALVES for path in sorted((root / half).rglob("*"))):
+    for path in (path for half in HALVES for path in sorted((root / half).rglob("*"))):
         name = path.relative_to(root).as_posix()
         if path.is_file() and not re.search(r"(^|/)\.", name):
             # whoever writes gitops/ must not choose what else of this machine the cluster gets to see
@@ -71,7 +70,7 @@ def read_tree(repo_url: str, root: Path = _ROOT) -> dict[str, str]:
     size = sum(len(text.encode()) for text in found.values())
     if size > _LIMIT:
         raise pulumi.RunError(
-            f"{' and '.join(f'{half}/' for half in _HALVES)} have {size:,} bytes; gitops.source workingTree serves "
+            f"{' and '.join(f'{half}/' for half in HALVES)} have {size:,} bytes; gitops.source workingTree serves "
             f"{_LIMIT:,} at most: use gitops.source git"
         )
     return found

@@ -53,6 +53,14 @@ def is_being_deleted(document: dict[str, Any]) -> bool:
     return "deletionTimestamp" in document["metadata"]
 
 
+def start_generator(argo_cd: ArgoCD, *projects: str) -> "Generator":
+    """Start the controller; without its project no Application is made."""
+    argo_cd.start_application_set_controller()
+    for project in projects:
+        argo_cd.create_project(project)
+    return Generator(argo_cd=argo_cd)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Generator:
     """Runs ApplicationSets through the controller of an Argo CD."""

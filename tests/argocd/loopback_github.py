@@ -1,12 +1,13 @@
 """GitHub's API on loopback, as far as an App needs it that sets commit statuses."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.loopback import send_json, serving
 
 _TOKEN = "installation-token"  # noqa: S105 - signs in to nothing else
 _PREFIX = "/api/v3"
@@ -45,24 +46,12 @@ def github(installation: int) -> Iterator[GitHub]:
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, body = played.answer(self.path, self.headers["Authorization"] or "", json.loads(sent or b"{}"))
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            send_json(self, status, body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Keep quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     played = GitHub(port=server.server_port, installation=installation)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with serving(server):
         yield played
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

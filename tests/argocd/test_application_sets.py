@@ -7,17 +7,14 @@ import pytest
 
 from conventions import IN_CLUSTER
 from tests.argocd.argo_cd import API_VERSION, ArgoCD
-from tests.argocd.generator import APPLICATION_SETS, APPLICATIONS, Generator, is_being_deleted
+from tests.argocd.generator import APPLICATION_SETS, APPLICATIONS, Generator, is_being_deleted, start_generator
 from tests.argocd.git_repository import GitRepository
 from tests.argocd.tenants import FILES, FINALIZER, TENANT, ZONE, Tenants, cluster
 
 
 @pytest.fixture(scope="module")
 def generator(argo: ArgoCD) -> Generator:
-    argo.start_application_set_controller()
-    for name in ("shop", "blog", "deep", "wiki"):
-        argo.create_project(name)
-    return Generator(argo_cd=argo)
+    return start_generator(argo, "shop", "blog", "deep", "wiki")
 
 
 @pytest.fixture

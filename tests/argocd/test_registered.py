@@ -11,7 +11,7 @@ from bootstrap.delivery.clusters import Cluster, read_cluster
 from bootstrap.delivery.render.application import generated, tenants_of
 from conventions import FACT_PREFIX, IN_CLUSTER, TENANTS_FOLDER, WORKING_TREE_URL
 from tests.argocd.argo_cd import API_VERSION, ArgoCD
-from tests.argocd.generator import APPLICATIONS, Generated, Generator
+from tests.argocd.generator import APPLICATIONS, Generated, Generator, start_generator
 from tests.argocd.git_repository import GitRepository
 from tests.component.conftest import ROOT, Program, program
 
@@ -76,11 +76,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def controller(argo: ArgoCD) -> Generator:
-    argo.start_application_set_controller()
-    for name in ("hello", "shop", "later", "apps"):
-        # without its project no Application is made
-        argo.create_project(name)
-    return Generator(argo_cd=argo)
+    return start_generator(argo, "hello", "shop", "later", "apps")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
+from tests.loopback import send_json
 
 PRINCIPAL = "5f0c6f3e-58d8-4f9b-8c8e-0b2b1d7a9a11"
 OWNER, CONTRIBUTOR, ACCESS = (
@@ -173,12 +174,7 @@ class LoopbackAzure:
         self.subscription.calls.append(f"{handler.command} {path}")
         time.sleep(self.subscription.delay)
         status, answer = reply(self.subscription, handler.command, path, body)
-        data = json.dumps(answer).encode()
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
+        send_json(handler, status, answer)
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Sign in with a token that says what the subscription's claims are."""

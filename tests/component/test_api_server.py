@@ -22,6 +22,7 @@ from components.azure import reach
 from components.azure.reach import NotReachedError, await_answer, reached
 from settings import LOOKED_AT, PLAN, REHEARSAL
 from settings.types import Exposure
+from tests.clock import Clock
 
 
 class Server:
@@ -81,19 +82,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_any_answer_will_do(server: Server) -> None:
     await_answer(server.kubeconfig(), sleep=lambda _: pytest.fail("nobody has to wait"))
-
-
-class Clock:
-    """A time that passes only where somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def test_a_new_name_has_its_time_and_no_more(server: Server) -> None:

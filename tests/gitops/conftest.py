@@ -82,8 +82,7 @@ class Project:
 
     def forget(self):
         """Let stack files be read again: a command reads them once."""
-        clusters.stack_section.cache_clear()
-        clusters.stack_value.cache_clear()
+        clusters.stack_values.cache_clear()
 
     def render(self, app, environment):
         self.forget()

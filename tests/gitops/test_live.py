@@ -1,7 +1,6 @@
 """``bootstrap render --live`` against an API server that is played on loopback: no cluster."""
 
 import copy
-import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +12,7 @@ from bootstrap.delivery.render.live import Cluster, ClusterError, State, compare
 from bootstrap.delivery.render.objects import parse_objects
 from bootstrap.delivery.render.render import Rendered, render
 from tests.gitops.conftest import ROOT
+from tests.loopback import send_json
 
 PLURALS = {
     "NetworkPolicy": "networkpolicies",
@@ -41,12 +41,7 @@ class ApiServer:
             def handle_any(self):
                 played.requests.append((self.command, self.path))
                 status, body = played.answer(self.path.split("?")[0])
-                text = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                send_json(self, status, body)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - names that http.server calls
 

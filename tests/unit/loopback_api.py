@@ -2,13 +2,14 @@
 
 import copy
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback import serving
 
 SECRETS = "/api/v1/namespaces/{}/secrets"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
@@ -138,18 +139,10 @@ def serve() -> Iterator[ApiServer]:
             """Keep quiet."""
 
     class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that gave up is what some tests are about."""
 
     server = Server(("127.0.0.1", 0), Handler)
     played = ApiServer(server.server_port)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with serving(server):
         yield played
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -282,7 +282,6 @@ def cluster(name: str = "dev", environment: str = "dev", layers: tuple[str, ...]
         layers=layers,
         repo_url="",
         revision="main",
-        folder="",
         production=False,
         facts={},
     )

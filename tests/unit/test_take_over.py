@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components.addons.take_over import NotTakenOverError, await_owners, without_owner
+from tests.clock import Clock
 
 OWNER = [{"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "name": "tenants"}]
 
@@ -33,19 +34,6 @@ class Api:
         if plural == "applicationsets":
             return [{"metadata": {"name": "tenants"}, "status": {"conditions": self.conditions}}]
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-
-
-class Clock:
-    """Passes while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def wait(api: Api, seconds: float = 30) -> float:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from bootstrap.delivery.gitops import BASE, apps_folder, layer_of, values_files
-from bootstrap.delivery.promote.git import File, Repository
+from bootstrap.delivery.promote.git import File, Repository, text_of
 from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
 from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
-from bootstrap.delivery.promote.tenant import tenant_at
+from bootstrap.delivery.promote.tenant import tenant_environment
 from bootstrap.delivery.promote.version import check_version, digest_of, is_digest, pin, same_image
 from bootstrap.errors import RefusedError
 
@@ -54,10 +54,9 @@ def _target(
 ) -> tuple[PurePosixPath, bool]:
     """Return the file to change, and whether it is the first promotion that makes it."""
     file = values_files(repository.prefix, request.app, request.environment)[1]
-    if file not in there and file.with_name(BASE) in there:
-        tenant = tenant_at(repository, tip, request.app)
-        if tenant is not None and request.environment in tenant.environments:
-            return file, True
+    is_new = file not in there and file.with_name(BASE) in there
+    if is_new and tenant_environment(repository, tip, request.app, request.environment) is not None:
+        return file, True
     return environment_file(repository.prefix, there, request.app, request.environment), False
 
 
@@ -134,16 +133,6 @@ def environment_file(prefix: PurePosixPath, there: Iterable[PurePosixPath], app:
     if env not in apps[app]:
         raise RefusedError(f"{app} has no environment {env!r} in {folder / app}: {_offer(env, apps[app])}")
     return values_files(prefix, app, env)[1]
-
-
-def text_of(repository: Repository, path: PurePosixPath, file: File) -> str:
-    """Return a file's text, line endings and byte order mark included."""
-    if not file.mode.startswith("100"):
-        raise RefusedError(f"{path} is not a plain file")
-    try:
-        return repository.content(file.blob).decode()
-    except UnicodeDecodeError:
-        raise RefusedError(f"{path} is not UTF-8") from None
 
 
 def running(text: str, file: PurePosixPath, path: str | None = None) -> tuple[str, str]:

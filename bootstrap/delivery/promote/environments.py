@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 
 from bootstrap.delivery.gitops import values_files
 from bootstrap.delivery.overlay.rules import FILE, RulesFile, parse_file
-from bootstrap.delivery.promote.edit import image_in, text_of
-from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.edit import image_in
+from bootstrap.delivery.promote.git import Repository, text_of
 from bootstrap.delivery.promote.history import deeds, near_first
 from bootstrap.delivery.promote.request import Edit, Request
-from bootstrap.delivery.promote.tenant import tenant_at
+from bootstrap.delivery.promote.tenant import tenant_environment
 from bootstrap.delivery.promote.version import same_image, spellings
 from bootstrap.delivery.tenants import tenant_file
 from bootstrap.errors import GitOpsError, RefusedError
@@ -32,18 +32,25 @@ def read_environments(repository: Repository, tip: str) -> RulesFile:
         raise RefusedError(f"what environments ask for cannot be read: {error}") from None
 
 
-def protected_by(repository: Repository, tip: str, app: str, environment: str) -> PurePosixPath | None:
+def protected_by(
+    repository: Repository, tip: str, rules: RulesFile, app: str, environment: str
+) -> PurePosixPath | None:
     """Return the file that asks for pull requests to an application's environment; None where none does.
 
+    Args:
+        repository: where the files are.
+        tip: the commit that counts.
+        rules: those of all applications there.
+        app: the application.
+        environment: its environment.
+
     Raises:
-        RefusedError: the rules, or the tenant's file, cannot be read.
+        RefusedError: the tenant's file cannot be read.
     """
-    if environment in read_environments(repository, tip).protected:
+    if environment in rules.protected:
         return repository.prefix / FILE
-    tenant = tenant_at(repository, tip, app)
-    if tenant is not None and environment in tenant.environments and tenant.of(environment).protected:
-        return tenant_file(repository.prefix, app)
-    return None
+    own = tenant_environment(repository, tip, app, environment)
+    return tenant_file(repository.prefix, app) if own is not None and own.protected else None
 
 
 def check_environment(repository: Repository, edit: Edit, request: Request) -> None:
@@ -54,7 +61,7 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
             environment that it follows never ran the image; or the rules cannot be read.
     """
     rules, file = read_environments(repository, edit.tip), repository.prefix / FILE
-    protecting = protected_by(repository, edit.tip, request.app, request.environment)
+    protecting = protected_by(repository, edit.tip, rules, request.app, request.environment)
     if protecting and not request.pull_request:
         raise RefusedError(
             f"{request.environment} is protected ({protecting}): people merge what goes there. Say --pull-request"
@@ -73,9 +80,8 @@ def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool
     file = values_files(repository.prefix, app, environment)[1]
     [now] = repository.contents(file, [edit.tip])
     if now is None:
-        tenant = tenant_at(repository, edit.tip, app)
-        # it is to run there, and has not yet
-        return tenant is None or environment not in tenant.environments
+        # a tenant that is in the environment is to run there, and has not yet
+        return tenant_environment(repository, edit.tip, app, environment) is None
     if same_image(image_in(now, edit.path), edit.after):
         return True
     for since in near_first(repository, edit.tip):

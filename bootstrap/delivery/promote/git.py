@@ -15,7 +15,7 @@ from bootstrap.delivery.promote.answer import Answer, Pushed, read_answer
 from bootstrap.delivery.promote.command import redact
 from bootstrap.delivery.promote.fetched import NETWORK_SECONDS, Fetched
 from bootstrap.delivery.promote.settings import unsigned
-from bootstrap.errors import GitError
+from bootstrap.errors import GitError, RefusedError
 from bootstrap.revision import read_batch
 
 
@@ -46,8 +46,7 @@ class Repository(Fetched):
                 commit = line
         blobs = sorted({blob for pair in found.values() for blob in pair if blob.strip("0")})
         self.need_objects(blobs)
-        contents = read_batch(self._git.read("cat-file", "--batch", given="".join(f"{b}\n" for b in blobs).encode()))
-        texts = {blob: content or b"" for blob, content in zip(blobs, contents, strict=True)}
+        texts = {blob: content or b"" for blob, content in zip(blobs, self.blobs(blobs), strict=True)}
         return {commit: (texts.get(old, b""), texts.get(new, b"")) for commit, (old, new) in found.items()}
 
     def files(self, commit: str, folder: PurePosixPath) -> dict[PurePosixPath, File]:
@@ -68,7 +67,7 @@ class Repository(Fetched):
         return [path for path in paths if re.fullmatch(r"Pulumi(\..+)?\.ya?ml", path.name)]
 
     def blobs(self, names: Sequence[str]) -> list[bytes | None]:
-        """Return the bytes of several files at once."""
+        """Return the bytes of several files, each named by its blob or ``<commit>:<path>``; None of a missing one."""
         return read_batch(self._git.read("cat-file", "--batch", given="".join(f"{name}\n" for name in names).encode()))
 
     def content(self, blob: str) -> bytes:
@@ -77,9 +76,7 @@ class Repository(Fetched):
 
     def contents(self, path: PurePosixPath, commits: Sequence[str]) -> list[bytes | None]:
         """Return a file's bytes at each commit; None where it was not there."""
-        return read_batch(
-            self._git.read("cat-file", "--batch", given="".join(f"{commit}:{path}\n" for commit in commits).encode())
-        )
+        return self.blobs([f"{commit}:{path}" for commit in commits])
 
     def commit(self, parent: str, path: PurePosixPath, mode: str, content: bytes, message: str) -> str:
         """Make a commit on top of another, in which one file differs; nothing points to it yet."""
@@ -131,3 +128,17 @@ class Repository(Fetched):
     def url(self) -> str:
         """The remote's address, with no credential in it."""
         return redact((self._workspace.clone.ask("remote", "get-url", self.remote) or self.remote).strip())
+
+
+def text_of(repository: Repository, path: PurePosixPath, file: File) -> str:
+    """Return a file's text, line endings and byte order mark included.
+
+    Raises:
+        RefusedError: it is a link, or no UTF-8.
+    """
+    if not file.mode.startswith("100"):
+        raise RefusedError(f"{path} is not a plain file")
+    try:
+        return repository.content(file.blob).decode()
+    except UnicodeDecodeError:
+        raise RefusedError(f"{path} is not UTF-8") from None

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from bootstrap.delivery.promote.answer import Answer, Pushed
 from bootstrap.delivery.promote.command import redact
-from bootstrap.delivery.promote.edit import diff, text_of
-from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.edit import diff
+from bootstrap.delivery.promote.git import Repository, text_of
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.errors import GitError, RefusedError
 

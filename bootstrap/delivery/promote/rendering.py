@@ -10,10 +10,7 @@ from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.delivery.render.render import render
 from bootstrap.errors import BootstrapError, HelmError, RefusedError
-from conventions import GITOPS_FOLDER, TENANTS_FOLDER
-
-_FOLDERS = (GITOPS_FOLDER, TENANTS_FOLDER)
-"""What names an application's chart and values, and holds them."""
+from conventions import HALVES
 
 
 class Renderer:
@@ -63,7 +60,7 @@ class Renderer:
         """Return what is rendered from, without the values of other applications."""
         prefix, apps = self._repository.prefix, apps_folder(self._repository.prefix)
         found = {}
-        for folder in (*(prefix / name for name in _FOLDERS), *self._repository.stack_files(edit.tip)):
+        for folder in (*(prefix / name for name in HALVES), *self._repository.stack_files(edit.tip)):
             for path, file in self._repository.files(edit.tip, folder).items():
                 if apps not in path.parents or apps / app in path.parents:
                     found[path] = file

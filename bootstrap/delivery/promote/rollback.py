@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap.delivery.gitops import NAME, NOT_BUILT, app_folder, apps_folder, layer_of, values_files
 from bootstrap.delivery.promote.edit import environment_file, image_in, running
-from bootstrap.delivery.promote.environments import protected_by
+from bootstrap.delivery.promote.environments import protected_by, read_environments
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import Deed, log, takes_back
 from bootstrap.delivery.promote.promote import promote, tip_of
@@ -115,7 +115,8 @@ def rollback(root: Path, request: Request, steps: int = 1) -> Result:
                 f"{file}: images to go back to: {max(by_steps, default=0)}; asked for: {steps} back. What a revert "
                 f"took back does not count (`bootstrap history {request.app} {request.environment}`)"
             )
-        protected = protected_by(repository, tip, request.app, request.environment) is not None
+        rules = read_environments(repository, tip)
+        protected = protected_by(repository, tip, rules, request.app, request.environment) is not None
     return promote(
         root,
         replace(

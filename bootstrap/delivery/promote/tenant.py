@@ -1,14 +1,14 @@
 """What the platform says of an application, as it is at a branch's tip."""
 
-from pathlib import PurePosixPath
-
-from bootstrap.delivery.promote.git import File, Repository
-from bootstrap.delivery.tenants import Tenant, parse_tenant, tenant_file
+from bootstrap.delivery.promote.git import Repository, text_of
+from bootstrap.delivery.tenants import TenantEnvironment, parse_tenant, tenant_file
 from bootstrap.errors import GitOpsError, RefusedError
 
 
-def tenant_at(repository: Repository, tip: str, app: str) -> Tenant | None:
-    """Return an application's tenant file at a tip; None where it has none, as with the platform's half elsewhere.
+def tenant_environment(repository: Repository, tip: str, app: str, environment: str) -> TenantEnvironment | None:
+    """Return what an application's tenant file says of an environment at a tip.
+
+    None where it is not in the environment, or has no file: the platform's half may be elsewhere.
 
     Raises:
         RefusedError: it cannot be read, and so nothing may pass.
@@ -18,12 +18,7 @@ def tenant_at(repository: Repository, tip: str, app: str) -> Tenant | None:
     if there is None:
         return None
     try:
-        return parse_tenant(_text(repository, file, there), str(file))
-    except (GitOpsError, UnicodeDecodeError) as error:
+        tenant = parse_tenant(text_of(repository, file, there), str(file))
+    except (GitOpsError, RefusedError) as error:
         raise RefusedError(f"what {app} may have cannot be read: {error}") from None
-
-
-def _text(repository: Repository, path: PurePosixPath, file: File) -> str:
-    if not file.mode.startswith("100"):
-        raise GitOpsError(f"{path} is not a plain file")
-    return repository.content(file.blob).decode()
+    return tenant.of(environment) if environment in tenant.environments else None

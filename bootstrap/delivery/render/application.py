@@ -10,7 +10,7 @@ from bootstrap.delivery.clusters import Cluster, kubernetes_version, read_cluste
 from bootstrap.delivery.gitops import NAME, NAMES, OVERRIDES, inside, is_file
 from bootstrap.delivery.manifests import load_all, section
 from bootstrap.delivery.render.helm import Template
-from bootstrap.delivery.tenants import Tenant, read_tenant, read_tenants, tenant_file, tenants_folder
+from bootstrap.delivery.tenants import Tenant, in_environment, read_tenant, read_tenants, tenant_file, tenants_folder
 from bootstrap.errors import GitOpsError, HelmError
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION, TENANTS_FOLDER
 
@@ -66,7 +66,7 @@ def tenants_of(root: Path, cluster: Cluster) -> dict[str, Tenant]:
     tenants, mistakes = read_tenants(root)
     if mistakes:
         raise GitOpsError("\n".join(mistakes))
-    return {app: tenant for app, tenant in tenants.items() if cluster.environment in tenant.environments}
+    return in_environment(tenants, cluster.environment)
 
 
 def generated(root: Path, cluster: Cluster, app: str, tenant: Tenant) -> Manifest:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bootstrap.delivery.manifests import dump, load_all, section
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.order import HELM_HOOK, HOOK, Item, Step, phases, steps
+from bootstrap.delivery.render.order import HELM_HOOK, HOOK, Item, Step, is_hook, phases, steps
 from bootstrap.errors import GitOpsError
 
 WAVE = "argocd.argoproj.io/sync-wave"
@@ -74,7 +74,7 @@ class Object:
     @property
     def is_hook(self) -> bool:
         """Whether Argo CD runs it, or leaves it out, by an annotation, and does not compare it with the cluster."""
-        return HOOK in self.annotations or self.annotations.get(HELM_HOOK, "crd-install") != "crd-install"
+        return is_hook(self.annotations)
 
     @property
     def when(self) -> str:
@@ -189,3 +189,17 @@ def images(document: object) -> Iterator[str]:
     elif isinstance(document, list):
         for item in document:
             yield from images(item)
+
+
+def image_repository(image: str) -> str:
+    """Return an image's name in its registry, without tag and digest; one without a registry is Docker Hub's.
+
+    https://kubernetes.io/docs/concepts/containers/images/#image-names
+    """
+    name = image.partition("@")[0]
+    folder, slash, last = name.rpartition("/")
+    name = folder + slash + last.partition(":")[0]
+    head = name.partition("/")[0]
+    if slash and ("." in head or ":" in head or head == "localhost"):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"

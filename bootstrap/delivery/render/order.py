@@ -99,6 +99,12 @@ class Step:
     """Which of the items it is."""
 
 
+def is_hook(annotations: Mapping[str, object]) -> bool:
+    """Whether Argo CD runs an object with these annotations as a hook, or leaves it out, and never compares it."""
+    # Helm 2 marked CustomResourceDefinitions in this way
+    return HOOK in annotations or annotations.get(HELM_HOOK, "crd-install") != "crd-install"
+
+
 def phases(annotations: Mapping[str, object]) -> tuple[Phase, ...]:
     """Return when an object with these annotations is applied; none if Argo CD never applies it.
 
@@ -115,9 +121,7 @@ def phases(annotations: Mapping[str, object]) -> tuple[Phase, ...]:
     sync = [phase for phase in of_own if phase not in _DELETION]
     if not sync and _SKIP not in own:
         sync = [phase for phase in of_helm if phase not in _DELETION]
-    # Helm 2 marked CustomResourceDefinitions in this way
-    hook = HOOK in annotations or annotations.get(HELM_HOOK, "crd-install") != "crd-install"
-    if not hook:
+    if not is_hook(annotations):
         sync = [Phase.SYNC]
     return tuple(phase for phase in Phase if phase in found or phase in sync)
 

@@ -1,19 +1,15 @@
 """What the platform lets an application have: hosts, registries and secrets, against what it renders."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bootstrap.delivery.claims import hosts_of, vault_keys_of
 from bootstrap.delivery.clusters import Cluster
 from bootstrap.delivery.gitops import app_folder, is_file, layers_of
-from bootstrap.delivery.render.objects import Object, images
-from bootstrap.delivery.tenants import Tenant, tenant_file
+from bootstrap.delivery.render.objects import Object, image_repository, images
+from bootstrap.delivery.tenants import TAKEN, Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
-from conventions import GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
-
-_TAKEN = frozenset({"default", ROOT_APPLICATION})
-"""Projects that are there already."""
+from conventions import GITOPS_FOLDER, TENANTS_FOLDER
 
 
 def check_tenants(
@@ -37,7 +33,7 @@ def check_tenants(
     known = sorted({cluster.environment for cluster in clusters})
     for app, tenant in tenants.items():
         where = str(tenant_file(Path(), app))
-        if app in _TAKEN:
+        if app in TAKEN:
             yield Finding(where=where, path="", message=f"{app!r} is a project of Argo CD's or the platform's")
         if not is_file(root / GITOPS_FOLDER / "charts" / tenant.chart / "Chart.yaml"):
             message = f"got {tenant.chart!r}; allowed: a folder of {GITOPS_FOLDER}/charts that has a Chart.yaml"
@@ -107,7 +103,7 @@ def check_objects(
         environment: the cluster's environment.
         where: how findings call the application with its cluster.
     """
-    allowed, file = tenant.of(environment).hosts, f"{TENANTS_FOLDER}/{app}.yaml"
+    allowed, file = tenant.of(environment).hosts, tenant_file(Path(), app)
     for item in objects:
         place = f"{where}: {item.label}"
         for path, host in hosts_of(item):
@@ -131,8 +127,4 @@ def check_objects(
 
 
 def _from(image: str, registry: str) -> bool:
-    name, head = image, image.partition("/")[0]
-    if "/" not in image or not ("." in head or ":" in head or head == "localhost"):
-        # https://kubernetes.io/docs/concepts/containers/images/#image-names
-        name = f"docker.io/{image if '/' in image else f'library/{image}'}"
-    return name.startswith(f"{registry}/") or re.split(r"[@:](?!.*/)", name, maxsplit=1)[0] == registry
+    return f"{image_repository(image)}/".startswith(f"{registry}/")

@@ -23,7 +23,7 @@ from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import SCHEMAS, read_schema
 from bootstrap.errors import GitOpsError, MissingToolError, RevisionError
 from bootstrap.revision import git, git_bytes
-from conventions import GITOPS_FOLDER, TENANTS_FOLDER
+from conventions import GITOPS_FOLDER, HALVES, TENANTS_FOLDER
 
 _APPS = Path(GITOPS_FOLDER) / APPLICATIONS
 _ENVIRONMENTS = Path(GITOPS_FOLDER) / "environments"
@@ -50,36 +50,37 @@ def check_files(root: Path) -> Iterator[Finding]:
 
 
 def _links_elsewhere(root: Path) -> Iterator[Finding]:
-    """Yield links out of the repository wherever they are in it: Argo CD renders nothing of such a repository.
+    """Yield links out of the repository wherever they are in it: Argo CD renders nothing of such a repository."""
+    try:
+        top = Path(git(root, "rev-parse", "--show-toplevel"))
+        listed = os.fsdecode(git_bytes(top, "ls-files", "-z", "--stage")).split("\0")
+    except (RevisionError, MissingToolError):
+        # no repository: there is nothing that Argo CD would read
+        return
+    halves = [root.resolve() / half for half in HALVES]
+    for entry in listed:
+        about, _, name = entry.partition("\t")
+        path = top / name
+        is_link = about.startswith("120000 ") and path.is_symlink()
+        if is_link and not any(path.is_relative_to(half) for half in halves) and _leads_out(top, path):
+            message = f"is a link to {path.readlink()}, out of the repository: Argo CD would render nothing of it"
+            yield Finding(where=str(path.relative_to(top)), path="", message=message)
+
+
+def _leads_out(top: Path, path: Path) -> bool:
+    """Whether Argo CD takes a link for one out of the repository.
 
     https://github.com/argoproj/argo-cd/blob/v3.4.4/util/app/path/path.go, CheckOutOfBoundsSymlinks
     """
     try:
-        top = Path(git(root, "rev-parse", "--show-toplevel"))
-        listed = git_bytes(top, "ls-files", "-z", "--stage").decode(errors="replace").split("\0")
-    except (RevisionError, MissingToolError):
-        # no repository: there is nothing that Argo CD would read
-        return
-    for entry in listed:
-        mode, _, name = entry.partition(" ")
-        path = top / name.partition("\t")[2]
-        if mode != "120000" or any(
-            path.is_relative_to(root.resolve() / half) for half in (GITOPS_FOLDER, TENANTS_FOLDER)
-        ):
-            continue
-        target = path.readlink() if path.is_symlink() else Path()
-        try:
-            inside(top, path)
-            out = target.is_absolute()
-        except GitOpsError:
-            out = True
-        if out:
-            message = f"is a link to {target}, out of the repository: Argo CD would render nothing of it"
-            yield Finding(where=str(path.relative_to(top)), path="", message=message)
+        inside(top, path)
+    except GitOpsError:
+        return True
+    return path.readlink().is_absolute()
 
 
 def _all(root: Path) -> Iterator[Path]:
-    for half in (GITOPS_FOLDER, TENANTS_FOLDER):
+    for half in HALVES:
         yield from _everything(root / half)
 
 
@@ -94,15 +95,12 @@ def _link(root: Path, path: Path) -> Iterator[str]:
     if not path.is_symlink():
         return
     target = path.readlink()
-    # https://github.com/argoproj/argo-cd/blob/v3.4.0/util/app/path/path.go, CheckOutOfBoundsSymlinks
     if target.is_absolute():
         yield f"is a link to {target}; allowed: a path from where the link is to something in this repository"
-        return
-    try:
-        if not inside(root, path).exists():
-            yield f"is a link to {target}, which is not there"
-    except GitOpsError:
+    elif _leads_out(root, path):
         yield f"is a link to {target}, which leads in a circle or out of the repository"
+    elif not path.exists():
+        yield f"is a link to {target}, which is not there"
 
 
 def _name(root: Path, file: Path) -> Iterator[str]:

@@ -9,13 +9,13 @@ from bootstrap.delivery.clusters import Cluster
 from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.application import Manifest
 from bootstrap.delivery.render.objects import Object
+from bootstrap.delivery.tenants import TAKEN
 from bootstrap.delivery.validate import image_updater
 from bootstrap.delivery.validate.findings import Finding
 from conventions import (
     ARGO_CD_NAMESPACE,
     IMAGE_UPDATER_KINDS,
     IN_CLUSTER,
-    ROOT_APPLICATION,
     ROOT_KINDS,
 )
 
@@ -94,7 +94,7 @@ def project_of(manifests: Sequence[Manifest], application: str) -> dict[str, Any
 
 def _project(manifest: Manifest, where: str, cluster: Cluster) -> Iterator[Finding]:
     spec = section(manifest.document, "spec")
-    if manifest.name in {"default", ROOT_APPLICATION}:
+    if manifest.name in TAKEN:
         yield Finding(where=where, path="metadata.name", message=f"{manifest.name!r} is not yours to define")
     if spec.get("sourceRepos") != [cluster.repo_url]:
         yield Finding(where=where, path="spec.sourceRepos", message=f"allowed: {cluster.repo_url} and no other")

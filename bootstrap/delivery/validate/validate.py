@@ -17,7 +17,7 @@ from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, images
 from bootstrap.delivery.render.render import render
-from bootstrap.delivery.tenants import Tenant, read_tenants
+from bootstrap.delivery.tenants import Tenant, in_environment, read_tenants
 from bootstrap.delivery.validate import claims, house, plain_secrets
 from bootstrap.delivery.validate.api.check import broken_rules
 from bootstrap.delivery.validate.files import check_files
@@ -73,12 +73,7 @@ def validate(root: Path) -> Report:
         by_cluster[cluster.name], problems = _well_formed(root, cluster, tenants, schemas)
         findings += problems
         findings += house.check_manifests(root, cluster, by_cluster[cluster.name])
-    pairs = [
-        (app, cluster)
-        for cluster in clusters
-        for app, tenant in tenants.items()
-        if cluster.environment in tenant.environments
-    ]
+    pairs = [(app, cluster) for cluster in clusters for app in in_environment(tenants, cluster.environment)]
     broken = [root / finding.where for finding in by_file]
     count = 0
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
@@ -126,7 +121,7 @@ def _well_formed(
 ) -> tuple[list[Manifest], list[Finding]]:
     """Return a cluster's objects in Argo CD's namespace, but for those with fields that are none, which are found."""
     made, problems = _projects(root, cluster)
-    there = (item for item in tenants.items() if cluster.environment in item[1].environments)
+    there = in_environment(tenants, cluster.environment).items()
     found = []
     for manifest in [*made, *(generated(root, cluster, app, tenant) for app, tenant in there)]:
         wrong = list(_manifest(manifest, schemas, house.where_of(root, cluster, manifest)))
