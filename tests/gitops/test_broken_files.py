@@ -1,6 +1,7 @@
 """Every broken file is told in one run, by its name; none of them is a traceback, or hides another."""
 
 import copy
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -393,11 +394,14 @@ def test_a_link_out_of_the_repository_is_told_wherever_it_is(project):
     (project.root / "docs" / "hosts").symlink_to("/etc/hosts")
     (project.root / "docs" / "above").symlink_to("../../elsewhere")
     (project.root / "docs" / "here").symlink_to("../gitops/apps/hello/dev.yaml")
+    odd = Path(os.fsdecode(b"docs/\xff"))
+    (project.root / odd).symlink_to("/etc/hosts")
     assert validate(project.root).findings == [], "Git does not have them yet"
     project.commit("links")
     found = {finding.where: finding.message for finding in validate(project.root).findings}
     assert found == {
         "docs/hosts": "is a link to /etc/hosts, out of the repository: Argo CD would render nothing of it",
+        str(odd): "is a link to /etc/hosts, out of the repository: Argo CD would render nothing of it",
         "docs/above": "is a link to ../../elsewhere, out of the repository: Argo CD would render nothing of it",
     }
 

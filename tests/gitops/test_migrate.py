@@ -125,3 +125,14 @@ def test_it_renders_the_same_objects(old):
     for environment in ENVIRONMENTS:
         labels = [item.label for item in render(old.root, "hello", environment).objects]
         assert "Deployment app-hello/hello" in labels
+
+
+def test_an_image_without_a_registry_is_docker_hubs(old):
+    old.edit(
+        "gitops/charts/web/templates/_helpers.tpl",
+        '{{- define "app.image" -}}',
+        '{{- define "app.image" -}}nginx:1.29{{- end }}\n{{- define "app.imageBefore" -}}',
+    )
+    migrate(old.root)
+    assert load_mapping(old.root / "tenants/hello.yaml")["registries"] == ["docker.io/library/nginx"]
+    assert validate(old.root).findings == []

@@ -303,6 +303,11 @@ def test_a_private_key_is_found(project):
     assert findings(project) == [("gitops/apps/hello/key.pem", "", "holds a private key")]
 
 
+def test_the_platforms_half_holds_no_secret_either(project):
+    project.write("tenants/key.pem", "-----BEGIN PRIVATE KEY-----\n")
+    assert findings(project) == [("tenants/key.pem", "", "holds a private key")]
+
+
 def test_what_only_names_a_secret_is_none(project):
     project.write("gitops/apps/hello/notes.txt", "kind: Secret\n")
     project.edit("gitops/apps/hello/values.yaml", "env:\n", "env:\n  KIND: Secret\n")

@@ -1,4 +1,4 @@
-"""No secret may sit in Git: neither in a file of ``gitops/`` nor in what its charts render."""
+"""No secret may sit in Git: neither in a file of either half nor in what the charts render."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from bootstrap.delivery.manifests import load_all
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.errors import GitOpsError
-from conventions import GITOPS_FOLDER
+from conventions import HALVES
 
 _MESSAGE = "a Secret's text would be in Git; put it in the vault and name it in an ExternalSecret"
 # at the left margin: deeper inside, these words are others' fields
@@ -19,8 +19,8 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
 def in_files(root: Path) -> Iterator[Finding]:
-    """Yield the files of ``gitops/`` that hold a Secret or a private key; templates are read as text."""
-    for file in sorted((root / GITOPS_FOLDER).rglob("*")):
+    """Yield the files that hold a Secret or a private key; templates are read as text."""
+    for file in (file for half in HALVES for file in sorted((root / half).rglob("*"))):
         where = str(file.relative_to(root))
         try:
             text = inside(root, file).read_bytes().decode("utf-8", errors="replace")
