@@ -26,7 +26,7 @@ def found(project, rule=None, **options):
         Rule.REDUNDANT: lambda: redundant(values, rules),
         Rule.COMMON: lambda: common(values, rules),
         Rule.UNEXPECTED: lambda: unexpected(values, rules),
-        Rule.UNREAD: lambda: unread(values),
+        Rule.UNREAD: lambda: unread(values, elsewhere=rules.read_elsewhere),
         Rule.NEVER_RAN: lambda: never_ran(project.root, values, rules, options.get("history", "HEAD")),
     }
     findings = list(by_rule[rule]()) if rule else check(project.root, **options).findings

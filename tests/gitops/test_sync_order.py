@@ -51,6 +51,8 @@ def _item(item):
         ({HELM: "pre-delete"}, [Phase.PRE_DELETE]),
         ({HELM: "post-delete,post-install"}, [Phase.POST_SYNC, Phase.POST_DELETE]),
         ({HOOK: "PreSync", HELM: "post-delete"}, [Phase.PRE_SYNC, Phase.POST_DELETE]),
+        ({HOOK: "Skip", HELM: "post-delete"}, [Phase.POST_DELETE]),
+        ({HOOK: "Skip"}, []),
         ({HELM: "test"}, []),
     ],
 )

@@ -84,7 +84,7 @@ def check(
             written += [layer.shown for layer in write(read, values)]
         findings += redundant(values, rules)
         findings += common(values, rules)
-        findings += unread(values, say)
+        findings += unread(values, say, rules.read_elsewhere)
         findings += unexpected(values, rules)
         findings += never_ran(root, values, rules, history)
     return Report(apps=names, findings=findings, steps=steps, written=written)

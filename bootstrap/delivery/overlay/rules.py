@@ -21,6 +21,7 @@ class _Application(BaseModel):
 
     differs: list[str] = Field(default_factory=list)
     per_environment: list[str] = Field(default_factory=list, alias="perEnvironment")
+    unread: list[str] = Field(default_factory=list)
 
 
 class RulesFile(BaseModel):
@@ -30,6 +31,7 @@ class RulesFile(BaseModel):
 
     differs: list[str] = Field(default_factory=list)
     per_environment: list[str] = Field(default_factory=list, alias="perEnvironment")
+    unread: list[str] = Field(default_factory=list)
     follows: dict[str, str] = Field(default_factory=dict)
     protected: list[str] = Field(default_factory=list)
     """Environments that `bootstrap promote` changes by pull request only."""
@@ -44,6 +46,8 @@ class Rules:
     """Patterns of paths in which environments may differ."""
     per_environment: Sequence[str] = ()
     """Patterns of paths that stand in every environment's file, whatever they say."""
+    unread: Sequence[str] = ()
+    """Patterns of paths that something other than the chart's templates reads."""
     follows: dict[str, str] = field(default_factory=dict)
     """Environments, each with the one in which its images ran before."""
 
@@ -54,6 +58,10 @@ class Rules:
     def stays(self, path: Sequence[str]) -> bool:
         """Whether a path stands in every environment's file."""
         return any(matches(path, pattern) for pattern in self.per_environment)
+
+    def read_elsewhere(self, path: Sequence[str]) -> bool:
+        """Whether something other than the chart's templates reads a path."""
+        return any(matches(path, pattern) for pattern in self.unread)
 
 
 def read_rules(root: Path, app: str) -> Rules:
@@ -69,6 +77,7 @@ def read_rules(root: Path, app: str) -> Rules:
     return Rules(
         differs=[*read.differs, *own.differs],
         per_environment=[*read.per_environment, *own.per_environment],
+        unread=[*read.unread, *own.unread],
         follows=read.follows,
     )
 

@@ -1,13 +1,14 @@
 """Finds values that no template reads, by changing them and looking whether anything comes out otherwise.
 
-Reading the templates' text instead would have to understand ``with``, ``range``, ``include`` and ``toYaml``: Helm does.
+Reading the templates' text alone would have to understand ``with``, ``range``, ``include`` and ``toYaml``: Helm does.
 
 A value is read when the rendered text differs, or Helm fails, once the value is another or is taken out. The chart's
 schema is set aside meanwhile: it knows keys that no template reads. Most values show themselves at once, in a rendering
 where each is a mark of its own; the rest are tried in groups, which are halved until what is read stands alone: of two
 thousand values that nothing reads, a handful of renderings tells. A value that only matters while something else is on
 or off (``autoscaling.maxReplicas``) is tried in every environment, then with every true and false of the values that
-is read turned over, one at a time, and then with all others turned over at once.
+is read turned over, one at a time, and then with all others turned over at once. A condition may still stay as it is
+whatever a value is changed to (``eq .Values.mode "fast"``): what is left is read if the templates' text names it.
 """
 
 import copy
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bootstrap.delivery.overlay.findings import Finding, Rule, shown
+from bootstrap.delivery.overlay.mentions import Mentions
 from bootstrap.delivery.overlay.paths import MISSING, leaves, merge_values
 from bootstrap.delivery.overlay.values import Layer, Values
 from bootstrap.delivery.render.helm import Template
@@ -47,12 +49,17 @@ Changes = Mapping[DeepPath, object]
 """Values to put in other ones' places."""
 
 
-def unread(values: Values, say: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
+def unread(
+    values: Values,
+    say: Callable[[str], None] = lambda _: None,
+    elsewhere: Callable[[Sequence[str]], bool] = lambda _: False,
+) -> Iterator[Finding]:
     """Yield every value of the base and of what is laid over it that no template reads.
 
     Args:
         values: the application's.
         say: is called with how far it is, now and then.
+        elsewhere: whether something other than the templates reads a path.
 
     Raises:
         HelmError: the chart does not render with the values as they are.
@@ -62,7 +69,7 @@ def unread(values: Values, say: Callable[[str], None] = lambda _: None) -> Itera
     wanted: dict[DeepPath, list[str | None]] = {}
     for name, layer in layers.items():
         for path, value in deep_leaves(layer.data):
-            if value is not None:
+            if value is not None and not elsewhere([str(step) for step in path]):
                 wanted.setdefault(path, []).append(name)
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-overlay-") as folder:
         undecided = _Trial(values, Path(folder), say).undecided(list(wanted))
@@ -134,7 +141,8 @@ class _Trial:
                     others = [path for path in left if path not in turned]
                     still = set(self._unaffected(pool, name, _changed(data, turned), before, others))
                     left = [path for path in left if path in turned or path in still]
-        return left
+        mentions = [Mentions.read(chart) for chart in {template.chart for template in self._templates.values()}]
+        return [path for path in left if not any(found.mention(path) for found in mentions)]
 
     def _revealing(
         self, pool: Executor, name: str, data: dict[str, Any], left: Sequence[DeepPath]

@@ -112,8 +112,6 @@ def phases(annotations: Mapping[str, object]) -> tuple[Phase, ...]:
     are never applied.
     """
     own, helm = _listed(annotations.get(HOOK)), _listed(annotations.get(HELM_HOOK))
-    if own == [_SKIP]:
-        return ()
     of_helm = [_HELM_PHASES[hook] for hook in helm if hook in _HELM_PHASES]
     of_own = [Phase(hook) for hook in own if hook in _PHASES]
     # both annotations count for deletion, which is not the engine's
