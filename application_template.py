@@ -1,12 +1,13 @@
-"""The Application of a tenant, written once: Argo CD's ApplicationSet controller fills it in, and `bootstrap` does.
+"""What Argo CD is given of tenants, written once for the program and for `bootstrap`.
 
-How every application is synced is decided here and nowhere else.
+The Application of a tenant is filled in by Argo CD's ApplicationSet controller; the chart ``tenants/`` is rendered by
+the root Application. How every application is synced is decided here and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conventions import ARGO_CD_NAMESPACE, GITOPS_FOLDER, IN_CLUSTER
+from conventions import ARGO_CD_NAMESPACE, GITOPS_FOLDER, IN_CLUSTER, TENANT_KINDS, TENANT_NAMESPACE_PREFIX
 
 
 def application(
@@ -48,11 +49,11 @@ def application(
                     "valuesObject": {"global": {"platform": {camel_case(key): facts[key] for key in sorted(facts)}}},
                 },
             },
-            "destination": {"server": IN_CLUSTER, "namespace": f"app-{app}"},
+            "destination": {"server": IN_CLUSTER, "namespace": f"{TENANT_NAMESPACE_PREFIX}{app}"},
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
-                "managedNamespaceMetadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-                "syncOptions": ["CreateNamespace=true", "ServerSideApply=true", "PruneLast=true"],
+                # the namespace is the platform's: the root Application makes it
+                "syncOptions": ["ServerSideApply=true", "PruneLast=true"],
                 "retry": {
                     "limit": 10,
                     # take up a newer commit instead of retrying the one that failed
@@ -61,6 +62,22 @@ def application(
                 },
             },
         },
+    }
+
+
+def tenants_values(*, environment: str, repo_url: str, production: bool) -> dict[str, Any]:
+    """Return what the root Application sets in the chart ``tenants/``.
+
+    Args:
+        environment: the environment of the cluster's applications.
+        repo_url: repository of the applications' half.
+        production: whether what a tenant had stays when the tenant is gone, until somebody deletes it.
+    """
+    return {
+        "environment": environment,
+        "repoURL": repo_url,
+        "production": production,
+        "kinds": [{"group": kind.group, "kind": kind.kind} for kind in TENANT_KINDS],
     }
 
 

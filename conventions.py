@@ -1,7 +1,19 @@
 """Names that the program, ``gitops/`` and the command line agree on.
 
-It imports nothing, so that a command that only reads ``gitops/`` need not load the SDKs.
+It imports nothing heavy, so that a command that only reads ``gitops/`` need not load the SDKs.
 """
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of objects that has a namespace."""
+
+    group: str
+    kind: str
+    plural: str
+    """What RBAC calls it."""
+
 
 NAMESPACE = "aks-bootstrap"
 """Prefix of the program's configuration keys, and the project's name."""
@@ -53,7 +65,35 @@ DIGESTS_ANNOTATION = "aks-bootstrap.io/digests"
 """Annotation of such a namespace: ``true`` where its images have to be named by digest."""
 IMAGE_UPDATER_GROUP = "argocd-image-updater.argoproj.io"
 """API group of Image Updater's objects."""
-ROOT_KINDS = (("argoproj.io", "Application"), ("argoproj.io", "AppProject"))
-"""What the root Application may create."""
-IMAGE_UPDATER_KINDS = ((IMAGE_UPDATER_GROUP, "ImageUpdater"),)
+ROOT_KINDS = (
+    Kind("", "ServiceAccount", "serviceaccounts"),
+    Kind("argoproj.io", "AppProject", "appprojects"),
+    Kind("argoproj.io", "Application", "applications"),
+    Kind("networking.k8s.io", "NetworkPolicy", "networkpolicies"),
+    Kind("rbac.authorization.k8s.io", "RoleBinding", "rolebindings"),
+)
+"""What the root Application may create, besides namespaces."""
+IMAGE_UPDATER_KINDS = (Kind(IMAGE_UPDATER_GROUP, "ImageUpdater", "imageupdaters"),)
 """What it may create besides where Image Updater is installed."""
+TENANT_NAMESPACE_PREFIX = "app-"
+"""Begins the name of an application's namespace."""
+TENANT_ROLE = "aks-bootstrap:tenant"
+"""ClusterRole that the account has in its application's namespace, with which Argo CD applies the application."""
+TENANT_KINDS = (
+    Kind("", "ConfigMap", "configmaps"),
+    Kind("", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    Kind("", "Service", "services"),
+    Kind("", "ServiceAccount", "serviceaccounts"),
+    Kind("apps", "Deployment", "deployments"),
+    Kind("apps", "StatefulSet", "statefulsets"),
+    Kind("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    Kind("batch", "CronJob", "cronjobs"),
+    Kind("batch", "Job", "jobs"),
+    Kind("external-secrets.io", "ExternalSecret", "externalsecrets"),
+    Kind("networking.k8s.io", "Ingress", "ingresses"),
+    Kind("networking.k8s.io", "NetworkPolicy", "networkpolicies"),
+    Kind("policy", "PodDisruptionBudget", "poddisruptionbudgets"),
+    Kind("traefik.io", "IngressRoute", "ingressroutes"),
+    Kind("traefik.io", "Middleware", "middlewares"),
+)
+"""What an application may consist of: no Secret, whose text would be in Git, and no Role."""

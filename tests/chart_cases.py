@@ -42,7 +42,6 @@ MEASURED = {"metrics": {"enabled": True}}
 HTTP = {"path": "/healthz", "port": 8081}
 
 COMMON = {
-    "ownsNamespace": Case(True),
     "image.repository": Case("example.azurecr.io/other"),
     "image.tag": Case("5e1b0d2"),
     "image.digest": Case(f"sha256:{'a' * 64}"),

@@ -181,4 +181,4 @@ def _kinds(root: Path, folders: Iterable[Path]) -> list[str]:
     missing = sorted(allowed(old) - allowed(new)) if new else []
     if not missing:
         return []
-    return [f"{TENANTS_FOLDER}/templates/projects.yaml does not allow {', '.join(missing)}: add what is needed"]
+    return [f"applications may not have {', '.join(missing)}: add what is needed to TENANT_KINDS in conventions.py"]

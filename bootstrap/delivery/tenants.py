@@ -43,9 +43,10 @@ _ALLOWED = {
     "chart": "a folder of gitops/charts",
     "registries": "registries or folders of them, such as example.azurecr.io/shop",
     "vaultKeys": "names of the vault's secrets: letters, digits and hyphens, at the end * for all that begin so",
-    "environments": "a mapping of environments, each with hosts and protected",
+    "environments": "a mapping of environments, each with hosts, protected and digests",
     "hosts": "host names, such as shop.example.com or *.shop.example.com",
     "protected": "true or false",
+    "digests": "true or false",
 }
 
 
@@ -58,6 +59,8 @@ class TenantEnvironment(BaseModel):
     """Host names that its routes may have there."""
     protected: Annotated[bool, Field(strict=True)] = False
     """Whether `bootstrap promote` changes it by pull request only, as it does where ``gitops/overlay.yaml`` asks."""
+    digests: Annotated[bool, Field(strict=True)] = False
+    """Whether the cluster runs images there only if their digest is named."""
 
 
 class Tenant(BaseModel):

@@ -243,6 +243,8 @@ def _configuration(settings: ArgoCd, host: str, tenant_id: str | None) -> dict[s
         # labels are shared with Helm, annotations are Argo CD's own
         "application.resourceTrackingMethod": "annotation",
         "resource.customizations.health.argoproj.io_Application": APPLICATION_HEALTH,
+        # applications are applied with rights of their own, which the projects name
+        "application.sync.impersonation.enabled": True,
     }
     if settings.sign_in is not None and tenant_id is not None:
         configuration["oidc.config"] = _oidc(settings.sign_in, tenant_id)

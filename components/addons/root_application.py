@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -13,7 +12,9 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.addons import application_set
 from components.addons.addon import Addon
+from components.addons.root_specs import EMPTY_PROJECT, application_spec, project_spec
 from components.addons.take_over import take_over_hook
+from components.addons.tenant_rights import tenant_rights
 from components.platform import Platform
 from components.release.guard import serving_hooks
 from conventions import (
@@ -62,12 +63,22 @@ class RootApplication(Addon):
         """Seed the root Application."""
         super().__init__("aks-bootstrap:root_application:RootApplication", name, opts)
         serving = serving_hooks(name, args.access, self.needs)
+        kinds = [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if args.image_updater else ())]
+        rights = tenant_rights(args.access, kinds, pulumi.ResourceOptions(parent=self))
+        nothing = CustomResource(
+            args.access.name("default-project"),
+            api_version="argoproj.io/v1alpha1",
+            kind="AppProject",
+            metadata=ObjectMetaArgs(name="default", namespace=ARGO_CD_NAMESPACE),
+            spec=EMPTY_PROJECT,
+            opts=pulumi.ResourceOptions(parent=self, hooks=serving),
+        )
         project = CustomResource(
             args.access.name("root-project"),
             api_version="argoproj.io/v1alpha1",
             kind="AppProject",
             metadata=ObjectMetaArgs(name=ROOT_APPLICATION, namespace=ARGO_CD_NAMESPACE),
-            spec=project_spec(args.settings, image_updater=args.image_updater),
+            spec=project_spec(args.settings, kinds),
             opts=pulumi.ResourceOptions(parent=self, hooks=serving),
         )
         facts = Secret(
@@ -111,12 +122,12 @@ class RootApplication(Addon):
                 # the projects go with it
                 finalizers=["resources-finalizer.argocd.argoproj.io"],
             ),
-            spec=application_spec(args.settings, args.environment),
+            spec=application_spec(args.settings, args.environment, production=args.production),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # not on the ApplicationSet: a project stays until its Application is gone, so neither may wait for the
                 # other when both are deleted
-                depends_on=[project, facts],
+                depends_on=[project, nothing, facts, *rights],
                 hooks=pulumi.ResourceHookBinding(
                     before_create=serving.before_create,
                     before_update=[*(serving.before_update or []), take_over_hook(name, args.access)],
@@ -126,53 +137,3 @@ class RootApplication(Addon):
             ),
         )
         self.register_outputs({})
-
-
-def project_spec(settings: GitOps, *, image_updater: bool) -> dict[str, Any]:
-    """Return a project that may make Applications and projects in Argo CD's namespace, from the platform's half."""
-    kinds = [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if image_updater else ())]
-    return {
-        "description": "The root Application: projects and the platform's own Applications, nothing else.",
-        "sourceRepos": [settings.platform_url],
-        "destinations": [{"server": IN_CLUSTER, "namespace": ARGO_CD_NAMESPACE}],
-        "clusterResourceWhitelist": [],
-        "namespaceResourceWhitelist": [{"group": group, "kind": kind} for group, kind in kinds],
-    }
-
-
-def application_spec(settings: GitOps, environment: str) -> dict[str, Any]:
-    """Return the root Application's spec. https://argo-cd.readthedocs.io/en/stable/operator-manual/cluster-bootstrapping/."""
-    return {
-        "project": ROOT_APPLICATION,
-        "source": {
-            "repoURL": settings.platform_url,
-            "targetRevision": settings.platform_revision,
-            "path": application_set.tenants_path(settings),
-            "helm": {
-                "releaseName": ROOT_APPLICATION,
-                "valuesObject": {
-                    "environment": environment,
-                    "repoURL": settings.served_url,
-                },
-            },
-        },
-        "destination": {"server": IN_CLUSTER, "namespace": ARGO_CD_NAMESPACE},
-        "syncPolicy": {
-            "automated": {"prune": True, "selfHeal": True},
-            "syncOptions": ["CreateNamespace=true", "ServerSideApply=true", "RespectIgnoreDifferences=true"],
-            "retry": {
-                "limit": 10,
-                # take up a newer commit instead of retrying the one that failed
-                "refresh": True,
-                "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
-            },
-        },
-        # the controller writes these on children while it works
-        "ignoreDifferences": [
-            {
-                "group": "argoproj.io",
-                "kind": "Application",
-                "jsonPointers": ["/operation", "/metadata/annotations/argocd.argoproj.io~1refresh"],
-            }
-        ],
-    }

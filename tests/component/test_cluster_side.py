@@ -55,7 +55,7 @@ def test_local_signs_its_own_certificates_and_keeps_secrets_in_the_cluster(local
     assert "podLabels" not in values(local, "cert-manager")
     store = local.one(":ClusterSecretStore").inputs
     assert store["spec"]["provider"]["kubernetes"]["remoteNamespace"] == "local-vault"
-    role = local.one("rbac.authorization.k8s.io/v1:Role").inputs
+    role = local.one("rbac.authorization.k8s.io/v1:Role", "local-vault-reader").inputs
     assert role["metadata"]["namespace"] == "local-vault"
     assert role["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}]
 
@@ -65,7 +65,7 @@ def test_the_store_reads_the_vault_as_one_service_account(prod):
     assert provider["authType"] == "WorkloadIdentity"
     assert provider["vaultUrl"] == "<vault.vaultUri>"
     assert provider["serviceAccountRef"] == {"name": "vault-reader", "namespace": "external-secrets"}
-    account = prod.one("core/v1:ServiceAccount").inputs["metadata"]
+    account = prod.one("core/v1:ServiceAccount", "vault-reader-g1").inputs["metadata"]
     assert account["name"] == "vault-reader"
     assert account["annotations"]["azure.workload.identity/client-id"] == "<external-secrets.clientId>"
     assert "azure.workload.identity" not in json.dumps(values(prod, "external-secrets"))
@@ -276,7 +276,7 @@ def test_a_repository_over_ssh_is_read_with_a_key_from_the_vault(program, url, p
     assert secret["target"]["template"]["data"] == {"type": "git", "url": prefix, "sshPrivateKey": "{{ .value }}"}
     assert values(p, "argo-cd")["configs"]["ssh"] == {"extraHosts": f"{host} ssh-ed25519 {HOST_KEY}\n"}
     assert p.one("argoproj.io/v1alpha1:Application").inputs["spec"]["source"]["repoURL"] == url
-    assert p.one("argoproj.io/v1alpha1:AppProject").inputs["spec"]["sourceRepos"] == [url]
+    assert p.one(":AppProject", "root-project-g1").inputs["spec"]["sourceRepos"] == [url]
 
 
 def test_the_charts_own_hosts_stand_where_the_stack_adds_none(dev):
@@ -312,13 +312,22 @@ def test_a_registry_is_asked_for_a_token_of_its_own(program):
     ]
 
 
-def test_the_root_application_has_a_project_of_its_own_that_may_make_only_applications(prod):
+def test_the_root_application_has_a_project_of_its_own(prod):
     root = prod.one("argoproj.io/v1alpha1:Application").inputs
-    project = prod.one("argoproj.io/v1alpha1:AppProject").inputs
+    project = prod.one(":AppProject", "root-project-g1").inputs
     assert root["spec"]["project"] == project["metadata"]["name"] == "root"
-    assert project["spec"]["clusterResourceWhitelist"] == []
-    assert {r["kind"] for r in project["spec"]["namespaceResourceWhitelist"]} == {"Application", "AppProject"}
+    assert project["spec"]["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace", "name": "app-*"}]
+    assert {d["namespace"] for d in project["spec"]["destinations"]} == {"argocd", "app-*"}
     assert project["spec"]["sourceRepos"] == [root["spec"]["source"]["repoURL"]]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_an_application_that_names_no_project_may_do_nothing(program, stack):
+    project = program(stack).one(":AppProject", f"default-project{'' if stack == 'local' else '-g1'}").inputs
+    assert (project["metadata"]["name"], project["metadata"]["namespace"]) == ("default", "argocd")
+    allowed = {key: value for key, value in project["spec"].items() if key != "description"}
+    lists = ("sourceRepos", "destinations", "clusterResourceWhitelist", "namespaceResourceWhitelist")
+    assert allowed == {key: [] for key in lists}
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
@@ -334,7 +343,7 @@ def test_the_root_application_renders_the_platforms_half(program, stack):
     assert "ServerSideApply=true" in sync["syncOptions"]
     assert sync["retry"]["refresh"] is True
     assert sync["retry"]["backoff"] == {"duration": "10s", "factor": 2, "maxDuration": "5m"}
-    assert {"CreateNamespace=true", "RespectIgnoreDifferences=true"} <= set(sync["syncOptions"])
+    assert "RespectIgnoreDifferences=true" in sync["syncOptions"]
     assert root["spec"]["ignoreDifferences"][0]["jsonPointers"][0] == "/operation"
 
 
@@ -414,5 +423,5 @@ def test_the_store_names_its_tenant_once(prod):
     """External Secrets refuses a store whose tenant is on its service account too, even the same one."""
     provider = prod.one(":ClusterSecretStore").inputs["spec"]["provider"]["azurekv"]
     assert provider["tenantId"]
-    annotations = prod.one("core/v1:ServiceAccount").inputs["metadata"]["annotations"]
+    annotations = prod.one("core/v1:ServiceAccount", "vault-reader-g1").inputs["metadata"]["annotations"]
     assert "azure.workload.identity/tenant-id" not in annotations

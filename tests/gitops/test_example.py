@@ -14,8 +14,20 @@ from bootstrap.delivery.tenants import read_tenant
 from bootstrap.delivery.validate import house
 from bootstrap.errors import HelmError
 from components.addons.ingress import NAMESPACE
-from components.addons.root_application import application_spec, project_spec
-from conventions import INGRESS_CLASS, SECRET_STORE
+from components.addons.root_specs import application_spec, project_spec
+from conventions import (
+    DIGESTS_ANNOTATION,
+    HOSTS_ANNOTATION,
+    IMAGE_UPDATER_KINDS,
+    INGRESS_CLASS,
+    REGISTRIES_ANNOTATION,
+    ROOT_KINDS,
+    SECRET_STORE,
+    TENANT_KINDS,
+    TENANT_LABEL,
+    TENANT_ROLE,
+    VAULT_KEYS_ANNOTATION,
+)
 from settings.addons import GitOps
 from settings.types import Issuer
 from tests.gitops.conftest import ROOT, SHA, one
@@ -37,28 +49,28 @@ def test_every_stack_has_an_environment_and_the_application_is_in_each():
 def test_applications_and_projects_name_the_repository_that_the_stack_names(env):
     gitops = GitOps.model_validate(stack_section(ROOT, env, "gitops"))
     for manifest in manifests(ROOT, env):
-        spec = manifest.document["spec"]
+        spec = manifest.document.get("spec", {})
         if manifest.kind == "Application":
             assert spec["source"]["repoURL"] == gitops.repo_url
             assert spec["source"]["targetRevision"] == gitops.revision
-        else:
+        elif manifest.kind == "AppProject":
             assert spec["sourceRepos"] == [gitops.repo_url]
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_the_root_application_renders_the_tenants_chart_and_its_project_allows_what_that_makes(env):
     gitops = GitOps.model_validate(stack_section(ROOT, env, "gitops"))
-    source = application_spec(gitops, env)["source"]
+    source = application_spec(gitops, env, production=False)["source"]
     assert (ROOT / source["path"] / "Chart.yaml").is_file()
     assert set(source["helm"]["valuesObject"]) == set(load_mapping(ROOT / source["path"] / "values.yaml"))
 
     def allowed(*, image_updater):
-        spec = project_spec(gitops, image_updater=image_updater)
-        return {(entry["group"], entry["kind"]) for entry in spec["namespaceResourceWhitelist"]}
+        spec = project_spec(gitops, [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if image_updater else ())])
+        lists = (*spec["namespaceResourceWhitelist"], *spec["clusterResourceWhitelist"])
+        return {(entry["group"], entry["kind"]) for entry in lists}
 
-    assert {("argoproj.io", manifest.kind) for manifest in manifests(ROOT, env)} == allowed(image_updater=False)
-    known = {(api_version.split("/")[0], kind) for api_version, kind in house.ALLOWED}
-    assert known == allowed(image_updater=True)
+    assert {(manifest.group, manifest.kind) for manifest in manifests(ROOT, env)} == allowed(image_updater=False)
+    assert allowed(image_updater=True) == house.ALLOWED
 
 
 def test_the_constants_are_the_programs(objects):
@@ -154,12 +166,46 @@ def test_what_is_applied_first_stands_first(objects):
     assert [item.wave for item in objects["prod"]] == [-1, -1, -1, 0, 0, 0, 0, 1]
 
 
-def test_a_local_application_owns_its_namespace_and_no_other_does(objects):
-    owned = {env: [item for item in items if item.kind == "Namespace"] for env, items in objects.items()}
-    assert owned["dev"] == owned["prod"] == []
-    (namespace,) = owned["local"]
-    assert namespace.name == "app-hello" and namespace.wave < min(i.wave for i in objects["local"] if i != namespace)
-    assert namespace.document["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_namespace_is_the_platforms_and_comes_before_what_is_in_it(objects, env):
+    assert not [item for item in objects[env] if item.kind == "Namespace"]
+    root = render(ROOT, "root", env).objects
+    (namespace,) = [item for item in root if item.kind == "Namespace"]
+    assert namespace.name == "app-hello" and namespace.wave < min(i.wave for i in root if i != namespace)
+    assert namespace.document["metadata"]["labels"] == {
+        TENANT_LABEL: "hello",
+        "pod-security.kubernetes.io/enforce": "restricted",
+    }
+    tenant = read_tenant(ROOT, "hello")
+    annotations = namespace.document["metadata"]["annotations"]
+    assert annotations[HOSTS_ANNOTATION] == ",".join(tenant.of(env).hosts)
+    assert annotations[REGISTRIES_ANNOTATION] == ",".join(tenant.registries)
+    assert annotations[VAULT_KEYS_ANNOTATION] == ",".join(tenant.vault_keys)
+    assert annotations[DIGESTS_ANNOTATION] == str(tenant.of(env).digests).lower()
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_argo_cd_applies_an_application_as_an_account_that_may_do_so_in_its_namespace_alone(env):
+    made = {(m.kind, m.name): m.document for m in manifests(ROOT, env)}
+    application, project = made["Application", "hello"]["spec"], made["AppProject", "hello"]["spec"]
+    (account,) = project["destinationServiceAccounts"]
+    assert {"server": account["server"], "namespace": account["namespace"]} == application["destination"]
+    (subject,) = made["RoleBinding", "argocd"]["subjects"]
+    assert f"{subject['namespace']}:{subject['name']}" == account["defaultServiceAccount"]
+    assert made["RoleBinding", "argocd"]["metadata"]["namespace"] == account["namespace"]
+    assert made["RoleBinding", "argocd"]["roleRef"]["name"] == TENANT_ROLE
+    assert made["ServiceAccount", subject["name"]]["metadata"]["namespace"] == subject["namespace"]
+    assert project["namespaceResourceWhitelist"] == [{"group": k.group, "kind": k.kind} for k in TENANT_KINDS]
+    assert project["clusterResourceWhitelist"] == []
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_in_production_what_a_tenant_had_outlives_it(env):
+    for manifest in manifests(ROOT, env):
+        if manifest.kind != "Application":  # which the ApplicationSet keeps
+            annotations = manifest.document["metadata"].get("annotations", {})
+            kept = "Prune=false" in annotations.get("argocd.argoproj.io/sync-options", "")
+            assert kept == (env == "prod"), manifest.kind
 
 
 def test_images_say_which_one(objects):

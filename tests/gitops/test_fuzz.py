@@ -238,7 +238,7 @@ def state(root):
 @example([("gitops/cluster/schemas/Application.argoproj.io.yaml", "text", "properties: []\n")], ("validate",))
 @example([("gitops/cluster/kinds.yaml", "text", '[{"apiVersion": "a\\u0000b/v1", "cluster": ["X"]}]')], ("validate",))
 @example([("tenants/hello.yaml", "text", '"\\ud800": 1\n')], ("validate",))
-@example([("gitops/apps/hello/local.yaml", "text", "image: true\nownsNamespace: true\n")], ("overlay", "--check"))
+@example([("gitops/apps/hello/local.yaml", "text", "image: true\nreplicas: 1\n")], ("overlay", "--check"))
 def test_a_broken_folder_is_told_and_never_a_traceback(sandbox, mutated, command):
     for folder in FOLDERS:
         shutil.rmtree(sandbox / folder)

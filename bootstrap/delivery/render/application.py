@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from application_template import application
+from application_template import application, tenants_values
 from bootstrap.delivery.clusters import Cluster, kubernetes_version, read_cluster
 from bootstrap.delivery.gitops import NAME, NAMES, OVERRIDES, inside, is_file
 from bootstrap.delivery.manifests import load_all, section
@@ -23,7 +23,7 @@ _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomi
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One object in Argo CD's namespace: an Application, or what the platform's chart makes."""
+    """One object of the platform's: an Application, or what the chart ``tenants/`` makes."""
 
     file: Path
     """What it is made from."""
@@ -35,9 +35,19 @@ class Manifest:
         return str(self.document.get("kind", ""))
 
     @property
+    def group(self) -> str:
+        """Its API group; empty for the core."""
+        return str(self.document.get("apiVersion", "")).rpartition("/")[0]
+
+    @property
     def name(self) -> str:
         """Its name."""
         return str(section(self.document, "metadata").get("name", ""))
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace; empty where it names none."""
+        return str(section(self.document, "metadata").get("namespace", ""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +109,9 @@ def projects(root: Path, cluster: Cluster) -> list[Manifest]:
         release=ROOT_APPLICATION,
         namespace=ARGO_CD_NAMESPACE,
         kube_version=kubernetes_version(root, cluster.name),
-        inline={"environment": cluster.environment, "repoURL": cluster.repo_url},
+        inline=tenants_values(
+            environment=cluster.environment, repo_url=cluster.repo_url, production=cluster.production
+        ),
     )
     try:
         documents = load_all(made.render(), TENANTS_FOLDER)

@@ -17,10 +17,13 @@ from conventions import (
     IMAGE_UPDATER_KINDS,
     IN_CLUSTER,
     ROOT_KINDS,
+    TENANT_NAMESPACE_PREFIX,
+    TENANT_ROLE,
 )
 
-ALLOWED = {(f"{group}/v1alpha1", kind) for group, kind in (*ROOT_KINDS, *IMAGE_UPDATER_KINDS)}
-"""What the root project may create."""
+ALLOWED = {("", "Namespace"), *((kind.group, kind.kind) for kind in (*ROOT_KINDS, *IMAGE_UPDATER_KINDS))}
+"""What the root project may create, by group and kind."""
+_IN_TENANTS_NAMESPACES = frozenset({"NetworkPolicy", "RoleBinding"})
 
 
 def check_manifests(root: Path, cluster: Cluster, manifests: Sequence[Manifest]) -> Iterator[Finding]:
@@ -33,24 +36,25 @@ def check_manifests(root: Path, cluster: Cluster, manifests: Sequence[Manifest])
         cluster: whose objects they are.
         manifests: the platform's own, and the Applications of tenants.
     """
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     applications = {manifest.name for manifest in manifests if manifest.kind == "Application"}
     for manifest in manifests:
         where = where_of(root, cluster, manifest)
-        if (manifest.document.get("apiVersion"), manifest.kind) not in ALLOWED:
+        if (manifest.group, manifest.kind) not in ALLOWED:
             yield Finding(
                 where=where,
                 path="kind",
                 message=f"got {manifest.kind!r}; allowed: {', '.join(sorted(kind for _, kind in ALLOWED))}",
             )
             continue
-        if section(manifest.document, "metadata").get("namespace") != ARGO_CD_NAMESPACE:
-            yield Finding(where=where, path="metadata.namespace", message=f"allowed: {ARGO_CD_NAMESPACE}")
-        if (key := (manifest.kind, manifest.name)) in seen:
+        yield from _place(manifest, where)
+        if (key := (manifest.kind, manifest.namespace, manifest.name)) in seen:
             yield Finding(where=where, path="metadata.name", message=f"{manifest.name!r} is there twice")
         seen.add(key)
         if manifest.kind == "AppProject":
             yield from _project(manifest, where, cluster)
+        elif manifest.kind == "RoleBinding":
+            yield from _binding(manifest, where)
         elif manifest.kind == "Application":
             yield from image_updater.check_application(manifest, where)
         elif manifest.kind == image_updater.KIND:
@@ -90,6 +94,28 @@ def project_of(manifests: Sequence[Manifest], application: str) -> dict[str, Any
         (section(m.document, "spec") for m in manifests if m.kind == "Application" and m.name == application), {}
     ).get("project")
     return next((m.document for m in manifests if m.kind == "AppProject" and m.name == named), {})
+
+
+def _place(manifest: Manifest, where: str) -> Iterator[Finding]:
+    """Yield what is wrong with where an object is: in Argo CD's namespace, or in an application's."""
+    if manifest.kind == "Namespace":
+        if not manifest.name.startswith(TENANT_NAMESPACE_PREFIX):
+            allowed = f"names that begin with {TENANT_NAMESPACE_PREFIX}"
+            yield Finding(where=where, path="metadata.name", message=f"got {manifest.name!r}; allowed: {allowed}")
+    elif manifest.kind in _IN_TENANTS_NAMESPACES:
+        if not manifest.namespace.startswith(TENANT_NAMESPACE_PREFIX):
+            allowed = f"those that begin with {TENANT_NAMESPACE_PREFIX}"
+            yield Finding(where=where, path="metadata.namespace", message=f"allowed: {allowed}")
+    elif manifest.namespace != ARGO_CD_NAMESPACE:
+        yield Finding(where=where, path="metadata.namespace", message=f"allowed: {ARGO_CD_NAMESPACE}")
+
+
+def _binding(manifest: Manifest, where: str) -> Iterator[Finding]:
+    """Yield what the account that applies it may not bind."""
+    role = section(manifest.document, "roleRef")
+    if (role.get("kind"), role.get("name")) != ("ClusterRole", TENANT_ROLE):
+        got = f"{role.get('kind')} {role.get('name')}"
+        yield Finding(where=where, path="roleRef", message=f"got {got!r}; allowed: ClusterRole {TENANT_ROLE}")
 
 
 def _project(manifest: Manifest, where: str, cluster: Cluster) -> Iterator[Finding]:
