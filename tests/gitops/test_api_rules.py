@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from bootstrap.delivery.manifests import load_all
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.validate.api.check import KINDS
 from bootstrap.delivery.validate.schemas import Schemas
 from bootstrap.delivery.validate.validate import _structure
+from conventions import TENANT_KINDS
 from tests.api_objects import BASES, ROWS, Row
 from tests.chart_cases import BASE, CASES, NAMES, before_and_after, objects
 from tests.gitops.conftest import ROOT
@@ -34,15 +34,7 @@ def test_everything_that_a_chart_can_render_is_taken(chart: str) -> None:
 
 
 def test_every_kind_that_a_project_allows_has_its_rules() -> None:
-    template = (ROOT / "tenants" / "templates" / "projects.yaml").read_text()
-    allowed = {
-        (entry["group"], entry["kind"])
-        for line in template.splitlines()
-        if line.strip().startswith("- { group:")
-        for [entry] in load_all(line, "projects.yaml")
-    }
-    assert len(allowed) >= 15
-    assert {*allowed, ("", "Namespace")} == set(KINDS)
+    assert {*((kind.group, kind.kind) for kind in TENANT_KINDS), ("", "Namespace")} == set(KINDS)
 
 
 def places(value, path=()):

@@ -11,6 +11,7 @@ from bootstrap.delivery.validate.validate import _structure, validate
 from tests.gitops.conftest import ROOT
 
 TEMPLATE = "tenants/templates/projects.yaml"
+NAMESPACES = "tenants/templates/namespaces.yaml"
 PROJECT = "tenants in dev: AppProject hello"
 CHART = "gitops/charts/web/templates"
 DEPLOYMENT = "hello in dev: Deployment app-hello/hello"
@@ -26,7 +27,7 @@ def findings(project):
 def test_the_example_passes():
     report = validate(ROOT)
     assert report.findings == []
-    assert (report.environments, report.applications, report.objects) == (["dev", "local", "prod"], 3, 22)
+    assert (report.environments, report.applications, report.objects) == (["dev", "local", "prod"], 3, 21)
 
 
 @pytest.mark.parametrize(
@@ -100,15 +101,27 @@ def test_the_example_passes():
         ),
         (
             TEMPLATE,
-            "{ group: apps, kind: Deployment }",
-            "{ group: apps, kind: DaemonSet }",
+            "{{- toYaml $.Values.kinds | nindent 4 }}",
+            "- { group: apps, kind: DaemonSet }",
             ("hello in dev", "", "Deployment app-hello/hello: the project allows no Deployment"),
         ),
         (
-            TEMPLATE,
-            "name: app-{{ $app }}",
-            "name: app-other",
-            ("hello in local", "", "Namespace app-hello: the project allows no Namespace"),
+            NAMESPACES,
+            "kind: Namespace\nmetadata:\n  name: app-{{ $app }}",
+            "kind: Namespace\nmetadata:\n  name: kube-system",
+            ("tenants in dev: Namespace kube-system", "metadata.name", "names that begin with app-"),
+        ),
+        (
+            NAMESPACES,
+            "name: aks-bootstrap:tenant",
+            "name: cluster-admin",
+            ("tenants in dev: RoleBinding argocd", "roleRef", "allowed: ClusterRole aks-bootstrap:tenant"),
+        ),
+        (
+            NAMESPACES,
+            "name: default-deny\n  namespace: app-{{ $app }}",
+            "name: default-deny\n  namespace: kube-system",
+            ("tenants in dev: NetworkPolicy default-deny", "metadata.namespace", "those that begin with app-"),
         ),
         (
             TEMPLATE,
@@ -213,15 +226,23 @@ def test_a_mistake_is_found(project, file, before, after, expected):
     assert any(f[0] == where and f[1] == path and message in f[2] for f in found), found
 
 
-def test_the_root_application_makes_applications_and_projects_only(project):
+def test_the_root_application_makes_what_its_project_allows(project):
     project.write(
         "tenants/templates/more.yaml",
         '{{ if eq .Values.environment "dev" }}\napiVersion: v1\nkind: ConfigMap\n'
         "metadata: {name: a, namespace: argocd}\n{{ end }}\n",
     )
-    assert findings(project) == [
-        ("tenants in dev: ConfigMap a", "kind", "got 'ConfigMap'; allowed: AppProject, Application, ImageUpdater")
-    ]
+    allowed = "AppProject, Application, ImageUpdater, Namespace, NetworkPolicy, RoleBinding, ServiceAccount"
+    assert findings(project) == [("tenants in dev: ConfigMap a", "kind", f"got 'ConfigMap'; allowed: {allowed}")]
+
+
+def test_an_application_that_makes_its_own_namespace_is_refused(project):
+    labels = "{pod-security.kubernetes.io/enforce: privileged}"
+    project.write(
+        f"{CHART}/namespace.yaml",
+        f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: app-hello, labels: {labels}}}\n",
+    )
+    assert any("Namespace app-hello: the project allows no Namespace" in message for _, _, message in findings(project))
 
 
 def test_a_required_field_that_is_missing_is_found(project):
