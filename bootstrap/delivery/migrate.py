@@ -15,14 +15,14 @@ from bootstrap.delivery.clusters import cluster_names, read_cluster
 from bootstrap.delivery.gitops import NAME, app_folder, inside, require_folder, values_files
 from bootstrap.delivery.manifests import dump, entries, load_all, read_text, section
 from bootstrap.delivery.new_app import Made, write
-from bootstrap.delivery.render.application import Application, Manifest, parse_application, projects
+from bootstrap.delivery.render.application import Application, Manifest, parse_application, platform_objects
 from bootstrap.delivery.render.compare import compare
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, image_repository, images, parse_objects
 from bootstrap.delivery.render.render import render, template
 from bootstrap.delivery.tenants import tenant_file, tenant_text
 from bootstrap.errors import GitOpsError, HelmError
-from conventions import GITOPS_FOLDER, HALVES, TENANTS_FOLDER
+from conventions import DEFAULT_PROJECT, GITOPS_FOLDER, HALVES, TENANTS_FOLDER
 
 _ENVIRONMENTS = Path(GITOPS_FOLDER) / "environments"
 _PROJECTS = "_tenants.yaml"
@@ -162,10 +162,19 @@ def _tried(root: Path, files: Mapping[Path, str], found: Mapping[str, _Found]) -
                     )
         environments = {environment for one in found.values() for environment in one.objects}
         return {
-            root / _ENVIRONMENTS / name / _PROJECTS: "---\n".join(dump(project.document) for project in made)
+            root / _ENVIRONMENTS / name / _PROJECTS: "---\n".join(map(dump, made))
             for name in cluster_names(copy)
-            if name in environments and (made := projects(copy, read_cluster(copy, name)))
+            if name in environments and (made := _projects(copy, name))
         }
+
+
+def _projects(root: Path, cluster: str) -> list[dict[str, Any]]:
+    """Return the projects of a cluster's tenants."""
+    made = platform_objects(root, read_cluster(root, cluster))
+    # the rest comes with the chart: an old root Application may make no more
+    return [
+        manifest.document for manifest in made if manifest.kind == "AppProject" and manifest.name != DEFAULT_PROJECT
+    ]
 
 
 def _kinds(root: Path, folders: Iterable[Path]) -> list[str]:
@@ -177,7 +186,7 @@ def _kinds(root: Path, folders: Iterable[Path]) -> list[str]:
         return {f"{entry.get('group')}/{entry.get('kind')}".lstrip("/") for one in listed for entry in one}
 
     old = [m.document for folder in folders for m in _manifests(root, folder) if m.kind == "AppProject"]
-    new = [m.document for name in cluster_names(root) for m in projects(root, read_cluster(root, name))]
+    new = [project for name in cluster_names(root) for project in _projects(root, name)]
     missing = sorted(allowed(old) - allowed(new)) if new else []
     if not missing:
         return []

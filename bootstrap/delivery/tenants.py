@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from bootstrap.delivery.gitops import NAME, NAMES, inside
 from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.errors import GitOpsError
-from conventions import GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
+from conventions import DEFAULT_PROJECT, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
 CHART_FILES = frozenset({"Chart.yaml", "values.yaml"})
 """Files of the folder that are no tenants: it is a chart, which makes the projects."""
 
-TAKEN = frozenset({"default", ROOT_APPLICATION})
+TAKEN = frozenset({DEFAULT_PROJECT, ROOT_APPLICATION})
 """Names of projects that are Argo CD's or the platform's, and no application's."""
 
 P = TypeVar("P", bound=PurePath)

@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.addons import application_set
 from components.addons.addon import Addon
-from components.addons.root_specs import EMPTY_PROJECT, application_spec, project_spec
+from components.addons.root_specs import application_spec, project_spec
 from components.addons.take_over import take_over_hook
 from components.addons.tenant_rights import tenant_rights
 from components.platform import Platform
@@ -65,14 +65,6 @@ class RootApplication(Addon):
         serving = serving_hooks(name, args.access, self.needs)
         kinds = [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if args.image_updater else ())]
         rights = tenant_rights(args.access, kinds, pulumi.ResourceOptions(parent=self))
-        nothing = CustomResource(
-            args.access.name("default-project"),
-            api_version="argoproj.io/v1alpha1",
-            kind="AppProject",
-            metadata=ObjectMetaArgs(name="default", namespace=ARGO_CD_NAMESPACE),
-            spec=EMPTY_PROJECT,
-            opts=pulumi.ResourceOptions(parent=self, hooks=serving),
-        )
         project = CustomResource(
             args.access.name("root-project"),
             api_version="argoproj.io/v1alpha1",
@@ -127,7 +119,7 @@ class RootApplication(Addon):
                 parent=self,
                 # not on the ApplicationSet: a project stays until its Application is gone, so neither may wait for the
                 # other when both are deleted
-                depends_on=[project, nothing, facts, *rights],
+                depends_on=[project, facts, *rights],
                 hooks=pulumi.ResourceHookBinding(
                     before_create=serving.before_create,
                     before_update=[*(serving.before_update or []), take_over_hook(name, args.access)],

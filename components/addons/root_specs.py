@@ -1,4 +1,4 @@
-"""Specs of the root Application and of the projects that the program makes: pure, to be tested without Pulumi."""
+"""Specs of the root Application and of its project: pure, to be tested without Pulumi."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,18 +7,6 @@ from application_template import tenants_values
 from components.addons import application_set
 from conventions import ARGO_CD_NAMESPACE, IN_CLUSTER, ROOT_APPLICATION, TENANT_NAMESPACE_PREFIX, Kind
 from settings.addons import GitOps
-
-EMPTY_PROJECT: dict[str, Any] = {
-    "description": "Allows nothing: an Application that names no project is in this one.",
-    "sourceRepos": [],
-    "destinations": [],
-    "clusterResourceWhitelist": [],
-    "namespaceResourceWhitelist": [],
-}
-"""The project ``default``, in which Argo CD would allow everything.
-
-https://argo-cd.readthedocs.io/en/stable/user-guide/projects/#the-default-project
-"""
 
 
 def project_spec(settings: GitOps, kinds: Sequence[Kind]) -> dict[str, Any]:

@@ -276,7 +276,7 @@ def test_a_repository_over_ssh_is_read_with_a_key_from_the_vault(program, url, p
     assert secret["target"]["template"]["data"] == {"type": "git", "url": prefix, "sshPrivateKey": "{{ .value }}"}
     assert values(p, "argo-cd")["configs"]["ssh"] == {"extraHosts": f"{host} ssh-ed25519 {HOST_KEY}\n"}
     assert p.one("argoproj.io/v1alpha1:Application").inputs["spec"]["source"]["repoURL"] == url
-    assert p.one(":AppProject", "root-project-g1").inputs["spec"]["sourceRepos"] == [url]
+    assert p.one(":AppProject").inputs["spec"]["sourceRepos"] == [url]
 
 
 def test_the_charts_own_hosts_stand_where_the_stack_adds_none(dev):
@@ -314,20 +314,11 @@ def test_a_registry_is_asked_for_a_token_of_its_own(program):
 
 def test_the_root_application_has_a_project_of_its_own(prod):
     root = prod.one("argoproj.io/v1alpha1:Application").inputs
-    project = prod.one(":AppProject", "root-project-g1").inputs
+    project = prod.one(":AppProject").inputs
     assert root["spec"]["project"] == project["metadata"]["name"] == "root"
     assert project["spec"]["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace", "name": "app-*"}]
     assert {d["namespace"] for d in project["spec"]["destinations"]} == {"argocd", "app-*"}
     assert project["spec"]["sourceRepos"] == [root["spec"]["source"]["repoURL"]]
-
-
-@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
-def test_an_application_that_names_no_project_may_do_nothing(program, stack):
-    project = program(stack).one(":AppProject", f"default-project{'' if stack == 'local' else '-g1'}").inputs
-    assert (project["metadata"]["name"], project["metadata"]["namespace"]) == ("default", "argocd")
-    allowed = {key: value for key, value in project["spec"].items() if key != "description"}
-    lists = ("sourceRepos", "destinations", "clusterResourceWhitelist", "namespaceResourceWhitelist")
-    assert allowed == {key: [] for key in lists}
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])

@@ -22,15 +22,10 @@ def values(program):
     return program.release("argocd-image-updater").inputs["values"]
 
 
-def root_project(program):
-    (project,) = [r.inputs for r in program.several(":AppProject") if r.inputs["metadata"]["name"] == "root"]
-    return project
-
-
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 def test_it_is_off_by_default(program, stack):
     assert [r.name for r in program(stack).all if "image-updater" in r.name] == []
-    kinds = root_project(program(stack))["spec"]["namespaceResourceWhitelist"]
+    kinds = program(stack).one("argoproj.io/v1alpha1:AppProject").inputs["spec"]["namespaceResourceWhitelist"]
     assert "ImageUpdater" not in {kind["kind"] for kind in kinds}
 
 
@@ -66,7 +61,7 @@ def test_nothing_that_it_is_given_lets_it_change_an_application(updating):
 
 
 def test_the_root_application_may_say_what_it_follows(updating):
-    kinds = root_project(updating)["spec"]["namespaceResourceWhitelist"]
+    kinds = updating.one("argoproj.io/v1alpha1:AppProject").inputs["spec"]["namespaceResourceWhitelist"]
     assert {"group": "argocd-image-updater.argoproj.io", "kind": "ImageUpdater"} in kinds
 
 

@@ -67,7 +67,8 @@ def test_argo_cd_impersonates_and_the_root_project_says_whom(program, stack):
     p = program(stack)
     assert p.release("argo-cd").inputs["values"]["configs"]["cm"]["application.sync.impersonation.enabled"] is True
     root = p.one(":Application").inputs["spec"]
-    (project,) = [r.inputs for r in p.several(":AppProject") if r.inputs["metadata"]["name"] == root["project"]]
+    project = p.one(":AppProject").inputs
+    assert project["metadata"]["name"] == root["project"]
     (account,) = project["spec"]["destinationServiceAccounts"]
     assert {"server": account["server"], "namespace": account["namespace"]} == root["destination"]
     assert account["defaultServiceAccount"] == "argocd:root"

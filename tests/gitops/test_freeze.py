@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.delivery.clusters import read_cluster
 from bootstrap.delivery.freeze import FILE, freeze, lift
-from bootstrap.delivery.render.application import projects
+from bootstrap.delivery.render.application import platform_objects
 from bootstrap.errors import GitOpsError
 
 NOW = dt.datetime(2026, 12, 23, 17, 30, 12, tzinfo=dt.UTC)
@@ -14,7 +14,12 @@ NOW = dt.datetime(2026, 12, 23, 17, 30, 12, tzinfo=dt.UTC)
 
 def windows(project, environment):
     cluster = read_cluster(project.root, environment)
-    return [found.document["spec"].get("syncWindows") for found in projects(project.root, cluster)]
+    made = platform_objects(project.root, cluster)
+    return [
+        found.document["spec"].get("syncWindows")
+        for found in made
+        if found.kind == "AppProject" and found.name != "default"
+    ]
 
 
 def test_every_project_of_the_environment_has_the_window_and_no_other(project):

@@ -66,8 +66,14 @@ def test_the_example_passes():
         (
             TEMPLATE,
             "name: {{ $app }}",
-            "name: default",
-            ("tenants in dev: AppProject default", "metadata.name", "is not yours to define"),
+            "name: root",
+            ("tenants in dev: AppProject root", "metadata.name", "is not yours to define"),
+        ),
+        (
+            "tenants/templates/default-project.yaml",
+            "destinations: []",
+            "destinations: [{server: https://kubernetes.default.svc, namespace: app-x}]",
+            ("tenants in dev: AppProject default", "spec.destinations", "has to be empty"),
         ),
         (
             TEMPLATE,

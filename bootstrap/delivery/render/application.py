@@ -94,8 +94,8 @@ def generated(root: Path, cluster: Cluster, app: str, tenant: Tenant) -> Manifes
     return Manifest(file=tenant_file(root, app), document=document)
 
 
-def projects(root: Path, cluster: Cluster) -> list[Manifest]:
-    """Return what the root Application applies: the projects, and whatever else the platform's chart makes.
+def platform_objects(root: Path, cluster: Cluster) -> list[Manifest]:
+    """Return what the root Application applies: projects, namespaces, and whatever else the platform's chart makes.
 
     Raises:
         GitOpsError: it makes something else than objects.
@@ -131,7 +131,10 @@ def manifests(root: Path, environment: str) -> list[Manifest]:
     """
     cluster = read_cluster(root, environment)
     tenants = tenants_of(root, cluster)
-    return [*projects(root, cluster), *(generated(root, cluster, app, tenant) for app, tenant in tenants.items())]
+    return [
+        *platform_objects(root, cluster),
+        *(generated(root, cluster, app, tenant) for app, tenant in tenants.items()),
+    ]
 
 
 def application_names(root: Path, environment: str) -> list[str]:

@@ -14,6 +14,7 @@ from bootstrap.delivery.validate import image_updater
 from bootstrap.delivery.validate.findings import Finding
 from conventions import (
     ARGO_CD_NAMESPACE,
+    DEFAULT_PROJECT,
     IMAGE_UPDATER_KINDS,
     IN_CLUSTER,
     ROOT_KINDS,
@@ -120,6 +121,9 @@ def _binding(manifest: Manifest, where: str) -> Iterator[Finding]:
 
 def _project(manifest: Manifest, where: str, cluster: Cluster) -> Iterator[Finding]:
     spec = section(manifest.document, "spec")
+    if manifest.name == DEFAULT_PROJECT:
+        yield from _empty(spec, where)
+        return
     if manifest.name in TAKEN:
         yield Finding(where=where, path="metadata.name", message=f"{manifest.name!r} is not yours to define")
     if spec.get("sourceRepos") != [cluster.repo_url]:
@@ -134,6 +138,13 @@ def _project(manifest: Manifest, where: str, cluster: Cluster) -> Iterator[Findi
             )
         elif fnmatchcase(ARGO_CD_NAMESPACE, str(destination["namespace"])):
             yield Finding(where=where, path=f"{path}.namespace", message="covers Argo CD's own namespace")
+
+
+def _empty(spec: dict[str, Any], where: str) -> Iterator[Finding]:
+    for key in ("sourceRepos", "destinations", "clusterResourceWhitelist", "namespaceResourceWhitelist"):
+        if spec.get(key) != []:
+            message = "has to be empty: an Application that names no project is in this one"
+            yield Finding(where=where, path=f"spec.{key}", message=message)
 
 
 def _destination(spec: dict[str, Any], namespace: str) -> bool:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bootstrap.delivery.clusters import Cluster, cluster_names, read_cluster
 from bootstrap.delivery.gitops import applications, require_folder
-from bootstrap.delivery.render.application import Manifest, generated, projects, read_application
+from bootstrap.delivery.render.application import Manifest, generated, platform_objects, read_application
 from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, images
@@ -120,7 +120,7 @@ def _well_formed(
     root: Path, cluster: Cluster, tenants: Mapping[str, Tenant], schemas: Schemas
 ) -> tuple[list[Manifest], list[Finding]]:
     """Return a cluster's objects in Argo CD's namespace, but for those with fields that are none, which are found."""
-    made, problems = _projects(root, cluster)
+    made, problems = _platform_objects(root, cluster)
     there = in_environment(tenants, cluster.environment).items()
     found = []
     for manifest in [*made, *(generated(root, cluster, app, tenant) for app, tenant in there)]:
@@ -131,9 +131,9 @@ def _well_formed(
     return found, problems
 
 
-def _projects(root: Path, cluster: Cluster) -> tuple[list[Manifest], list[Finding]]:
+def _platform_objects(root: Path, cluster: Cluster) -> tuple[list[Manifest], list[Finding]]:
     try:
-        return projects(root, cluster), []
+        return platform_objects(root, cluster), []
     except (GitOpsError, HelmError) as error:
         message = str(error).removeprefix(f"{TENANTS_FOLDER}: ")
         return [], [Finding(where=f"{TENANTS_FOLDER} in {cluster.name}", path="", message=message)]
