@@ -88,6 +88,9 @@ class RootApplication(Addon):
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
+        # the same for both: a project stays until its Application is gone, so neither may wait for the other when both
+        # are deleted, and the engine deletes together only what is as far from the start
+        beside = [project, facts, *rights]
         CustomResource(
             args.access.name("tenants"),
             api_version="argoproj.io/v1alpha1",
@@ -98,7 +101,7 @@ class RootApplication(Addon):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[facts],
+                depends_on=beside,
                 hooks=serving,
                 # Argo CD deletes the applications with it, and a broken one must not hang the run
                 custom_timeouts=pulumi.CustomTimeouts(delete="10m"),
@@ -117,9 +120,7 @@ class RootApplication(Addon):
             spec=application_spec(args.settings, args.environment, production=args.production),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # not on the ApplicationSet: a project stays until its Application is gone, so neither may wait for the
-                # other when both are deleted
-                depends_on=[project, facts, *rights],
+                depends_on=beside,
                 hooks=pulumi.ResourceHookBinding(
                     before_create=serving.before_create,
                     before_update=[*(serving.before_update or []), take_over_hook(name, args.access)],

@@ -184,6 +184,18 @@ def test_the_application_set_comes_after_the_facts_and_beside_the_root_applicati
 
 
 @pytest.mark.parametrize("stack", STACKS)
+def test_the_engine_deletes_the_root_application_and_the_set_of_tenants_together(program: Run, stack: str) -> None:
+    """It deletes in steps: what is farthest from the start, counted along everything that is waited for, goes first."""
+    p = program(stack)
+    steps: dict[str | None, int] = {}
+    for resource in p.all:  # what is waited for is registered before
+        steps[resource.urn] = 1 + max(
+            (steps.get(urn, 0) for urn in (resource.parent, *resource.dependencies)), default=0
+        )
+    assert steps[p.one(":Application").urn] == steps[p.one(":ApplicationSet").urn]
+
+
+@pytest.mark.parametrize("stack", STACKS)
 def test_an_application_stays_as_git_has_it_and_goes_with_its_tenant(program: Run, stack: str) -> None:
     template = spec_of(program(stack))["template"]
     app = '{{ trimSuffix ".yaml" .file.path.filename }}'
