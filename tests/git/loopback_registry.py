@@ -1,13 +1,15 @@
 """A registry on this machine's loopback, with real HTTP: manifests, the token challenge, and what goes wrong."""
 
 import base64
+import hashlib
 import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-DIGEST = f"sha256:{'ab' * 32}"
+MANIFEST = b'{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}'
+DIGEST = f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
 
 
 class Registry:
@@ -26,6 +28,10 @@ class Registry:
         """A status for every manifest, whatever is there."""
         self.redirect: str | None = None
         self.realm = f"http://{host}/token"
+        self.names_digest: str | None = DIGEST
+        """The digest that a manifest comes with; None for a registry that leaves the header out."""
+        self.manifest = MANIFEST
+        self.token_redirect: str | None = None
         self.asked: list[tuple[str, str, str | None]] = []
         """Method, path and Authorization of each request."""
 
@@ -59,7 +65,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(registry.answer)
         name, _, reference = self.path.removeprefix("/v2/").partition("/manifests/")
         found = registry.manifests.get((name, reference))
-        return self.reply(200, [("Docker-Content-Digest", found)]) if found else self.reply(404)
+        if not found:
+            return self.reply(404)
+        named = [("Docker-Content-Digest", registry.names_digest)] if registry.names_digest else []
+        return self.reply(200, named, registry.manifest)
 
     def do_GET(self):
         if urlsplit(self.path).path != "/token":
@@ -67,6 +76,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.do_HEAD()
         registry, given = self.registry, self.headers.get("Authorization")
         registry.asked.append((self.command, self.path, given))
+        if registry.token_redirect:
+            return self.reply(302, [("Location", registry.token_redirect)])
         asked = parse_qs(urlsplit(self.path).query)
         if asked != {"service": [registry.host], "scope": ["repository:team/shop:pull"]}:
             return self.reply(400)

@@ -1,16 +1,19 @@
 """``--verify``: a registry is asked for an image over HTTP, with and without credentials."""
 
 import base64
+import hashlib
 import json
+from email.message import Message
 
 import pytest
 
+from bootstrap.delivery.promote import registry as registry_module
 from bootstrap.delivery.promote.credentials import RegistryError, credential_of
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.registry import parse_image, verify
 from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import ImageMissingError, RefusedError
-from tests.git.loopback_registry import DIGEST, serve
+from tests.git.loopback_registry import DIGEST, MANIFEST, serve
 from tests.git.remotes import change
 
 SHA = "4f2a9c1d"
@@ -63,6 +66,42 @@ def test_a_tag_that_stands_for_another_digest_is_not_the_image(registry):
     check(registry, digest=DIGEST)
     with pytest.raises(ImageMissingError, match=f"is {DIGEST} by now, not sha256:00"):
         check(registry, digest=f"sha256:{'0' * 64}")
+
+
+def test_a_registry_that_names_no_digest_is_held_to_the_bytes_of_the_manifest(registry):
+    registry.names_digest = None
+    check(registry, digest=DIGEST)
+    check(registry, f"{SHA}@{DIGEST}")
+    check(registry, digest=f"sha512:{hashlib.sha512(MANIFEST).hexdigest()}")
+    with pytest.raises(ImageMissingError, match=f"is {DIGEST} by now, not sha256:00"):
+        check(registry, digest=f"sha256:{'0' * 64}")
+    with pytest.raises(ImageMissingError, match="by now, not sha512:00"):
+        check(registry, digest=f"sha512:{'0' * 128}")
+
+
+def test_a_digest_by_another_algorithm_than_the_registry_names_is_computed(registry):
+    check(registry, digest=f"sha512:{hashlib.sha512(MANIFEST).hexdigest()}")
+    with pytest.raises(ImageMissingError):
+        check(registry, digest=f"sha512:{'0' * 128}")
+
+
+@pytest.mark.parametrize("manifest", [b"", b"x" * ((4 << 20) + 1)], ids=["empty", "endless"])
+def test_a_digest_that_cannot_be_told_is_an_error(registry, manifest):
+    registry.names_digest, registry.manifest = None, manifest
+    with pytest.raises(RegistryError, match="names no digest"):
+        check(registry, digest=DIGEST)
+
+
+def test_a_digest_that_is_not_asked_for_is_not_fetched(registry):
+    registry.names_digest = None
+    check(registry)
+    assert [asked[0] for asked in registry.asked] == ["HEAD"]
+
+
+def test_the_digest_is_computed_behind_a_challenge_too(registry):
+    registry.auth, registry.names_digest = "bearer", None
+    check(registry, digest=DIGEST)
+    assert registry.asked[-1] == ("GET", f"/v2/team/shop/manifests/{SHA}", "Bearer good")
 
 
 def test_the_token_challenge_is_answered_without_a_credential(registry):
@@ -149,6 +188,79 @@ def test_a_credential_does_not_go_to_a_token_server_without_tls(registry, docker
     registry.auth, registry.realm = "bearer", "http://tokens.example.com/token"
     docker({"auths": {registry.host: {"auth": encoded("robot", "hunter2")}}})
     with pytest.raises(RegistryError, match="without TLS"):
+        check(registry)
+
+
+@pytest.mark.parametrize("identity", [{}, {"identitytoken": "refresh"}], ids=["password", "refresh token"])
+def test_a_credential_does_not_go_to_another_host_that_a_registry_names(registry, docker, identity):
+    with serve() as other:
+        registry.auth, registry.realm = "bearer", f"http://{other.host}/token"
+        docker({"auths": {registry.host: {"auth": encoded("robot", "hunter2"), **identity}}})
+        with pytest.raises(RegistryError, match=f"wants its credential sent to {other.host}") as told:
+            check(registry)
+        assert other.asked == []
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("repository", "realm", "sent"),
+    [
+        ("contoso.azurecr.io/shop", "https://contoso.azurecr.io/oauth2/token", True),
+        ("contoso.azurecr.io/shop", "https://contoso.azurecr.io:443/oauth2/token", True),
+        ("contoso.azurecr.io/shop", "https://CONTOSO.azurecr.io/oauth2/token", True),
+        ("contoso.azurecr.io/shop", "https://mallory.azurecr.io/oauth2/token", False),
+        ("contoso.azurecr.io/shop", "https://contoso.azurecr.io.example.com/token", False),
+        ("contoso.azurecr.io/shop", "https://contoso.azurecr.io:8443/token", False),
+        ("contoso.azurecr.io/shop", "https://contoso.azurecr.io@example.com/token", False),
+        ("contoso.azurecr.io/shop", "https://auth.docker.io/token", False),
+        ("contoso.azurecr.io/shop", "http://contoso.azurecr.io/token", False),
+        ("contoso.azurecr.io/shop", "http://127.0.0.1/token", False),
+        ("contoso.azurecr.io/shop", "file:///etc/passwd", False),
+        ("contoso.azurecr.io/shop", "https://[/token", False),
+        ("contoso.azurecr.io/shop", "//contoso.azurecr.io/token", False),
+        ("example/shop", "https://auth.docker.io/token", True),
+        ("example/shop", "https://auth.docker.io:8443/token", False),
+        ("registry.gitlab.com/x/y", "https://gitlab.com/jwt/auth", True),
+        ("registry.gitlab.com/x/y", "https://auth.docker.io/token", False),
+    ],
+)
+def test_a_credential_goes_to_the_registrys_own_host_and_to_known_token_servers(
+    monkeypatch, docker, repository, realm, sent
+):
+    asked = []
+
+    def fetch(url, *, method=None, headers=None, authorization=None, data=None, follow=True):
+        asked.append((url, authorization))
+        if method == "HEAD" and authorization is None:
+            challenge = Message()
+            challenge["WWW-Authenticate"] = f'Bearer realm="{realm}",service="s"'
+            return registry_module.Reply(401, challenge, b"")
+        return registry_module.Reply(200, Message(), b'{"token": "good"}')
+
+    monkeypatch.setattr(registry_module, "_fetch", fetch)
+    names = ["https://index.docker.io/v1/", "contoso.azurecr.io", "registry.gitlab.com"]
+    docker({"auths": {name: {"auth": encoded("robot", "hunter2")} for name in names}})
+    if sent:
+        verify(repository, SHA)
+    else:
+        with pytest.raises(RegistryError):
+            verify(repository, SHA)
+    secret = f"Basic {encoded('robot', 'hunter2')}"
+    assert any(authorization == secret for _, authorization in asked) is sent
+
+
+def test_a_token_request_follows_no_redirect(registry, docker):
+    with serve() as other:
+        registry.auth, registry.token_redirect = "bearer", f"http://{other.host}/token"
+        docker({"auths": {registry.host: {"auth": encoded("robot", "hunter2")}}})
+        with pytest.raises(RegistryError, match="answers 302"):
+            check(registry)
+        assert other.asked == []
+
+
+def test_a_redirect_that_leaves_tls_or_http_is_not_followed(registry):
+    registry.redirect = "ftp://127.0.0.1:9"
+    with pytest.raises(RegistryError, match="answers 307"):
         check(registry)
 
 
