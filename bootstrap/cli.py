@@ -11,6 +11,7 @@ from bootstrap import streams
 from bootstrap.delivery.commands import commands as delivery
 from bootstrap.errors import BootstrapError
 from bootstrap.options import ROOT
+from bootstrap.plain import on_lines
 from bootstrap.platform.commands import commands as platform
 
 app = typer.Typer(
@@ -64,7 +65,7 @@ def _have_a_home() -> None:
 
 def _told(message: str, status: int = 1) -> int:
     with contextlib.suppress(OSError):
-        typer.secho(f"error: {message}", fg=typer.colors.RED, err=True)
+        typer.secho(f"error: {on_lines(message)}", fg=typer.colors.RED, err=True)
     return status
 
 

@@ -11,8 +11,10 @@ from bootstrap.errors import BootstrapError
 
 if TYPE_CHECKING:
     from rich import console
+
+    from bootstrap import consoles
 else:
-    console = on_demand("rich.console")  # a tenth of a second that JSON does not need
+    consoles = on_demand("bootstrap.consoles")  # with Rich, a tenth of a second that JSON does not need
 
 ROOT = Path(__file__).resolve().parents[1]
 """The project: its folder, wherever the command is called from."""
@@ -58,7 +60,7 @@ def some_path(given: str | Path) -> Path:
 
 def result_console() -> "console.Console":
     """Return where a result is printed for people: as wide as the terminal, and of one width where there is none."""
-    return console.Console(width=None if sys.stdout.isatty() else 140)
+    return consoles.PlainConsole(width=None if sys.stdout.isatty() else 140)
 
 
 def progress_console(*, stderr: bool = False, wrap: bool = False) -> "console.Console":
@@ -68,4 +70,4 @@ def progress_console(*, stderr: bool = False, wrap: bool = False) -> "console.Co
         stderr: leave standard output to the result.
         wrap: cut lines at the terminal's width instead of letting it wrap them.
     """
-    return console.Console(stderr=stderr, highlight=False, soft_wrap=not wrap)
+    return consoles.PlainConsole(stderr=stderr, highlight=False, soft_wrap=not wrap)

@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from bootstrap.aliases import AliasError, refuse_excess
 from bootstrap.errors import StackFileError
 
 Place = tuple[str | int, ...]
@@ -107,6 +108,7 @@ def _compose(text: str) -> Node | None:
         False  # https://yaml.org/spec/1.2.2/#3222-anchors-and-aliases: the last one counts
     )
     node: Node | None = yaml.compose(text)
+    refuse_excess(node)
     return node
 
 
@@ -338,6 +340,8 @@ def _flaw_of(error: Exception, text: str) -> Flaw:
         lines = text.split("\n")
         deepest = max(range(len(lines)), key=lambda number: sum(lines[number].count(bracket) for bracket in "[{"))
         return Flaw(deepest + 1, (), "got hundreds of brackets in each other; allowed: a stack file has seven levels")
+    if isinstance(error, AliasError):
+        return Flaw(error.line, (), error.message)
     if isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return Flaw(line, (), "got a character that YAML does not take; allowed: printable characters")

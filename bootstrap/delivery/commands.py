@@ -64,6 +64,15 @@ CloneFolder = Annotated[
         help="The project's folder in a clone of the repository; its checkout is not touched.",
     ),
 ]
+ProjectFolder = Annotated[
+    Path,
+    typer.Option(
+        "--project",
+        metavar="PATH",
+        parser=some_path,
+        help="Another project's folder, of which only files are read: no code in it is run.",
+    ),
+]
 NoRender = Annotated[
     bool, typer.Option("--no-render", help="Do not let Helm render the new values before they are pushed.")
 ]
@@ -93,6 +102,7 @@ def render(
     context: Annotated[
         str | None, typer.Option(metavar="NAME", parser=some_text, help="For --live: a context of the kubeconfig.")
     ] = None,
+    project: ProjectFolder = ROOT,
     output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (pull requests) or json.")] = (
         Format.TEXT
     ),
@@ -108,10 +118,11 @@ def render(
         raise BootstrapError("name an application and an environment, or say --all")
     if live and everything:
         raise BootstrapError("--live compares with one cluster, which is one environment's: name both")
-    require_folder(ROOT)
+    root = project.resolve()
+    require_folder(root)
     wanted = None if everything else [(str(app_name), str(environment))]
-    rendered = rendering.render_several(ROOT, wanted or rendering.everything(ROOT))
-    changes = [] if against is None else comparison.compare(comparison.render_at(ROOT, against, wanted), rendered)
+    rendered = rendering.render_several(root, wanted or rendering.everything(root))
+    changes = [] if against is None else comparison.compare(comparison.render_at(root, against, wanted), rendered)
     view = rendered_output.View(rendered=rendered, against=against, changes=changes)
     if live:
         with live_cluster.Cluster(kubeconfig, context) as cluster:
@@ -140,6 +151,7 @@ def overlay(
             metavar="REF", parser=some_text, help="Whose history says what ran; in a pull request: origin/main."
         ),
     ] = "HEAD",
+    project: ProjectFolder = ROOT,
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
     """Find where environments drift apart by accident; gitops/overlay.yaml says where they may differ.
@@ -151,7 +163,9 @@ def overlay(
     Exit status: 0 clean, or found without --check; 2 found (what --fix left of it), with --check; 1 an error.
     """
     text_or_json("overlay", output)
-    report = overlays.check(ROOT, app_names or None, mend=fix, history=history, progress=progress_console(stderr=True))
+    report = overlays.check(
+        project.resolve(), app_names or None, mend=fix, history=history, progress=progress_console(stderr=True)
+    )
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
@@ -162,6 +176,8 @@ def overlay(
 @commands.command()
 @ends_tidily
 def validate(
+    *,
+    project: ProjectFolder = ROOT,
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
     """Check gitops/ as a pull request has to pass it: no cluster, no network.
@@ -172,7 +188,7 @@ def validate(
     Exit status: 0 clean, 2 something is wrong, 1 an error.
     """
     text_or_json("validate", output)
-    report = validation.validate(ROOT)
+    report = validation.validate(project.resolve())
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:

@@ -16,19 +16,19 @@ from typing import Any, TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, YAMLError
-from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.nodes import Node, ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
+from bootstrap.aliases import refuse_excess
 from bootstrap.errors import GitOpsError
+from bootstrap.plain import has_command, is_seen, on_part_of_lines
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """What is left of YAML in Helm and Argo CD, which make JSON of it first."""
 
 _HEADER = "%YAML 1.1\n---\n"
-
-_MOST = 1_000_000
-"""How many values a file may have with its aliases written out: more is an attack on whoever reads it."""
 
 _UNREADABLE = (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """How the parser fails: KeyError at ``!!bool maybe``, ValueError at ``!!int x``, RecursionError in a thousand lists."""
@@ -45,6 +45,12 @@ _NUMBERS_BEGIN = tuple("+-.0123456789")
 
 class _Constructor(SafeConstructor):
     """Makes numbers as Go does, and takes dates as text."""
+
+    def construct_document(self, node: Node) -> object:
+        """Return a document, unless its aliases stand for too much."""
+        refuse_excess(node)
+        document: object = super().construct_document(node)
+        return document
 
     def integer(self, node: ScalarNode) -> int:
         """Return an integer."""
@@ -96,6 +102,17 @@ class _Cautious(_Resolver):
         tag = self.resolve_by_the_book(kind, value, implicit)
         return super().resolve(kind, value, implicit) if str(tag).endswith(":str") else tag
 
+
+class _Representer(SafeRepresenter):
+    """Puts text into double quotes, where it has escapes, if it could be taken for something else."""
+
+    def text(self, value: str) -> ScalarNode:
+        """Return the node of a text."""
+        style = None if is_seen(value) and not has_command(value) else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Representer.add_representer(str, _Representer.text)
 
 for _tag in ("timestamp", "value", "merge"):
     _Constructor.add_constructor(f"tag:yaml.org,2002:{_tag}", SafeConstructor.construct_yaml_str)
@@ -169,8 +186,13 @@ def entries(data: object) -> list[Any]:
 
 
 def dump(value: object) -> str:
-    """Spell a value as YAML that means the same to readers of 1.1 and 1.2, and to Go."""
+    """Spell a value as YAML that means the same to readers of 1.1 and 1.2, and to Go.
+
+    No character in it is obeyed or not seen, and no line is a command of a workflow: such text is in double quotes,
+    with escapes.
+    """
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
     yaml.version = (1, 1)
     yaml.Resolver = _Cautious
     yaml.default_flow_style = False
@@ -178,7 +200,8 @@ def dump(value: object) -> str:
     yaml.width = 4096
     stream = StringIO()
     yaml.dump(value, stream)
-    return stream.getvalue().removeprefix(_HEADER)
+    # what is spelt out is in double quotes, where the same escapes mean the same
+    return on_part_of_lines(stream.getvalue().removeprefix(_HEADER))
 
 
 def same(one: object, other: object) -> bool:
@@ -202,18 +225,14 @@ class _Plain:
     """Makes JSON of a document, as https://pkg.go.dev/sigs.k8s.io/yaml#YAMLToJSON does: keys become text."""
 
     def __init__(self) -> None:
-        self._done: dict[int, tuple[Json, int]] = {}
+        self._done: dict[int, Json] = {}
         self._inside: set[int] = set()
 
-    def read(self, document: object) -> Json:
-        return self._value(document)[0]
-
-    def _value(self, value: object) -> tuple[Json, int]:
-        """Return a value, and of how many it is made."""
+    def read(self, value: object) -> Json:
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{value} is no number of JSON")
         if value is None or isinstance(value, str | int | float):
-            return value, 1
+            return value
         if not isinstance(value, dict | list):
             raise TypeError(f"{type(value).__name__} is no type of JSON")
         # an alias is the anchor's own object
@@ -225,21 +244,13 @@ class _Plain:
             self._inside.remove(id(value))
         return self._done[id(value)]
 
-    def _collection(self, value: dict[object, object] | list[object]) -> tuple[Json, int]:
-        made: Json
+    def _collection(self, value: dict[object, object] | list[object]) -> Json:
         if isinstance(value, list):
-            parts = [self._value(item) for item in value]
-            made = [part for part, _ in parts]
-        else:
-            parts = [self._value(item) for item in value.values()]
-            keys = [_key(key) for key in value]
-            if len(set(keys)) != len(keys):
-                raise ValueError(f"found duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
-            made = dict(zip(keys, (part for part, _ in parts), strict=True))
-        size = 1 + sum(count for _, count in parts)
-        if size > _MOST:
-            raise ValueError(f"its aliases stand for more than {_MOST:,} values")
-        return made, size
+            return [self.read(item) for item in value]
+        keys = [_key(key) for key in value]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"found duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
+        return dict(zip(keys, (self.read(item) for item in value.values()), strict=True))
 
 
 def _key(key: object) -> str:

@@ -106,3 +106,55 @@ def test_an_application_that_nothing_deploys_is_not_rendered(remote, clone):
         and "hello" in result.unrendered
         and str(folder.parent) not in result.unrendered
     )
+
+
+LINKS = ["gitops/charts/web/templates/x.yaml", "docs/hosts"]
+
+
+@needs_helm
+@pytest.mark.parametrize("file", LINKS)
+@pytest.mark.parametrize("options", [[], ["--depth=1", "--no-local"]], ids=["whole", "shallow"])
+def test_nothing_is_pushed_where_a_link_leads_out_of_the_repository(remote, file, options):
+    folder = remote.clone("linked")
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    (folder / file).symlink_to("/etc/hosts")
+    commit(folder, "a link")
+    git(folder, "push", "--quiet", "origin", "HEAD:main")
+    git(remote.folder, "config", "uploadpack.allowFilter", "true")
+    tip = remote.tip()
+    with pytest.raises(
+        RefusedError, match=f"{file} is a link to /etc/hosts, out of the repository.* Nothing was pushed"
+    ):
+        promote(remote.clone("clone", *options), hello())
+    assert remote.tip() == tip
+
+
+@needs_helm
+def test_no_file_is_written_through_a_link_of_a_tree_that_was_made_by_hand(remote, tmp_path):
+    """Git refuses to write one, and reads it."""
+    away = tmp_path / "away"
+    away.mkdir()
+    folder = remote.clone("by-hand")
+    link = git(folder, "hash-object", "-w", "--stdin", given=str(away)).strip()
+    blob = git(folder, "hash-object", "-w", "--stdin", given="owned").strip()
+    inner = git(folder, "mktree", given=f"100644 blob {blob}\tx.yaml\n").strip()
+    charts = git(folder, "mktree", given=f"120000 blob {link}\tweb\n040000 tree {inner}\tweb\n").strip()
+    top = git(folder, "ls-tree", "HEAD:gitops").splitlines()
+    gitops = git(
+        folder,
+        "mktree",
+        given="".join(f"040000 tree {charts}\tcharts\n" if line.endswith("\tcharts") else f"{line}\n" for line in top),
+    ).strip()
+    lines = git(folder, "ls-tree", "HEAD").splitlines()
+    tree = git(
+        folder,
+        "mktree",
+        given="".join(
+            f"040000 tree {gitops}\tgitops\n" if line.endswith("\tgitops") else f"{line}\n" for line in lines
+        ),
+    ).strip()
+    made = git(folder, "commit-tree", tree, "-p", "HEAD", "-m", "by hand").strip()
+    git(folder, "push", "--quiet", "origin", f"{made}:main")
+    with pytest.raises(RefusedError):
+        promote(folder, hello())
+    assert list(away.iterdir()) == []

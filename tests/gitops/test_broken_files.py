@@ -162,7 +162,7 @@ def test_no_command_reads_through_a_link_out_of_the_tree(project):
     (project.root / APP / "dev.yaml").unlink()
     (project.root / APP / "dev.yaml").symlink_to("../../../../elsewhere.yaml")
     for command in (lambda: project.render("hello", "dev"), lambda: check(project.root)):
-        with pytest.raises(GitOpsError, match="leads out of the repository"):
+        with pytest.raises(GitOpsError, match="out of the repository"):
             command()
     (project.root / TENANT).unlink()
     (project.root / TENANT).symlink_to("../../elsewhere.yaml")

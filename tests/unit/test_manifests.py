@@ -51,7 +51,7 @@ def test_what_is_no_yaml_is_told_with_its_line(text, told):
         (
             "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
             + "".join(f"{x}: &{x} [{', '.join([f'*{y}'] * 10)}]\n" for y, x in zip("abcdef", "bcdefg", strict=True)),
-            "its aliases stand for more than 1,000,000 values",
+            "line 3: the alias *c stands for too many values",
         ),
     ],
 )

@@ -1,6 +1,8 @@
 """The workflows: little may be done by them, and what they call is there."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -68,12 +70,58 @@ def test_nobody_elses_text_is_run(path):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_only_a_job_that_pushes_keeps_the_credential_that_it_checked_out_with(path):
+def test_no_job_keeps_the_credential_that_it_checked_out_with(path):
     for name, job in jobs(path).items():
-        pushes = any("bootstrap promote" in step.get("run", "") for step in job["steps"])
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
-                assert pushes or step["with"]["persist-credentials"] is False, name
+                assert step["with"]["persist-credentials"] is False, name
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_token_is_given_to_steps_that_need_it_and_to_no_script(path):
+    given = [step for step in steps(path) if "secrets." in str(step) and "run" in step]
+    for step in given:
+        assert "bootstrap promote" in step["run"], step
+    for job in jobs(path).values():
+        assert "secrets." not in str(job.get("env"))
+    assert "secrets." not in str(workflow(path).get("env"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_tool_is_fetched_that_nothing_locks(path):
+    script = "\n".join(step.get("run", "") for step in steps(path))
+    assert not re.search(r"curl|wget|pip install|pipx|npx|npm |go install|uvx|apt|brew", script)
+
+
+def test_what_git_is_asked_for_by_a_promotion_comes_from_the_steps_environment(tmp_path):
+    pushing = [step for step in steps(FOLDER / "promote.yml") if "bootstrap promote" in step.get("run", "")]
+    assert len(pushing) == 2
+    for step in pushing:
+        given = step["env"] | {"GITOPS_TOKEN": "hunter2"}
+        given["GIT_CONFIG_KEY_0"] = given["GIT_CONFIG_KEY_0"].replace(
+            "${{ github.server_url }}", "https://git.example.com"
+        )
+        done = subprocess.run(
+            ["git", "credential", "fill"],
+            input="protocol=https\nhost=git.example.com\n\n",
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_TERMINAL_PROMPT": "0", **given},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "username=x-access-token\npassword=hunter2\n" in done.stdout
+        other = subprocess.run(
+            ["git", "credential", "fill"],
+            input="protocol=https\nhost=elsewhere.example.com\n\n",
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_TERMINAL_PROMPT": "0", **given},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "hunter2" not in other.stdout + other.stderr
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -92,7 +140,7 @@ def test_the_commands_that_are_called_are_there_with_their_options(path):
 
 def test_the_check_of_gitops_sees_the_history_that_it_asks_for():
     checkouts = [step for step in steps(FOLDER / "gitops.yml") if step.get("uses", "").startswith("actions/checkout@")]
-    assert [step["with"]["fetch-depth"] for step in checkouts] == [0]
+    assert {step["with"]["path"]: step["with"].get("fetch-depth") for step in checkouts} == {"base": None, "head": 0}
 
 
 def test_every_python_from_the_oldest_that_is_supported_is_checked():

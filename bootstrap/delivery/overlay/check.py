@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bootstrap.delivery.gitops import applications, require_folder
+from bootstrap.delivery.links import refuse_links_out
 from bootstrap.delivery.overlay.findings import Finding, common, redundant, unexpected
 from bootstrap.delivery.overlay.fix import Step, fix, write
 from bootstrap.delivery.overlay.history import never_ran
@@ -66,6 +67,7 @@ def check(
         RevisionError: what ran before cannot be told.
     """
     require_folder(root)
+    refuse_links_out(root)
     # None is every application; a name that is none is told by read_values
     names = list(applications(root) if apps is None else apps)
     steps: list[Step] = []

@@ -15,6 +15,7 @@ from bootstrap.delivery.promote.edit import diff
 from bootstrap.delivery.promote.git import Repository, text_of
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.errors import GitError, RefusedError
+from bootstrap.markdown import fence
 
 
 class Proposal(NamedTuple):
@@ -146,17 +147,12 @@ def how_to_open(url: str, request: Request, answer: Answer | None) -> str:
 
 def body(edit: Edit, request: Request) -> str:
     """Return a pull request's text: the change, and where it comes from."""
-    shown = diff(edit)
-    # a comment in the file may hold a fence of its own
-    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", shown))])
     trailers = request.message(edit).split("\n", 1)[1].strip()
     return "\n".join(
         [
-            f"{fence}diff",
-            shown,
-            fence,
+            *fence(diff(edit).split("\n"), "diff"),
             "",
-            *([trailers, ""] if trailers else []),
+            *([*fence(trailers.split("\n")), ""] if trailers else []),
             "`bootstrap promote` keeps this up to date: as long as it is open, the next promotion replaces it.",
         ]
     )

@@ -26,8 +26,8 @@ _TOKEN_SERVERS = {
 }
 """Registries whose tokens come from another host, and that host.
 
-Whoever serves a registry chooses the realm in its challenge, so that a credential goes to the registry's own host and to
-these. A parent domain in common proves nothing: anybody gets a name below azurecr.io.
+Whoever serves a registry chooses the realm in its challenge, so that a credential goes to the registry's own host and
+to these. A parent domain in common proves nothing: anybody gets a name below azurecr.io.
 https://nvd.nist.gov/vuln/detail/CVE-2020-15157, https://github.com/google/go-containerregistry/issues/2193,
 https://github.com/devcontainers/cli/pull/1278
 """
@@ -212,7 +212,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def __init__(self, *, follow: bool) -> None:
         self._follow = follow
 
-    def redirect_request(
+    def redirect_request(  # noqa: PLR0917 - the library's
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

@@ -1,16 +1,20 @@
 """Renders what a promotion would bring about, before it is pushed: what Helm refuses, Argo CD would not deploy."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
 from bootstrap.delivery.clusters import cluster_names, read_cluster
 from bootstrap.delivery.gitops import apps_folder
+from bootstrap.delivery.links import refuse_links_out
 from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.delivery.render.render import render
-from bootstrap.errors import BootstrapError, HelmError, RefusedError
+from bootstrap.errors import BootstrapError, GitOpsError, HelmError, RefusedError
 from conventions import HALVES
+
+_LINK = "120000"
 
 
 class Renderer:
@@ -36,6 +40,10 @@ class Renderer:
             return None
         with tempfile.TemporaryDirectory(prefix="aks-bootstrap-render-") as name:
             self._write(Path(name), files)
+            try:
+                refuse_links_out(Path(name))
+            except GitOpsError as error:
+                raise RefusedError(f"{error}. Nothing was pushed") from None
             (Path(name) / edit.file).parent.mkdir(parents=True, exist_ok=True)
             (Path(name) / edit.file).write_bytes(edit.new.encode())
             try:
@@ -57,9 +65,10 @@ class Renderer:
         return None
 
     def _read(self, edit: Edit, app: str) -> dict[PurePosixPath, File]:
-        """Return what is rendered from, without the values of other applications."""
+        """Return what is rendered from, without the values of other applications; and every link, wherever it is."""
         prefix, apps = self._repository.prefix, apps_folder(self._repository.prefix)
-        found = {}
+        everything = self._repository.files(edit.tip, PurePosixPath("."))
+        found = {path: file for path, file in everything.items() if file.mode == _LINK}
         for folder in (*(prefix / name for name in HALVES), *self._repository.stack_files(edit.tip)):
             for path, file in self._repository.files(edit.tip, folder).items():
                 if apps not in path.parents or apps / app in path.parents:
@@ -67,13 +76,18 @@ class Renderer:
         return found
 
     def _write(self, folder: Path, files: dict[PurePosixPath, File]) -> None:
-        for path, content in zip(files, self._repository.blobs([file.blob for file in files.values()]), strict=True):
-            target = folder / path
-            # a tree that was made by hand may have any name in it
+        contents = dict(zip(files, self._repository.blobs([file.blob for file in files.values()]), strict=True))
+        # links come last: a tree that was made by hand has files behind one
+        for path in sorted(files, key=lambda path: (files[path].mode == _LINK, path)):
+            # and may have any name in it
             if ".." in path.parts or path.is_absolute():
                 raise RefusedError(f"{path} leads out of the repository")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if files[path].mode == "120000":
-                target.symlink_to((content or b"").decode())
-            else:
-                target.write_bytes(content or b"")
+            target, content = folder / path, contents[path] or b""
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if files[path].mode == _LINK:
+                    target.symlink_to(os.fsdecode(content))
+                else:
+                    target.write_bytes(content)
+            except (OSError, ValueError):
+                raise RefusedError(f"{path} of the repository cannot be written as a file") from None

@@ -105,6 +105,7 @@ def platform_objects(root: Path, cluster: Cluster) -> list[Manifest]:
     if not is_file(folder / "Chart.yaml"):
         raise GitOpsError(f"{TENANTS_FOLDER}/Chart.yaml is missing: the root Application renders that chart")
     made = Template(
+        root=root,
         chart=folder,
         release=ROOT_APPLICATION,
         namespace=ARGO_CD_NAMESPACE,

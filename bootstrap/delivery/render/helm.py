@@ -13,15 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bootstrap.delivery.links import refuse_links_of_chart
 from bootstrap.errors import HelmError, MissingToolError
 
 _TIMEOUT_SECONDS = 60
+_KEPT = ("PATH", "TMPDIR", "LANG", "LC_ALL", "TZ", "GODEBUG", "GOMAXPROCS", "GOMEMLIMIT")
+"""Variables that a program which reads files and writes text has a use for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
     """A chart with what is rendered into it."""
 
+    root: Path
+    """The repository, which nothing of the chart may lead out of."""
     chart: Path
     release: str
     namespace: str
@@ -39,7 +44,9 @@ class Template:
         Raises:
             MissingToolError: Helm is not on PATH.
             HelmError: Helm refuses; the text is its own.
+            GitOpsError: a link leads out of the repository, which Helm would follow.
         """
+        refuse_links_of_chart(self.root, self.chart)
         helm = find_helm()
         try:
             with tempfile.TemporaryDirectory(prefix="aks-bootstrap-helm-") as home:
@@ -95,9 +102,9 @@ def find_helm() -> str:
 
 
 def _environment(home: str) -> dict[str, str]:
-    # the user's plugins, repositories and HELM_ settings are not Argo CD's
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBECONFIG"))}
-    return kept | {"XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}
+    # plugins, repositories and HELM_ settings of the user are not Argo CD's, and a pipeline's tokens are none of Helm's
+    kept = {name: text for name in _KEPT if (text := os.environ.get(name)) is not None}
+    return kept | {"HOME": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}
 
 
 def _said(stderr: str) -> str:

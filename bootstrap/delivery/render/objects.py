@@ -9,6 +9,7 @@ from bootstrap.delivery.manifests import dump, load_all, section
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.order import HELM_HOOK, HOOK, Item, Step, is_hook, phases, steps
 from bootstrap.errors import GitOpsError
+from bootstrap.plain import on_one_line
 
 WAVE = "argocd.argoproj.io/sync-wave"
 _HELM_WEIGHT = "helm.sh/hook-weight"
@@ -52,7 +53,8 @@ class Object:
     @property
     def label(self) -> str:
         """How people name it: ``Deployment app-hello/hello``."""
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+        where = f"{self.namespace}/" if self.namespace else ""
+        return on_one_line(f"{self.kind} {where}{self.name}")
 
     @property
     def annotations(self) -> Mapping[str, object]:
@@ -82,7 +84,7 @@ class Object:
         if self.steps:
             return " and ".join(f"{step.phase}, wave {step.wave}" for step in self.steps)
         given = next(f"{key}: {self.annotations[key]}" for key in (HOOK, HELM_HOOK) if key in self.annotations)
-        return f"never applied ({given})"
+        return on_one_line(f"never applied ({given})")
 
     def shown(self) -> dict[str, Any]:
         """Return what may be printed: a Secret without its text."""

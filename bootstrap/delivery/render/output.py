@@ -12,6 +12,7 @@ from rich.text import Text
 from bootstrap.delivery.render.compare import Change, Kind, identity
 from bootstrap.delivery.render.live import Drift, State
 from bootstrap.delivery.render.render import Rendered
+from bootstrap.markdown import code, details, fence
 
 _SIGN = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REMOVED: "-"}
 _COLOUR = {Kind.ADDED: "green", Kind.CHANGED: "yellow", Kind.REMOVED: "red"}
@@ -99,30 +100,28 @@ def to_markdown(view: View) -> str:
     """Return what a pull request's comment says: a table first, then each object's lines."""
     lines = ["### What changes in the clusters" if view.against else "### Rendered", ""]
     if view.against is not None and not view.changes:
-        lines += [f"Nothing: every object renders as at `{view.against}`.", ""]
+        lines += [f"Nothing: every object renders as at {code(view.against)}.", ""]
     elif view.changes:
         lines += [*_table(view.changes), ""]
-        lines += [f"<sub>Compared with `{view.against}`; `+` added, `~` changed, `-` removed.</sub>", ""]
+        lines += [f"<sub>Compared with {code(view.against)}; `+` added, `~` changed, `-` removed.</sub>", ""]
         room = COMMENT_LIMIT - len("\n".join(lines))
         for number, change in enumerate(view.changes):
-            block = _details(change.diff, _title(change), "diff")
+            block = details(_title(change), fence(change.diff, "diff"))
             room -= len("\n".join(block)) + 1
             if room < 0:
-                lines += [
-                    f"… and {len(view.changes) - number} more: `bootstrap render --all --against {view.against}`",
-                    "",
-                ]
+                command = code(f"bootstrap render --all --against {view.against}")
+                lines += [f"… and {len(view.changes) - number} more: {command}", ""]
                 break
             lines += block
     if view.server is not None:
         lines += [f"### In the cluster: {len(view.drift)} of the objects differ", ""]
         for drift in view.drift:
             shown = [f"{f.path}: rendered {_value(f.rendered)}, live {_value(f.live)}" for f in drift.fields]
-            lines += _details(shown, _drift_title(drift), "")
+            lines += details(_drift_title(drift), fence(shown))
     if view.against is None and view.server is None:
         for part in view.rendered:
             text = "\n---\n".join(f"# {item.when}\n{item.text().rstrip()}" for item in part.objects)
-            lines += _details(text.splitlines(), f"{part.label}: {len(part.objects)} objects", "yaml")
+            lines += details(f"{part.label}: {len(part.objects)} objects", fence(text.splitlines(), "yaml"))
     return "\n".join(lines)
 
 
@@ -135,17 +134,11 @@ def _table(changes: Sequence[Change]) -> list[str]:
             for change in changes
             if (change.app, change.environment) == (app, environment)
         ]
-        shown = "<br>".join(f"`{mark}`" for mark in marks[:10]) + (
+        shown = "<br>".join(code(mark) for mark in marks[:10]) + (
             f"<br>and {len(marks) - 10} more" if marks[10:] else ""
         )
-        lines.append(f"| {app} | {environment} | {shown} |")
+        lines.append(f"| {code(app)} | {code(environment)} | {shown} |")
     return lines
-
-
-def _details(lines: Sequence[str], title: str, language: str) -> list[str]:
-    # a fence inside the text must not end ours
-    fence = "````" if any("```" in line for line in lines) else "```"
-    return [f"<details><summary>{title}</summary>", "", f"{fence}{language}", *lines, fence, "", "</details>", ""]
 
 
 def _title(change: Change) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.delivery.clusters import cluster_names, kubernetes_version
+from bootstrap.delivery.links import refuse_links_out
 from bootstrap.delivery.render.application import Application, application_names, manifests, read_application
 from bootstrap.delivery.render.helm import Template
 from bootstrap.delivery.render.kinds import Kinds
@@ -53,6 +54,7 @@ def render(root: Path, app: str, environment: str) -> Rendered:
 def template(root: Path, application: Application, kinds: Kinds | None = None) -> Template:
     """Return what Helm is called with for an application."""
     return Template(
+        root=root.resolve(),
         chart=application.chart,
         release=application.release,
         namespace=application.namespace,
@@ -72,7 +74,13 @@ def everything(root: Path) -> list[tuple[str, str]]:
 
 
 def render_several(root: Path, wanted: Iterable[tuple[str, str]]) -> list[Rendered]:
-    """Render several at the same time, in the order asked for."""
+    """Render several at the same time, in the order asked for.
+
+    Raises:
+        GitOpsError: as for :func:`render`, or a link leads out of the repository.
+        HelmError: Helm refuses a chart or its values.
+    """
+    refuse_links_out(root)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
         return list(pool.map(lambda pair: render(root, *pair), wanted))
 

@@ -11,9 +11,9 @@ from bootstrap.delivery.gitops import (
     NAME,
     NAMES,
     OVERRIDES,
-    inside,
     layer_of,
 )
+from bootstrap.delivery.links import leads_out, links_elsewhere, told
 from bootstrap.delivery.manifests import load_all, load_mapping, read_text
 from bootstrap.delivery.overlay import rules
 from bootstrap.delivery.render.kinds import FILE as KINDS
@@ -21,8 +21,7 @@ from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.tenants import CHART_FILES, tenant_names
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import SCHEMAS, read_schema
-from bootstrap.errors import GitOpsError, MissingToolError, RevisionError
-from bootstrap.revision import git, git_bytes
+from bootstrap.errors import GitOpsError
 from conventions import GITOPS_FOLDER, HALVES, TENANTS_FOLDER
 
 _APPS = Path(GITOPS_FOLDER) / APPLICATIONS
@@ -51,32 +50,8 @@ def check_files(root: Path) -> Iterator[Finding]:
 
 def _links_elsewhere(root: Path) -> Iterator[Finding]:
     """Yield links out of the repository wherever they are in it: Argo CD renders nothing of such a repository."""
-    try:
-        top = Path(git(root, "rev-parse", "--show-toplevel"))
-        listed = os.fsdecode(git_bytes(top, "ls-files", "-z", "--stage")).split("\0")
-    except (RevisionError, MissingToolError):
-        # no repository: there is nothing that Argo CD would read
-        return
-    halves = [root.resolve() / half for half in HALVES]
-    for entry in listed:
-        about, _, name = entry.partition("\t")
-        path = top / name
-        is_link = about.startswith("120000 ") and path.is_symlink()
-        if is_link and not any(path.is_relative_to(half) for half in halves) and _leads_out(top, path):
-            message = f"is a link to {path.readlink()}, out of the repository: Argo CD would render nothing of it"
-            yield Finding(where=str(path.relative_to(top)), path="", message=message)
-
-
-def _leads_out(top: Path, path: Path) -> bool:
-    """Whether Argo CD takes a link for one out of the repository.
-
-    https://github.com/argoproj/argo-cd/blob/v3.4.4/util/app/path/path.go, CheckOutOfBoundsSymlinks
-    """
-    try:
-        inside(top, path)
-    except GitOpsError:
-        return True
-    return path.readlink().is_absolute()
+    for path, shown in links_elsewhere(root):
+        yield Finding(where=shown, path="", message=told(path, shown).removeprefix(f"{shown} "))
 
 
 def _all(root: Path) -> Iterator[Path]:
@@ -97,7 +72,7 @@ def _link(root: Path, path: Path) -> Iterator[str]:
     target = path.readlink()
     if target.is_absolute():
         yield f"is a link to {target}; allowed: a path from where the link is to something in this repository"
-    elif _leads_out(root, path):
+    elif leads_out(root, path):
         yield f"is a link to {target}, which leads in a circle or out of the repository"
     elif not path.exists():
         yield f"is a link to {target}, which is not there"

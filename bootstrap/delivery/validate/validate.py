@@ -1,5 +1,6 @@
 """Everything that a pull request to ``gitops/`` has to pass, in one call that needs no cluster and no network."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,10 @@ from bootstrap.delivery.validate.schemas import Schemas, resolve
 from bootstrap.delivery.validate.structure import mistakes
 from bootstrap.errors import GitOpsError, HelmError, StackFileError
 from conventions import TENANTS_FOLDER
+
+LARGEST_OBJECT = 3 << 19
+"""Bytes of the largest request that etcd takes, and so of an object: https://etcd.io/docs/v3.6/dev-guide/limit/. The
+API server itself takes bodies of twice that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +172,10 @@ def _objects(objects: Sequence[Object], schemas: Schemas, where: str) -> Iterato
         if item.key in seen:
             yield Finding(where=where, path="", message=f"{item.label} is rendered twice")
         seen.add(item.key)
+        size = len(json.dumps(item.document, separators=(",", ":"), ensure_ascii=False).encode(errors="replace"))
+        if size > LARGEST_OBJECT:
+            message = f"got an object of {size:,} bytes; allowed: {LARGEST_OBJECT:,}, as etcd takes no more"
+            yield Finding(where=f"{where}: {item.label}", path="", message=message)
         yield from _structure(item, schemas, f"{where}: {item.label}")
         for image in images(item.document):
             # a tag stands after the last colon; one before a slash is a port

@@ -1,5 +1,6 @@
 """Formats a plan for a pull request: the changes first, then the graph and the releases, collapsed."""
 
+from bootstrap.markdown import code, fence, html, label
 from bootstrap.platform.plan.compare import Change, Kind
 from bootstrap.platform.plan.registration import Registration
 from bootstrap.platform.plan.text import shown, to_yaml
@@ -11,7 +12,7 @@ _SIGN = {Kind.ADDED: "➕", Kind.CHANGED: "✏️", Kind.REPLACED: "🔁", Kind.
 
 def to_markdown(plan: PlanView) -> str:
     """Return the plan as Markdown."""
-    parts = [f"### Plan of stack `{plan.evaluation.stack}`", ""]
+    parts = [f"### Plan of stack {code(plan.evaluation.stack)}", ""]
     if plan.against is not None:
         parts += _changes(plan)
     total = plan.path[-1].ends if plan.path else 0
@@ -29,11 +30,16 @@ def to_markdown(plan: PlanView) -> str:
         "",
         "| release | namespace | chart | version |",
         "|---|---|---|---|",
-        *(f"| {c.release} | {c.namespace} | `{c.chart}` | {c.version} |" for c in plan.charts),
+        *(f"| {html(c.release)} | {html(c.namespace)} | {code(c.chart)} | {html(c.version)} |" for c in plan.charts),
         "",
     ]
     for chart in plan.charts:
-        parts += [f"`{chart.namespace}/{chart.release}`", "", "```yaml", to_yaml(chart.values).rstrip(), "```", ""]
+        parts += [
+            code(f"{chart.namespace}/{chart.release}"),
+            "",
+            *fence(to_yaml(chart.values).rstrip().split("\n"), "yaml"),
+            "",
+        ]
     parts += ["</details>", "", f"<sub>{LIMITS}</sub>", ""]
     return "\n".join(parts)
 
@@ -60,7 +66,7 @@ def mermaid(plan: PlanView) -> list[str]:
                     edges[ids[source], ids[to]] = None
     changed = {top(index[change.urn]).urn for change in plan.changes if change.urn in index}
     lines = ["graph LR"]
-    lines += [f'  {ids[r.urn]}["{r.name}"]' for r in tops]
+    lines += [f'  {ids[r.urn]}["{label(r.name)}"]' for r in tops]
     lines += [f"  {source} --> {to}" for source, to in edges]
     lines += [f"  style {ids[urn]} stroke-width:4px" for urn in ids if urn in changed]
     return lines
@@ -68,17 +74,17 @@ def mermaid(plan: PlanView) -> list[str]:
 
 def _changes(plan: PlanView) -> list[str]:
     if not plan.changes:
-        return [f"No change against `{plan.against}`.", ""]
+        return [f"No change against {code(plan.against)}.", ""]
     lost = [change for change in plan.changes if change.destructive]
     lines: list[str] = []
     for change in plan.changes:
         if change.refused:
-            lines += ["> [!CAUTION]", f"> **Refused:** `{change.name}`: {change.refused}", ""]
+            lines += ["> [!CAUTION]", f"> **Refused:** {code(change.name)}: {html(change.refused)}", ""]
     if lost:
         lines += [
             "> [!CAUTION]",
             f"> **Destructive:** {len(lost)} resource(s) are replaced or removed: "
-            + ", ".join(f"`{change.name}` ({short_type(change.type)})" for change in lost),
+            + ", ".join(f"{code(change.name)} ({short_type(change.type)})" for change in lost),
             "",
         ]
     lines += ["| | resource | what |", "|---|---|---|"]
@@ -88,12 +94,8 @@ def _changes(plan: PlanView) -> list[str]:
 
 def _row(change: Change) -> str:
     what = "<br>".join(
-        f"`{prop.path}`: `{_cell(prop.before)}` → `{_cell(prop.after)}`"
+        f"{code(prop.path)}: {code(shown(prop.before))} → {code(shown(prop.after))}"
         + (" **forces replacement**" if prop.replaces else "")
         for prop in change.properties
     )
-    return f"| {_SIGN[change.kind]} | `{change.name}` ({short_type(change.type)}) | {what or change.kind.value} |"
-
-
-def _cell(value: object) -> str:
-    return shown(value).replace("|", "\\|").replace("`", "'")
+    return f"| {_SIGN[change.kind]} | {code(change.name)} ({short_type(change.type)}) | {what or change.kind.value} |"
