@@ -17,7 +17,14 @@ from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, ROOT_APPLICATION, TE
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
 """A label of RFC 1123 that leaves room for ``app-`` before and ``-env`` behind it in 63 characters."""
 ENVIRONMENT = re.compile(ENVIRONMENT_PATTERN)
-IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*")
+IMAGE = re.compile(
+    r"(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+|[a-z0-9.-]+(?=:))(?::[0-9]{1,5})?"
+    r"(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)+"
+)
+"""An image's repository with its registry: what is written as it is has to be text to YAML.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+"""
 STARTER = "aks-bootstrap.io/starter-values"
 """Annotation of a chart: what a new application's values begin with, besides the image."""
 ZONE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -53,7 +60,10 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
             f"there is no chart {chart!r} in {GITOPS_FOLDER}/charts; there are: {', '.join(charts) or 'none'}"
         )
     if not IMAGE.fullmatch(image):
-        raise GitOpsError(f"got {image!r} for an image; allowed: its repository, such as ghcr.io/example/{name}")
+        raise GitOpsError(
+            f"--image: got {image!r}; allowed: its repository with the registry and without a tag, such as "
+            f"ghcr.io/example/{name}"
+        )
     if unknown := [environment for environment in environments if environment not in there]:
         raise GitOpsError(
             f"there is no environment {unknown[0]!r}; there are: {', '.join(there) or 'none'}. "

@@ -388,6 +388,18 @@ def test_what_overrides_an_application_beside_its_source_is_refused(project, fol
             render(project.root, "hello", "dev")
 
 
+def test_every_folder_that_argo_cd_reads_is_looked_through_for_overrides(project):
+    """Those are the sources of Applications: each chart of applications, and the platform's."""
+    charts = sorted(path.parent for path in (project.root / "gitops/charts").glob("*/Chart.yaml"))
+    folders = [str(path.relative_to(project.root)) for path in charts] + ["tenants", "tenants/templates"]
+    assert len(folders) > 3
+    files = {f"{folder}/.argocd-source{name}.yaml" for folder in folders for name in ("", "-root", "-hello", "-x")}
+    for file in files:
+        project.write(file, "helm: {parameters: [{name: image.tag, value: evil}]}\n")
+    found = {finding.where for finding in validate(project.root).findings if "overrides an App" in finding.message}
+    assert found == files
+
+
 def test_a_link_out_of_the_repository_is_told_wherever_it_is(project):
     """Argo CD renders nothing of a repository that has one."""
     (project.root / "docs").mkdir()

@@ -4,6 +4,7 @@ import pytest
 
 from bootstrap.delivery.clusters import known_environments
 from bootstrap.delivery.gitops import applications
+from bootstrap.delivery.manifests import load_mapping
 from bootstrap.delivery.new_app import new_application, new_environment
 from bootstrap.delivery.overlay.check import check
 from bootstrap.delivery.tenants import read_tenant
@@ -171,3 +172,59 @@ def test_an_environment_whose_values_are_there_is_not_overwritten(project):
         new_environment(project.root, "stage", like="dev")
     assert project.read("gitops/apps/hello/stage.yaml") == "replicas: 9\n"
     assert "stage" not in project.read("tenants/hello.yaml")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "example.com/shop\nregistries: [ghcr.io]",
+        "example.com/shop\n",
+        "example.com/shop: x",
+        "example.com/shop:",
+        "example.com/shop:1.2",
+        "example.com/shop # x",
+        "example.com/shop\u2028x",
+        "example.com/{{ .Values }}",
+        "example.com/Shop",
+        "shop",
+        "true",
+        "1e3",
+        "0x1F",
+        "22:22",
+        "null",
+        "&a/b",
+        "example.com//shop",
+        "example.com/shop/",
+        "https://example.com/shop",
+        "robot:hunter2@example.com/shop",
+    ],
+)
+def test_an_image_that_would_be_something_else_in_yaml_is_refused(project, image):
+    before = project.git("status", "--porcelain")
+    with pytest.raises(GitOpsError, match=r"--image: got .*; allowed: its repository"):
+        new(project, image=image)
+    assert project.git("status", "--porcelain") == before
+
+
+@pytest.mark.parametrize(
+    "image", ["ghcr.io/example/shop", "example.azurecr.io/team/my-shop_2", "localhost:5000/shop", "registry:5000/a/b"]
+)
+def test_an_image_that_is_taken_is_text_in_both_files(project, image):
+    new(project, image=image)
+    assert load_mapping(project.root / "gitops/apps/shop/values.yaml")["image"]["repository"] == image
+    assert load_mapping(project.root / "tenants/shop.yaml")["registries"] == [image]
+
+
+BREAK = "x\n- injected: true\n"
+
+
+@pytest.mark.parametrize("option", ["name", "envs", "chart", "image"])
+def test_a_line_end_in_any_option_is_refused_before_anything_is_written(project, option):
+    given = {option: (BREAK,) if option == "envs" else BREAK}
+    with pytest.raises(GitOpsError, match="injected"):
+        new(project, **given)
+    with pytest.raises(GitOpsError, match="injected"):
+        new_environment(project.root, BREAK, like="dev")
+    with pytest.raises(GitOpsError, match="injected"):
+        new_environment(project.root, "stage", like=BREAK)
+    assert project.git("status", "--porcelain") == ""

@@ -453,3 +453,13 @@ def _references(schema):
     elif isinstance(schema, list):
         for item in schema:
             yield from _references(item)
+
+
+@pytest.mark.parametrize("kind", ["Application", "AppProject", "ApplicationSet"])
+@pytest.mark.parametrize("namespace", ["", "argocd", "app-hello"])
+def test_an_application_renders_nothing_that_argo_cd_acts_on(project, kind, namespace):
+    text = f"apiVersion: argoproj.io/v1alpha1\nkind: {kind}\nmetadata:\n  name: own\n"
+    project.write(f"{CHART}/own.yaml", text + (f"  namespace: {namespace}\n" if namespace else "") + "spec: {}\n")
+    where = f"{kind} {namespace or 'app-hello'}/own"
+    found = [message for place, _, message in findings(project) if where in f"{place} {message}"]
+    assert any(f"the project allows no {kind}" in message for message in found), found

@@ -79,12 +79,26 @@ def test_no_job_keeps_the_credential_that_it_checked_out_with(path):
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_a_token_is_given_to_steps_that_need_it_and_to_no_script(path):
-    given = [step for step in steps(path) if "secrets." in str(step) and "run" in step]
+    given = [step for step in steps(path) if re.search(r"secrets\.|outputs\.token", str(step)) and "run" in step]
     for step in given:
         assert "bootstrap promote" in step["run"], step
     for job in jobs(path).values():
         assert "secrets." not in str(job.get("env"))
     assert "secrets." not in str(workflow(path).get("env"))
+
+
+def test_a_promotions_token_is_for_one_repository_and_for_what_it_writes():
+    [minted] = [step for path in WORKFLOWS for step in steps(path) if "create-github-app-token" in step.get("uses", "")]
+    given = minted["with"]
+    assert {given["owner"], given["repositories"]} == {
+        "${{ steps.repository.outputs.owner }}",
+        "${{ steps.repository.outputs.name }}",
+    }
+    assert {key: text for key, text in given.items() if key.startswith("permission-")} == {
+        "permission-contents": "write",
+        "permission-pull-requests": "write",
+    }
+    assert "skip-token-revoke" not in given
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -161,3 +175,16 @@ def test_the_workflows_of_gitops_run_on_a_python_that_is_checked():
 
 def matrix():
     return jobs(FOLDER / "check.yml")["check"]["strategy"]["matrix"]["python"]
+
+
+def test_what_decides_over_production_has_owners():
+    lines = [line.split() for line in (ROOT / ".github/CODEOWNERS").read_text().splitlines()]
+    owned = {words[0]: words[1:] for words in lines if words and not words[0].startswith("#")}
+    # the last pattern that fits counts
+    assert next(iter(owned)) == "*"
+    for folder in ("bootstrap", "components", "settings", "tenants", ".github", "policy"):
+        path = f"/{folder}/"
+        assert owned[path], path
+    for path, owners in owned.items():
+        assert owners == [] or all(owner.startswith("@example/") for owner in owners), path
+        assert path == "*" or list(ROOT.glob(path.strip("/"))), f"{path} is there"
