@@ -6,7 +6,7 @@ from bootstrap.delivery.clusters import read_cluster
 from bootstrap.delivery.links import links_elsewhere, refuse_links_of_chart
 from bootstrap.delivery.overlay.check import check
 from bootstrap.delivery.render import helm
-from bootstrap.delivery.render.application import projects
+from bootstrap.delivery.render.application import platform_objects
 from bootstrap.delivery.render.compare import render_at
 from bootstrap.delivery.render.render import render, render_several
 from bootstrap.delivery.validate.validate import validate
@@ -94,7 +94,7 @@ def test_an_earlier_revision_is_not_rendered_through_one_either(project, outside
 def test_the_platforms_chart_is_not_rendered_through_one(project, outside):
     (project.root / "tenants/templates/x.yaml").symlink_to(outside)
     with pytest.raises(GitOpsError, match=r"tenants/templates/x\.yaml is a link to .*, out of the repository"):
-        projects(project.root, read_cluster(project.root, "dev"))
+        platform_objects(project.root, read_cluster(project.root, "dev"))
 
 
 def test_a_link_anywhere_in_the_repository_is_refused_by_render_and_overlay(project):
