@@ -254,8 +254,8 @@ def test_markdown_begins_with_a_table_and_fits_a_comment(project):
     project.edit("gitops/apps/hello/dev.yaml", SHA, "b" * 40)
     view = View(rendered=[], against="HEAD", changes=changes(project, ("hello", "dev")))
     text = to_markdown(view)
-    assert "| hello | dev | `~ Deployment app-hello/hello` |" in text
-    assert text.index("| hello |") < text.index("```diff")
+    assert "| `hello` | `dev` | `~ Deployment app-hello/hello` |" in text
+    assert text.index("| `hello` |") < text.index("```diff")
     assert len(text) < 65_536
     # many objects at once
     many = to_markdown(View(rendered=[], against="HEAD", changes=list(view.changes) * 200))

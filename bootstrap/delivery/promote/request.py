@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from bootstrap.delivery.gitops import NAME, NAMES
 from bootstrap.delivery.promote.command import redact
 from bootstrap.delivery.promote.history import Deed
 from bootstrap.delivery.promote.scalar import ScalarError, parse_path
@@ -60,6 +61,10 @@ class Request:
         Raises:
             BootstrapError: the text says what does.
         """
+        for what, name in (("an application", self.app), ("an environment", self.environment), ("--from", self.source)):
+            # the subject of a commit, the name of a branch and a path are made of it
+            if name and not NAME.fullmatch(name):
+                raise RefusedError(f"got {name!r} for {what}; allowed: {NAMES}")
         if (self.value is None) == (self.source is None):
             raise BootstrapError("give an environment and a tag or digest, or --from and --to")
         if self.source == self.environment:
