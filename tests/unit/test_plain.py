@@ -1,6 +1,8 @@
 """No terminal and no runner obeys what somebody called an object."""
 
 import io
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from ruamel.yaml import YAML
 from bootstrap.consoles import PlainConsole
 from bootstrap.delivery.manifests import dump, load_all
 from bootstrap.delivery.render.objects import Object
+from bootstrap.options import progress_console, result_console
 from bootstrap.plain import has_command, is_seen, on_lines, on_one_line
 
 HOSTILE = [
@@ -98,3 +101,10 @@ def test_common_text_is_printed_as_it_is() -> None:
 def test_a_label_is_one_line() -> None:
     item = Object(document={"apiVersion": "v1", "kind": "X", "metadata": {"name": "a\n::add-mask::b\x1b"}})
     assert item.label == "X a\\n::add-mask::b\\x1b"
+
+
+def test_every_console_of_the_command_line_is_a_plain_one() -> None:
+    root = Path(__file__).resolve().parents[2] / "bootstrap"
+    made = {path.name for path in root.rglob("*.py") if re.search(r"(?<![A-Za-z])Console\(", path.read_text())}
+    assert made == set()
+    assert isinstance(result_console(), PlainConsole) and isinstance(progress_console(stderr=True), PlainConsole)
