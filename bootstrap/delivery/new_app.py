@@ -61,8 +61,8 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
         )
     if not IMAGE.fullmatch(image):
         raise GitOpsError(
-            f"--image: got {image!r}; allowed: its repository with the registry and without a tag, such as "
-            f"ghcr.io/example/{name}"
+            f"--image: got {image!r} for an image; allowed: its repository with the registry and without a tag, "
+            f"such as ghcr.io/example/{name}"
         )
     if unknown := [environment for environment in environments if environment not in there]:
         raise GitOpsError(
