@@ -18,7 +18,10 @@ from bootstrap.options import result_console
 from tests.gitops.conftest import ROOT, SHA, one
 
 CHART = "gitops/charts/web/templates"
-PROD = "  prod:\n    hosts: [hello.example.com]\n    protected: true # changed by pull request only\n"
+PROD = (
+    "  prod:\n    hosts: [hello.example.com]\n    protected: true # changed by pull request only\n"
+    "    digests: true # images run by digest only\n"
+)
 
 
 def changes(project, *wanted):
@@ -199,7 +202,7 @@ def test_an_application_that_goes_takes_its_objects_along(project):
     found = changes(project)
     assert ("root", "prod", "removed", "Application argocd/hello") in shown(found)
     assert ("root", "prod", "removed", "AppProject argocd/hello") in shown(found)
-    assert {c.kind for c in found} == {Kind.REMOVED} and len(found) == 10
+    assert {c.kind for c in found} == {Kind.REMOVED} and len(found) == 14
 
 
 def test_an_application_that_was_not_there_is_added(project):
@@ -273,7 +276,8 @@ def test_what_is_printed_can_be_read_back(project):
 
 
 def test_where_there_is_nothing_to_render_that_is_said_in_yaml_without_documents(project, capsys):
-    (project.root / "tenants/hello.yaml").unlink()
+    for file in ("tenants/hello.yaml", "tenants/templates/default-project.yaml"):
+        (project.root / file).unlink()
     console = result_console()
     print_view(View(rendered=[render(project.root, "root", "dev")]), console)
     print_view(View(rendered=[]), console)

@@ -93,8 +93,8 @@ def test_the_rooms_themselves_are_in_an_order() -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if "." not in name and name.startswith("conv")])
-def test_what_commands_share_with_the_program_imports_nothing(module: str) -> None:
-    assert list(imported(MODULES[module])) == []
+def test_what_commands_share_with_the_program_imports_next_to_nothing(module: str) -> None:
+    assert set(imported(MODULES[module])) <= {"typing", "typing.NamedTuple"}
 
 
 def test_every_on_demand_module_is_there() -> None:
