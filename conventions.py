@@ -52,7 +52,9 @@ DEFAULT_ISSUER, PRODUCTION_ISSUER = "letsencrypt-staging", "letsencrypt"
 INGRESS_CLASS = "traefik"
 """Ingress class that the bootstrap creates."""
 SECRET_STORE = "vault"  # noqa: S105 - a name
-"""ClusterSecretStore that the bootstrap creates."""
+"""ClusterSecretStore that the bootstrap creates for applications."""
+ARGO_CD_SECRET_STORE = "argocd"  # noqa: S105 - a name
+"""ClusterSecretStore of the same secrets for Argo CD's own credentials: only its namespace may use it."""
 FACT_PREFIX = "aks-bootstrap.io/"
 """Begins the in-cluster Secret's annotations that hold facts of the infrastructure."""
 TENANT_LABEL = "aks-bootstrap.io/tenant"

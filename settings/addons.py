@@ -15,6 +15,7 @@ from settings.repositories import normalized, over_ssh, without_scheme
 from settings.types import (
     AppId,
     ChartRepository,
+    Cidr,
     CredentialUrl,
     DnsName,
     Email,
@@ -87,6 +88,14 @@ class Ingress(Section):
     """How the proxies are reached; the local stack may do without a load balancer."""
     node_ports: NodePorts | None = None
     """Ports of the nodes that lead to the proxies, for ``NodePort``; Kubernetes chooses them when left out."""
+    strict_transport_seconds: Annotated[int, Field(strict=True, ge=0, le=63072000)] = 31536000
+    """For how long browsers use HTTPS only for every host here (HSTS), in Azure; 0 leaves that to applications.
+
+    A year, as https://owasp.org/www-project-secure-headers/ recommends. It takes the place of an application's own
+    header, and covers no host below the application's.
+    """
+    sni_strict: Flag = False
+    """Refuse TLS for hosts that bring no certificate of their own; only without ``defaultCertificate``."""
 
     @check
     def certificate_of_gateway(self) -> Iterator[Problem]:
@@ -101,6 +110,16 @@ class Ingress(Section):
             yield Problem(
                 ("nodePorts",),
                 f"got a value with serviceType {self.service_type!r}; allowed only with serviceType: NodePort",
+            )
+
+    @check
+    def strict_without_default(self) -> Iterator[Problem]:
+        """https://doc.traefik.io/traefik/reference/routing-configuration/http/tls/tls-options/#strict-sni-checking."""
+        if self.sni_strict and self.default_certificate:
+            yield Problem(
+                ("sniStrict",),
+                "got true with defaultCertificate: true, which it keeps from being served; allowed: false, or "
+                "defaultCertificate: false",
             )
 
     @check
@@ -245,6 +264,12 @@ class ArgoCd(Section):
     """
     sign_in: EntraSignIn | None = None
     """Sign-in with Entra ID, which production needs."""
+    allowed_ranges: Annotated[tuple[Cidr, ...], Unique, Field(min_length=1)] | None = None
+    """Ranges that reach its page, its API and its webhook; those of ``cluster.apiServer`` when left out.
+
+    Where neither names any, everybody reaches it and has to sign in; ``[0.0.0.0/0]`` says so for a cluster whose API
+    server has ranges. Git hosts that call its webhook need theirs here.
+    """
     default_role: Literal["", "role:readonly", "role:admin"] = ""
     """What everyone who signs in may do; nothing when empty."""
     policies: tuple[Policy, ...] = ()

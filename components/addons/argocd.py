@@ -1,6 +1,6 @@
 """Argo CD, the owner of applications, and the credentials of the repositories that it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,6 +10,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.access import ClusterAccess
 from components.addons.addon import Addon
+from components.addons.argocd_access import REFERENCE, allowed_ranges, middleware
 from components.addons.argocd_secrets import REPOSITORY_LABELS, external_secret, identity_secret
 from components.addons.argocd_values import values
 from components.addons.charts import ARGO_CD
@@ -48,6 +49,8 @@ class ArgoCdArgs:
     """The registry that Image Updater reads, where it is installed and the environment has one."""
     commit_status: CommitStatus | None = None
     """What is reported at commits; None where nothing is."""
+    allowed_ranges: Sequence[str] = ()
+    """Ranges that reach its page; everybody does where there are none."""
     working_tree: Mapping[str, str] | None = None
     """Files that stand for the repository, text by path; None where Argo CD reads a repository."""
 
@@ -64,6 +67,7 @@ class ArgoCdArgs:
             repository_client_id=platform.repository_client_id,
             image_registry=platform.image_registry,
             commit_status=CommitStatus.of(settings),
+            allowed_ranges=allowed_ranges(settings),
             working_tree=read_tree(settings.gitops.repo_url) if settings.gitops.source == "workingTree" else None,
         )
 
@@ -93,6 +97,7 @@ class ArgoCd(Addon):
         super().__init__("aks-bootstrap:argocd:ArgoCd", name, opts)
         host = argocd_host(args.settings, args.zone)
         self.url = f"https://{host}"
+        guard = middleware(args.access, args.allowed_ranges, parent=self)
         release = Release(
             name,
             ReleaseArgs(
@@ -108,11 +113,13 @@ class ArgoCd(Addon):
                     tenant_id=args.tenant_id,
                     repository_client_id=args.repository_client_id,
                     commit_status=args.commit_status,
+                    middleware=REFERENCE if guard else None,
                     working_tree=args.working_tree,
                 ),
                 needs=self.needs,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            # an Ingress whose middleware is missing is not served
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[guard] if guard else None),
         )
         if args.working_tree is not None:
             config_map_name, data = config_map(args.working_tree)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from conventions import SECRET_STORE
+from conventions import ARGO_CD_SECRET_STORE
 from settings.addons import RepositoryCredential
 from settings.repositories import without_scheme
 
@@ -60,7 +60,7 @@ def from_store(
     remote = {"key": vault_secret, **({} if vault else {"property": "value"})}
     return {
         "refreshInterval": "1h",
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": SECRET_STORE},
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": ARGO_CD_SECRET_STORE},
         "target": {
             "name": name,
             "template": {"engineVersion": "v2", "metadata": {"labels": dict(labels)}, "data": dict(data)},

@@ -21,6 +21,7 @@ from settings.addon_requests import (
     WATCHER,
 )
 from settings.addons import ArgoCd, EntraSignIn
+from settings.merge import merge
 from settings.types import Issuer
 
 APPLICATION_HEALTH = """\
@@ -93,6 +94,16 @@ spec. https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#argocd-ap
 """
 
 
+_NO_TOKEN: dict[str, Any] = {
+    "automountServiceAccountToken": False,
+    "serviceAccount": {"automountServiceAccountToken": False},
+}
+"""Keeps the API server's token out of a pod that never asks it: Redis, and the repo-server, which runs tenants' charts.
+
+The repo-server has no client of Kubernetes. What workload identity mounts is another token, by its webhook.
+https://github.com/argoproj/argo-cd/blob/v3.4.4/cmd/argocd-repo-server/commands/argocd_repo_server.go
+"""
+
 _AT_ONCE = {"timeout.reconciliation": "15s", "timeout.reconciliation.jitter": "0s"}
 """How often the working tree is compared with the cluster: reading it costs nothing.
 
@@ -109,6 +120,7 @@ def values(
     tenant_id: str | None,
     repository_client_id: pulumi.Input[str] | None = None,
     commit_status: CommitStatus | None = None,
+    middleware: str | None = None,
     working_tree: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the chart's values.
@@ -121,6 +133,7 @@ def values(
         tenant_id: Entra tenant; None on a local cluster.
         repository_client_id: client id of the identity that reads repositories, where one needs it.
         commit_status: what is reported at commits; None for nothing, and no notifications controller.
+        middleware: what its Ingress passes first, as Traefik names it; None for nothing.
         working_tree: files that stand for the repository, text by path.
     """
     replicas = 2 if settings.high_availability else 1
@@ -134,7 +147,10 @@ def values(
             "enabled": True,
             "ingressClassName": INGRESS_CLASS,
             "hostname": host,
-            "annotations": {"cert-manager.io/cluster-issuer": issuer.value},
+            "annotations": {
+                "cert-manager.io/cluster-issuer": issuer.value,
+                **({"traefik.ingress.kubernetes.io/router.middlewares": middleware} if middleware else {}),
+            },
             "tls": True,
         },
     }
@@ -142,11 +158,12 @@ def values(
         **serving,
         "resources": ARGO_CD_REPO_SERVER.resources,
         "copyutil": {"resources": SMALL.resources},
+        **_NO_TOKEN,
     }
     if settings.sign_in is not None:
-        server |= _signed_in_as(settings.sign_in.application_client_id)
+        server = merge(server, _signed_in_as(settings.sign_in.application_client_id))
     if repository_client_id is not None:
-        repo_server |= _signed_in_as(repository_client_id)
+        repo_server = merge(repo_server, _signed_in_as(repository_client_id))
     if working_tree is not None:
         repo_server |= repo_server_values(working_tree)
     if any(repository.registry for repository in settings.repositories):
@@ -181,7 +198,7 @@ def values(
             "resources": WATCHER.resources,
             **(notifications_values(commit_status) if commit_status is not None else {}),
         },
-        "redis": {"resources": REDIS.resources},
+        "redis": {"resources": REDIS.resources, **_NO_TOKEN},
         "redisSecretInit": {"resources": SMALL.resources},
         "dex": {"enabled": False},
         "redis-ha": _redis_ha() if settings.high_availability else {"enabled": False},
@@ -213,6 +230,7 @@ def _redis_ha() -> dict[str, Any]:
             "podDisruptionBudget": budget,
             "resources": HAPROXY.resources,
             "init": small,
+            "serviceAccount": {"automountToken": False},
         },
     }
 
@@ -240,6 +258,9 @@ def _configuration(settings: ArgoCd, host: str, tenant_id: str | None) -> dict[s
     configuration: dict[str, Any] = {
         "url": f"https://{host}",
         "admin.enabled": settings.admin_enabled,
+        # both are the defaults: somebody with no account, and a shell in a tenant's pod
+        "users.anonymous.enabled": False,
+        "exec.enabled": False,
         # labels are shared with Helm, annotations are Argo CD's own
         "application.resourceTrackingMethod": "annotation",
         "resource.customizations.health.argoproj.io_Application": APPLICATION_HEALTH,

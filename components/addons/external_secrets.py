@@ -1,4 +1,8 @@
-"""External Secrets Operator and the store that it reads: the vault, or a namespace of a local cluster."""
+"""External Secrets Operator and the stores that it reads: the vault, or a namespace of a local cluster.
+
+There are two ClusterSecretStores of the same secrets and the same identity: one that applications' namespaces may use,
+and one for Argo CD's own credentials, which only its namespace may.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +21,7 @@ from components.addons.placement import replicated
 from components.platform import Platform, Vault
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
-from conventions import SECRET_STORE
+from conventions import ARGO_CD_NAMESPACE, ARGO_CD_SECRET_STORE, SECRET_STORE, TENANT_LABEL
 from settings import Settings
 from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Charts
@@ -25,6 +29,16 @@ from settings.addons import Charts
 NAMESPACE = "external-secrets"
 STORE_SERVICE_ACCOUNT = "vault-reader"
 """Signs in to the vault; the controller itself holds no rights in Azure."""
+CONTROLLER_SERVICE_ACCOUNT = "external-secrets"
+"""The controller's, which the chart names after the release."""
+STORE_CONDITIONS: dict[str, list[dict[str, Any]]] = {
+    SECRET_STORE: [{"namespaceSelector": {"matchExpressions": [{"key": TENANT_LABEL, "operator": "Exists"}]}}],
+    ARGO_CD_SECRET_STORE: [{"namespaces": [ARGO_CD_NAMESPACE]}],
+}
+"""Which namespaces may use each ClusterSecretStore.
+
+https://external-secrets.io/latest/api/clustersecretstore/
+"""
 LOCAL_SECRETS_NAMESPACE = "local-vault"
 """In the vault's place on a local cluster: its Secrets are what applications read."""
 
@@ -46,7 +60,7 @@ class ExternalSecretsArgs:
 
 
 class ExternalSecrets(Addon):
-    """The release, then the ClusterSecretStore and the service account that it signs in with."""
+    """The release, then the ClusterSecretStores and the service account that they sign in with."""
 
     # taken only when the CRDs are there and the webhook answers
     probe = Probe(
@@ -86,20 +100,42 @@ class ExternalSecrets(Addon):
             ),
             opts=self._child,
         )
-        CustomResource(
-            args.access.name("secret-store"),
-            api_version="external-secrets.io/v1",
-            kind="ClusterSecretStore",
-            metadata=ObjectMetaArgs(name=SECRET_STORE),
-            spec=release.once_installed({"provider": self._store_provider(account)}),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[release.ready, account],
-                # the operator reports ready before its webhook serves
-                hooks=self.serving(name, args.access, release),
-            ),
-        )
+        minting = self._may_sign_in_as(account, release)
+        provider = self._store_provider(account)
+        # the operator reports ready before its webhook serves
+        serving = self.serving(name, args.access, release)
+        for logical, store in (("secret-store", SECRET_STORE), ("argocd-secret-store", ARGO_CD_SECRET_STORE)):
+            CustomResource(
+                args.access.name(logical),
+                api_version="external-secrets.io/v1",
+                kind="ClusterSecretStore",
+                metadata=ObjectMetaArgs(name=store),
+                spec=release.once_installed({"conditions": STORE_CONDITIONS[store], "provider": provider}),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready, account, minting], hooks=serving),
+            )
         self.register_outputs({})
+
+    def _may_sign_in_as(self, account: ServiceAccount, release: Release) -> pulumi.Resource:
+        """Let the operator ask for tokens of the stores' service account, and of no other in the cluster.
+
+        https://github.com/external-secrets/external-secrets/blob/v2.9.0/deploy/charts/external-secrets/values.yaml
+        (rbac.serviceAccountTokenCreate)
+        """
+        return bound_role(
+            self._args.access.name("vault-reader-token"),
+            ObjectMetaArgs(name=f"{STORE_SERVICE_ACCOUNT}-token", namespace=release.namespace),
+            [
+                PolicyRuleArgs(
+                    api_groups=[""],
+                    resources=["serviceaccounts/token"],
+                    resource_names=[STORE_SERVICE_ACCOUNT],
+                    verbs=["create"],
+                )
+            ],
+            account=CONTROLLER_SERVICE_ACCOUNT,
+            account_namespace=NAMESPACE,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[account]),
+        )
 
     def _store_provider(self, account: ServiceAccount) -> dict[str, Any]:
         reference = {"name": STORE_SERVICE_ACCOUNT, "namespace": NAMESPACE}
@@ -148,12 +184,29 @@ class ExternalSecrets(Addon):
         )
 
 
+_UNUSED: dict[str, Any] = {
+    # the CRDs stay: a CRD that goes takes its objects along
+    "processPushSecret": False,
+    "processClusterExternalSecret": False,
+    "processClusterPushSecret": False,
+    "processClusterGenerator": False,
+    "genericTargets": {"enabled": False},
+    # tokens of one service account are enough: ExternalSecrets gives them by a role
+    "rbac": {"serviceAccountTokenCreate": False, "servicebindings": {"create": False}},
+}
+"""What nothing here uses, off: writing to stores, copies of Secrets in many namespaces, and the rights for both.
+
+https://external-secrets.io/latest/guides/security-best-practices/
+"""
+
+
 def values(*, production: bool, keep_crds: bool) -> dict[str, Any]:
     """Return the chart's values."""
     return {
         "installCRDs": True,
         # without it, an uninstall collects every Secret that the operator owns
         "crds": {"annotations": {"helm.sh/resource-policy": "keep"} if keep_crds else {}},
+        **_UNUSED,
         "leaderElect": production,
         **replicated("external-secrets", several=production),
         "resources": WATCHER.resources,

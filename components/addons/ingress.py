@@ -14,15 +14,17 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import TRAEFIK
+from components.addons.ingress_guards import HEADERS, guards, headers
 from components.addons.placement import PLACEMENT, spread
 from components.platform import Platform, PublicAddress
 from components.release.guard import serving_hooks
-from components.release.release import Release, ReleaseArgs
+from components.release.release import Object, Release, ReleaseArgs
 from conventions import INGRESS_CLASS
 from settings import Settings
 from settings.addon_requests import TRAEFIK as TRAEFIK_REQUEST
 from settings.addons import Charts
 from settings.addons import Ingress as IngressSettings
+from settings.merge import merge
 from settings.types import Issuer
 
 NAMESPACE = "traefik"
@@ -82,6 +84,7 @@ class Ingress(Addon):
     def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Install Traefik."""
         super().__init__("aks-bootstrap:ingress:Ingress", name, opts)
+        spec = headers(args.settings, args.address)
         release = Release(
             name,
             ReleaseArgs(
@@ -92,6 +95,12 @@ class Ingress(Addon):
                 values=values(args.settings, args.address),
                 crds=CRDS_ALONE,
                 needs=self.needs,
+                # a proxy that starts without it serves no host at all
+                first=[
+                    Object(args.access.name(HEADERS), "traefik.io/v1alpha1", "Middleware", HEADERS, {"headers": spec})
+                ]
+                if spec
+                else [],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -119,7 +128,7 @@ class Ingress(Addon):
 
 
 def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str, Any]:
-    """Return the chart's values."""
+    """Return the chart's values; what guards the proxies is in :mod:`components.addons.ingress_guards`."""
     several = settings.replicas > 1
     labels = {"app.kubernetes.io/name": "traefik"}
     result: dict[str, Any] = {
@@ -166,7 +175,7 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         }
     if settings.default_certificate:
         result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": _DEFAULT_CERTIFICATE}}}
-    return result
+    return merge(result, guards(settings, namespace=NAMESPACE, headers=HEADERS if headers(settings, address) else None))
 
 
 def _published(settings: IngressSettings) -> dict[str, Any]:

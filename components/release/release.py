@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release as HelmRelease
 from pulumi_kubernetes.helm.v3 import RepositoryOptsArgs
@@ -17,6 +18,16 @@ from components.release.guard import Guard, release_hooks, settle_unfinished
 from components.release.probe import Probe
 from settings.addons import Charts
 from settings.merge import merge
+
+
+class Object(NamedTuple):
+    """An object in a release's namespace."""
+
+    logical_name: str
+    api_version: str
+    kind: str
+    name: str
+    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +48,8 @@ class ReleaseArgs:
     """Of a chart with a ``crds/`` folder: values with which it renders nothing but those CRDs."""
     needs: Sequence[Probe] = ()
     """What has to serve before the release is created or updated."""
+    first: Sequence[Object] = ()
+    """Objects that the release's pods need when they start, of kinds that are there or in ``crds``."""
 
 
 class Release(pulumi.ComponentResource):
@@ -81,6 +94,17 @@ class Release(pulumi.ComponentResource):
             if args.crds is not None
             else []
         )
+        first = [
+            CustomResource(
+                wanted.logical_name,
+                api_version=wanted.api_version,
+                kind=wanted.kind,
+                metadata=ObjectMetaArgs(name=wanted.name, namespace=namespace.metadata.name),
+                spec=wanted.spec,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=crds),
+            )
+            for wanted in args.first
+        ]
         guard = Guard(release=chart.name, namespace=args.namespace, chart=chart.name, needs=args.needs)
         self.ready = HelmRelease(
             name,
@@ -95,7 +119,7 @@ class Release(pulumi.ComponentResource):
             skip_crds=True if crds else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=crds,
+                depends_on=[*crds, *first],
                 # two releases of one name cannot coexist
                 delete_before_replace=True,
                 # Helm's own wait comes first; this one only bounds a provider that hangs

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from components.addons.argocd_secrets import identity_secret
-from conventions import INGRESS_CLASS
+from conventions import INGRESS_CLASS, TENANT_LABEL
 from settings.addons import RepositoryCredential
 
 
@@ -53,15 +53,15 @@ def test_local_signs_its_own_certificates_and_keeps_secrets_in_the_cluster(local
     names = {r.inputs["metadata"]["name"] for r in local.several(":ClusterIssuer")}
     assert names == {"self-signed", "self-signed-root"}
     assert "podLabels" not in values(local, "cert-manager")
-    store = local.one(":ClusterSecretStore").inputs
-    assert store["spec"]["provider"]["kubernetes"]["remoteNamespace"] == "local-vault"
+    for store in local.several(":ClusterSecretStore"):
+        assert store.inputs["spec"]["provider"]["kubernetes"]["remoteNamespace"] == "local-vault"
     role = local.one("rbac.authorization.k8s.io/v1:Role", "local-vault-reader").inputs
     assert role["metadata"]["namespace"] == "local-vault"
     assert role["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}]
 
 
 def test_the_store_reads_the_vault_as_one_service_account(prod):
-    provider = prod.one(":ClusterSecretStore").inputs["spec"]["provider"]["azurekv"]
+    provider = prod.one(":ClusterSecretStore", "secret-store-g1").inputs["spec"]["provider"]["azurekv"]
     assert provider["authType"] == "WorkloadIdentity"
     assert provider["vaultUrl"] == "<vault.vaultUri>"
     assert provider["serviceAccountRef"] == {"name": "vault-reader", "namespace": "external-secrets"}
@@ -69,6 +69,41 @@ def test_the_store_reads_the_vault_as_one_service_account(prod):
     assert account["name"] == "vault-reader"
     assert account["annotations"]["azure.workload.identity/client-id"] == "<external-secrets.clientId>"
     assert "azure.workload.identity" not in json.dumps(values(prod, "external-secrets"))
+
+
+def test_a_store_serves_the_namespaces_of_applications_and_another_argo_cds_alone(each):
+    stores = {store.inputs["metadata"]["name"]: store.inputs["spec"] for store in each.several(":ClusterSecretStore")}
+    of_tenants = {"matchExpressions": [{"key": TENANT_LABEL, "operator": "Exists"}]}
+    assert stores["vault"]["conditions"] == [{"namespaceSelector": of_tenants}]
+    assert stores["argocd"]["conditions"] == [{"namespaces": [each.release("argo-cd").inputs["namespace"]]}]
+    assert stores["vault"]["provider"] == stores["argocd"]["provider"], "one identity reads for both"
+    assert len(stores) == 2
+
+
+def test_every_credential_of_argo_cd_comes_from_its_own_store(each):
+    for secret in each.several(":ExternalSecret"):
+        reference = secret.inputs["spec"]["secretStoreRef"]
+        store = next(s for s in each.several(":ClusterSecretStore") if s.inputs["metadata"]["name"] == "argocd")
+        assert reference == {"kind": "ClusterSecretStore", "name": store.inputs["metadata"]["name"]}
+        assert each.waits_for(secret, store)
+
+
+def test_the_operator_may_sign_in_as_the_stores_service_account_and_as_no_other(each):
+    role = next(r for r in each.several(":Role") if r.name.startswith("vault-reader-token")).inputs
+    account = next(a for a in each.several("core/v1:ServiceAccount") if a.name.startswith("vault-reader")).inputs["metadata"]
+    assert role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["serviceaccounts/token"],
+            "resourceNames": [account["name"]],
+            "verbs": ["create"],
+        }
+    ]
+    assert role["metadata"]["namespace"] == account["namespace"]
+    binding = next(r for r in each.several(":RoleBinding") if r.name.startswith("vault-reader-token"))
+    assert [subject["name"] for subject in binding.inputs["subjects"]] == ["external-secrets"]
+    for store in each.several(":ClusterSecretStore"):
+        assert each.waits_for(store, binding), "it signs in as soon as it is there"
 
 
 def test_an_uninstall_keeps_crds_and_so_every_certificate_secret_and_application(dev, local):
@@ -197,13 +232,15 @@ def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(
         },
     )
     apps = p.one(":ExternalSecret", "repository-apps-g1").inputs["spec"]
-    assert apps["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
+    assert apps["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "argocd"}
     assert apps["data"] == [{"secretKey": "value", "remoteRef": {"key": "github-token"}}]
     assert "{{ .value }}" in apps["target"]["template"]["data"].values()
     assert apps["target"]["template"]["metadata"]["labels"] == {"argocd.argoproj.io/secret-type": "repo-creds"}
     ssh = p.one(":ExternalSecret", "repository-ssh-g1").inputs["spec"]
     assert ssh["target"]["template"]["data"]["sshPrivateKey"] == "{{ .value }}"
-    assert p.waits_for(p.one(":ExternalSecret", "repository-apps-g1"), p.one(":ClusterSecretStore"))
+    assert p.waits_for(
+        p.one(":ExternalSecret", "repository-apps-g1"), p.one(":ClusterSecretStore", "argocd-secret-store-g1")
+    )
     assert p.one(":ExternalSecret", "repository-apps-g1").hooks["before_create"], "its webhook judges it"
 
 
@@ -412,7 +449,7 @@ def test_self_signed_leaves_have_an_authority_that_a_client_can_trust(local):
 
 def test_the_store_names_its_tenant_once(prod):
     """External Secrets refuses a store whose tenant is on its service account too, even the same one."""
-    provider = prod.one(":ClusterSecretStore").inputs["spec"]["provider"]["azurekv"]
+    provider = prod.one(":ClusterSecretStore", "secret-store-g1").inputs["spec"]["provider"]["azurekv"]
     assert provider["tenantId"]
     annotations = prod.one("core/v1:ServiceAccount", "vault-reader-g1").inputs["metadata"]["annotations"]
     assert "azure.workload.identity/tenant-id" not in annotations

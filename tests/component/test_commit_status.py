@@ -48,7 +48,7 @@ def test_the_apps_key_comes_from_the_vault(reporting: Program) -> None:
     assert notifications(reporting)["secret"] == {"create": False}, "the chart's own would be empty, and win"
     [(key, value)] = spec["target"]["template"]["data"].items()
     assert (value, service(reporting)["privateKey"]) == ("{{ .value }}", f"${key}")
-    assert reporting.waits_for(found, reporting.one(":ClusterSecretStore"))
+    assert reporting.waits_for(found, reporting.one(":ClusterSecretStore", "argocd-secret-store-g1"))
     assert found.hooks["before_create"], "its webhook judges it"
 
 

@@ -129,7 +129,8 @@ def test_every_custom_resource_comes_after_the_release_that_brings_its_kind(each
         known += own[addon.urn]
         for resource in each.objects(addon):
             if resource not in known and not re.match(r"kubernetes:(core|rbac)", resource.type):
-                assert any(each.waits_for(resource, release) for release in known), resource.name
+                brought = [*known, *each.several("kubernetes:helm.sh/v4:Chart")]
+                assert any(each.waits_for(resource, release) for release in brought), resource.name
 
 
 def test_the_system_pools_toleration_is_the_one_that_its_taint_asks_for(prod: Program) -> None:

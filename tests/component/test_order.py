@@ -22,9 +22,9 @@ def test_what_an_addon_brings_belongs_to_its_step(program, stack):
     for issuer in p.several(":ClusterIssuer"):
         assert p.waits_for(issuer, p.release("cert-manager"))
         assert p.waits_for(p.release("traefik"), issuer), "ingress needs the issuers for its certificate"
-    store = p.one(":ClusterSecretStore")
-    assert p.waits_for(store, p.release("external-secrets"))
-    assert p.waits_for(p.release("argo-cd"), store), "Argo CD's repository credentials come out of the store"
+    for store in p.several(":ClusterSecretStore"):
+        assert p.waits_for(store, p.release("external-secrets"))
+        assert p.waits_for(p.release("argo-cd"), store), "Argo CD's repository credentials come out of a store"
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

@@ -4,13 +4,10 @@ Needs Helm, and a folder with the charts' archives in AKS_BOOTSTRAP_CHARTS (`hel
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +18,14 @@ from components.addons.placement import LINUX, SYSTEM_POOL_EXPRESSION, SYSTEM_PO
 from settings.addon_requests import total
 from settings.repositories import KNOWN_HOSTS
 from tests.component.conftest import REPORTING, Program
+from tests.component.real_charts import CHARTS, NEEDS_CHARTS, PERMANENT, containers, objects, pods
 
-CHARTS = os.environ.get("AKS_BOOTSTRAP_CHARTS", "")
-pytestmark = pytest.mark.skipif(
-    not (CHARTS and shutil.which("helm")),
-    reason="needs helm on PATH and the charts' archives in AKS_BOOTSTRAP_CHARTS",
-)
+pytestmark = NEEDS_CHARTS
 
 UPDATER = {
     "imageUpdaterWriteBack": "git",
     "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
 }
-PERMANENT = {"Deployment", "StatefulSet", "DaemonSet"}
-PARTS = {*PERMANENT, "Job"}
 
 
 @pytest.fixture(params=["dev", "prod", "local", "updater", "reporting"])
@@ -41,38 +33,6 @@ def one(request: pytest.FixtureRequest, program: Callable[..., Program]) -> Prog
     if request.param == "reporting":
         return program("dev", **REPORTING)
     return program("dev", argocd=UPDATER) if request.param == "updater" else program(request.param)
-
-
-@cache
-def rendered(release: str, version: str, namespace: str, values: str) -> list[dict[str, Any]]:
-    found = sorted(Path(CHARTS).glob(f"{release}-{version}.tgz"))
-    assert found, f"{CHARTS} has no {release}-{version}.tgz"
-    done = subprocess.run(
-        ["helm", "template", release, str(found[0]), "-n", namespace, "--kube-version", "1.35.0", "-f", "-"],
-        input=values,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{release}: {done.stderr}"
-    return [document for document in YAML(typ="safe", pure=True).load_all(done.stdout) if document]
-
-
-def objects(p: Program) -> Iterator[tuple[str, dict[str, Any]]]:
-    for release in p.several("helm.sh/v3:Release"):
-        inputs = release.inputs
-        for item in rendered(inputs["name"], inputs["version"], inputs["namespace"], json.dumps(inputs["values"])):
-            yield inputs["name"], item
-
-
-def pods(p: Program, kinds: set[str] = PARTS) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    for release, item in objects(p):
-        if item["kind"] in kinds:
-            yield f"{release} {item['kind']} {item['metadata']['name']}", item, item["spec"]["template"]["spec"]
-
-
-def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*(pod.get("initContainers") or []), *pod["containers"]]
 
 
 def test_every_pod_runs_on_linux_and_prefers_the_system_pool(one: Program) -> None:

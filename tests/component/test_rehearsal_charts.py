@@ -15,7 +15,14 @@ CHARTS = [chart.name for chart in PINNED]
 
 FREE = {
     "cert-manager": {"podLabels", "config"},
-    "traefik": {"service.annotations", "service.spec", "tlsStore", "ports", "gateway.listeners"},
+    "traefik": {
+        "service.annotations",
+        "service.spec",
+        "tlsOptions",
+        "tlsStore",
+        "ports",
+        "gateway.listeners",
+    },
     "external-secrets": {"crds.annotations"},
     "argo-cd": {
         "configs.cm",
