@@ -64,6 +64,7 @@ class AzureStack:
             azure=self._azure,
             tags=self._tags,
             dns=self._settings.dns,
+            issuer=self._settings.certificates.issuer,
             key_vault=self._settings.key_vault,
             registry=self._settings.registry,
             observability=self._settings.observability,
@@ -154,7 +155,10 @@ class AzureStack:
         registry, updater, repositories = foundation.registry_host, identities.image_updater, identities.argocd
         return Platform(
             access=cluster.access,
-            credentials=self._federated(foundation, identities, cluster),
+            credentials=[
+                *self._federated(foundation, identities, cluster),
+                *([foundation.dns_caa] if foundation.dns_caa is not None else []),
+            ],
             azure_dns=AzureDns(
                 subscription_id=self._azure.subscription_id,
                 resource_group_name=foundation.dns_resource_group_name,

@@ -17,7 +17,7 @@ class AzureDns:
     resource_group_name: pulumi.Input[str]
     zone: str
     client_id: pulumi.Input[str]
-    """Identity with DNS Zone Contributor on that zone."""
+    """Identity that may write TXT records of that zone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Platform:
     access: ClusterAccess
     """Access to the cluster."""
     credentials: Sequence[pulumi.Resource] = ()
-    """Federated credentials, which must be there before the addons that sign in with them."""
+    """What must be there before the addons: credentials to sign in with, and who may issue certificates."""
     azure_dns: AzureDns | None = None
     address: PublicAddress | None = None
     vault: Vault | None = None

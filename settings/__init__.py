@@ -17,6 +17,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 from pydantic import ValidationError
 
+import settings.production_charts  # noqa: F401 - declares rules
 from conventions import ENVIRONMENT_PATTERN, NAMESPACE
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress
 from settings.cluster import Cluster, Local

@@ -75,6 +75,45 @@ def _takes_path(resource: str, verb: str) -> bool:
     return resource == "applications" and verb in _WITH_PATH
 
 
+RESTARTS = ("action/apps/DaemonSet/restart", "action/apps/Deployment/restart", "action/apps/StatefulSet/restart")
+"""What users who are no administrators may do with a live object from the page: what a rolling update does too."""
+
+
+def beyond_restart(line: str) -> str | None:
+    """Say why a line allows more than restarts on the page; None where it does not.
+
+    Globs have no separator: ``*`` is any text. https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/#glob-matching
+    """
+    fields = fields_of(line)
+    if len(fields) != 6 or fields[0] != "p" or fields[5] != "allow" or fields[1] == "role:admin":
+        return None
+    of_applications = any(_may_match(resource, "applications") for resource in _alternatives(fields[2]))
+    actions = [action for action in _alternatives(fields[3]) if action not in RESTARTS]
+    if not of_applications or not any(_may_match(action, "action/") for action in actions):
+        return None
+    return (
+        f"got {line!r}, which lets {fields[1]} run actions on live objects with Argo CD's own rights; allowed in "
+        f"production: {', '.join(RESTARTS)}, and what changes the spec through Git"
+    )
+
+
+def _may_match(pattern: str, text: str) -> bool:
+    """Tell whether a glob may match what begins with a text: none does whose letters before a wildcard differ."""
+    fixed = _GLOB.split(pattern, maxsplit=1)[0]
+    if fixed == pattern:
+        return pattern.startswith(text)
+    return fixed.startswith(text) or text.startswith(fixed)
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """Return a glob once for each of the alternatives in its braces."""
+    found = re.search(r"\{([^{}]*)\}", pattern)
+    if found is None:
+        return [pattern]
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    return [whole for part in found[1].split(",") for whole in _alternatives(f"{before}{part}{after}")]
+
+
 def _hint(line: str) -> str | None:
     if line.lstrip().startswith("#"):
         return "a comment belongs into the YAML file, behind #"

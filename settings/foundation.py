@@ -270,6 +270,12 @@ class Dns(Section):
     """A records that lead to ingress, relative to the zone; ``@`` is the apex, ``*`` the wildcard."""
     ttl_seconds: Annotated[int, Field(strict=True, ge=30, le=86400)] = 300
     """How long resolvers keep them, which bounds how long a rebuild's move takes to be seen."""
+    caa: Flag = True
+    """Let only Let's Encrypt issue certificates for the zone, where it is created and ``certificates.issuer`` is one of
+    Let's Encrypt's. Turn it off where a host in the zone has its certificate from another authority.
+
+    https://letsencrypt.org/docs/caa/
+    """
 
     @check
     def place_of_zone(self) -> Iterator[Problem]:

@@ -42,3 +42,20 @@ class DnsRecords(pulumi.ComponentResource):
 def logical_name(record: str) -> str:
     """Spell a record's name in letters: ``@`` is ``apex``, ``*`` is ``wildcard``."""
     return record.replace("@", "apex").replace("*", "wildcard").replace(".", "-")
+
+
+def caa_record(zone: dns.Zone, resource_group_name: pulumi.Input[str], opts: pulumi.ResourceOptions) -> dns.RecordSet:
+    """Let only Let's Encrypt, of both issuers, issue certificates for a zone and what is below it.
+
+    https://letsencrypt.org/docs/caa/ and https://www.rfc-editor.org/rfc/rfc8659
+    """
+    return dns.RecordSet(
+        "zone-caa",
+        relative_record_set_name="@",
+        record_type="CAA",
+        zone_name=zone.name,
+        resource_group_name=resource_group_name,
+        ttl=3600,
+        caa_records=[dns.CaaRecordArgs(flags=0, tag=tag, value="letsencrypt.org") for tag in ("issue", "issuewild")],
+        opts=opts,
+    )

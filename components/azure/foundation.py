@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, containerregistry, dns, keyvault, monitor, operationalinsights, resources
 
+from components.azure.dns_records import caa_record
 from components.azure.monitoring import REGISTRY_LOGS, VAULT_LOGS, diagnostic_setting
 from components.azure.naming import Names
-from components.azure.roles import Role
+from components.azure.roles import CustomRole, Role, txt_record_role
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.foundation import Azure, Dns, KeyVault, Observability, Registry
+from settings.types import Issuer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,8 @@ class FoundationArgs:
     azure: Azure
     tags: Mapping[str, str]
     dns: Dns
+    issuer: Issuer
+    """Who signs certificates."""
     key_vault: KeyVault
     registry: Registry
     observability: Observability
@@ -37,6 +41,10 @@ class Foundation(pulumi.ComponentResource):
     dns_zone_name: str
     dns_zone_id: pulumi.Output[str]
     dns_resource_group_name: pulumi.Output[str]
+    dns_caa: dns.RecordSet | None = None
+    """Says who may issue certificates for the zone, where the stack does."""
+    dns_txt_role: CustomRole
+    """Writes TXT records, where it is given on the zone."""
     dns_name_servers: pulumi.Output[list[str]] | None
     """What the parent zone has to delegate to; None for a zone that was there before."""
     vault_id: pulumi.Output[str]
@@ -64,7 +72,7 @@ class Foundation(pulumi.ComponentResource):
             tags=args.tags,
             opts=self._keep,
         )
-        self.resource_group_name = group.name
+        self.resource_group_name, self._group_id = group.name, group.id
         self.dns_zone_name = args.dns.zone
         self._observability()
         self._dns_zone()
@@ -97,11 +105,12 @@ class Foundation(pulumi.ComponentResource):
         args = self._args
         if args.dns.mode == "existing":
             group = args.dns.resource_group
+            of_zone = f"/subscriptions/{args.azure.subscription_id}/resourceGroups/{group}"
+            self.dns_txt_role = txt_record_role(args.names, of_zone, self._keep)
             self.dns_resource_group_name = pulumi.Output.from_input(group or "")
             self.dns_name_servers = None
             self.dns_zone_id = pulumi.Output.from_input(
-                f"/subscriptions/{args.azure.subscription_id}/resourceGroups/{group}"
-                f"/providers/Microsoft.Network/dnsZones/{args.dns.zone}"
+                f"{of_zone}/providers/Microsoft.Network/dnsZones/{args.dns.zone}"
             )
             return
         zone = dns.Zone(
@@ -113,8 +122,11 @@ class Foundation(pulumi.ComponentResource):
             tags=args.tags,
             opts=self._keep,
         )
+        self.dns_txt_role = txt_record_role(args.names, self._group_id, self._keep)
         self.dns_resource_group_name = self.resource_group_name
         self.dns_zone_id = zone.id
+        if args.dns.caa and args.issuer is not Issuer.SELF_SIGNED:
+            self.dns_caa = caa_record(zone, self.resource_group_name, pulumi.ResourceOptions(parent=self))
         self.dns_name_servers = zone.name_servers.apply(lambda servers: list(servers or []))
 
     def _key_vault(self) -> None:

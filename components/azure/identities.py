@@ -10,7 +10,7 @@ from components.azure.ingress_addresses import IngressAddresses
 from components.azure.naming import Names
 from components.azure.network import Network
 from components.azure.role_propagation import RolePropagation
-from components.azure.roles import Role
+from components.azure.roles import CustomRole, Role
 from components.azure.workload_identity import Grant, Identity, IdentityArgs
 from settings import Settings
 from settings.cluster import Cluster
@@ -70,7 +70,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
             opts,
         )
 
-    def grant(role: Role, scope: pulumi.Input[str], key: str, *, locked: bool = False) -> Grant:
+    def grant(role: Role | CustomRole, scope: pulumi.Input[str], key: str, *, locked: bool = False) -> Grant:
         return Grant(role=role, scope=scope, scope_key=key, protect=locked and settings.production)
 
     registry = foundation.registry_id
@@ -90,7 +90,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
             propagation=args.propagation,
         ),
         kubelet=kubelet,
-        cert_manager=identity("cert-manager", grant(Role.DNS_ZONE_CONTRIBUTOR, foundation.dns_zone_id, "zone")),
+        cert_manager=identity("cert-manager", grant(foundation.dns_txt_role, foundation.dns_zone_id, "zone")),
         external_secrets=identity(
             "external-secrets", grant(Role.KEY_VAULT_SECRETS_USER, foundation.vault_id, "vault", locked=True)
         ),

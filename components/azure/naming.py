@@ -113,6 +113,14 @@ class Names:
         owner = f"{self.subscription_id}/{self._base}"
         return str(uuid.uuid5(_ROLE_ASSIGNMENTS, f"{owner}|{scope.lower()}|{role}|{consumer}"))
 
+    def role_definition(self, role: str) -> str:
+        """Name of a custom role: a GUID that is the same on every run, and unique in a tenant."""
+        return str(uuid.uuid5(_ROLE_ASSIGNMENTS, f"{self.subscription_id}/{self._base}|{role}"))
+
+    def role_name(self, role: str) -> str:
+        """What a custom role is called in the portal, which is unique in a tenant too."""
+        return f"{self._base}-{self._unique}-{role}"
+
     # region
 
     @property

@@ -259,6 +259,13 @@ RESOURCE_TYPES = (
         id=f"{_IDENTITY}/federatedIdentityCredentials/{{federatedIdentityCredentialResourceName}}",
     ),
     ResourceType(
+        pulumi_type="authorization:RoleDefinition",
+        arm_type="Microsoft.Authorization/roleDefinitions",
+        api_version="2022-05-01-preview",
+        id="{scope}/providers/Microsoft.Authorization/roleDefinitions/{roleDefinitionId}",
+        replaced_by=frozenset({"roleDefinitionId", "scope"}),
+    ),
+    ResourceType(
         pulumi_type="authorization:RoleAssignment",
         arm_type="Microsoft.Authorization/roleAssignments",
         api_version="2022-04-01",

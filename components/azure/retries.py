@@ -19,10 +19,11 @@ class Passing(NamedTuple):
 ROLES = Passing(
     re.compile(
         "CustomKubeletIdentityMissingPermissionError|LinkedAuthorizationFailed|AuthorizationFailed|PrincipalNotFound"
+        "|RoleDefinitionDoesNotExist"
     ),
     "a role is not effective yet",
 )
-"""What Azure says while a role assignment has not reached every replica.
+"""What Azure says while a role, or its assignment, has not reached every replica.
 
 https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
 """

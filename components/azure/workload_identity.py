@@ -7,15 +7,16 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from components.azure.naming import Names
+from components.azure.retries import ROLES, retry_hook
 from components.azure.role_propagation import RolePropagation
-from components.azure.roles import Role
+from components.azure.roles import CustomRole, Role
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
     """A role on one scope."""
 
-    role: Role
+    role: Role | CustomRole
     """The role."""
     scope: pulumi.Input[str]
     """ARM id of the narrowest resource that serves."""
@@ -75,11 +76,11 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         for grant in args.grants:
-            role = f"{name}-{grant.role.name.lower().replace('_', '-')}-{grant.scope_key}"
+            role = f"{name}-{grant.role.key}-{grant.scope_key}"
             authorization.RoleAssignment(
                 role,
                 role_assignment_name=args.names.role_assignment(
-                    scope=grant.scope_key, role=grant.role, consumer=args.consumer
+                    scope=grant.scope_key, role=grant.role.value, consumer=args.consumer
                 ),
                 scope=grant.scope,
                 role_definition_id=grant.role.definition(args.names.subscription_id),
@@ -89,7 +90,8 @@ class Identity(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     protect=grant.protect,
-                    hooks=args.propagation.assigned(f"{role}-assigned") if args.propagation else None,
+                    depends_on=[grant.role.resource] if isinstance(grant.role, CustomRole) else None,
+                    hooks=_hooks(role, grant, args.propagation),
                 ),
             )
         self.id = identity.id
@@ -97,6 +99,13 @@ class Identity(pulumi.ComponentResource):
         self.principal_id = identity.principal_id
         self.name = identity.name
         self.register_outputs({"clientId": self.client_id})
+
+
+def _hooks(name: str, grant: Grant, propagation: RolePropagation | None) -> pulumi.ResourceHookBinding | None:
+    """Return the hooks of an assignment: a role that was just defined may not be found at once."""
+    if isinstance(grant.role, CustomRole):
+        return retry_hook(f"{name}-defined", ROLES)
+    return propagation.assigned(f"{name}-assigned") if propagation else None
 
 
 @dataclass(frozen=True, kw_only=True)

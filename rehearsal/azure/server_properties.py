@@ -85,6 +85,7 @@ def _set_state(type_: str, response: dict[str, Any], state: str) -> None:
 _WITHOUT_STATE = frozenset(
     {
         "authorization:RoleAssignment",
+        "authorization:RoleDefinition",
         "authorization:ManagementLockByScope",
         "managedidentity:UserAssignedIdentity",
         "managedidentity:FederatedIdentityCredential",

@@ -25,6 +25,7 @@ def test_everything_that_takes_tags_has_them(program, stack):
     p = program(stack)
     untagged = {
         "authorization:RoleAssignment",
+        "authorization:RoleDefinition",
         "authorization:ManagementLockByScope",
         "network:Subnet",
         "dns:RecordSet",
@@ -45,7 +46,6 @@ def test_everything_that_takes_tags_has_them(program, stack):
 @pytest.mark.parametrize(
     ("assignment", "role", "scope"),
     [
-        ("cert-manager-dns-zone-contributor-zone", "befefa01-2a29-4197-83a8-272ff33ce314", "<zone.id>"),
         ("external-secrets-key-vault-secrets-user-vault", "4633458b-17de-408a-b874-0445c86b69e6", "<vault.id>"),
         ("kubelet-acr-pull-registry", "7f951dda-4ed3-4680-a7ca-43fe172d538d", "<registry.id>"),
         ("control-plane-managed-identity-operator-kubelet", "f1a07417-d97a-45cb-824c-7a7467783830", "<kubelet.id>"),
@@ -312,6 +312,44 @@ def test_the_vault_can_be_closed_but_for_the_cluster_itself(program):
     assert [rule["value"] for rule in acls["ipRules"]] == ["198.51.100.0/24", "<egress-0-swedencentral.ipAddress>"]
 
 
+CALLED_BY_CERT_MANAGER = {"read", "TXT/read", "TXT/write", "TXT/delete"}
+"""https://github.com/cert-manager/cert-manager/blob/v1.21.1/pkg/issuer/acme/dns/azuredns/azuredns.go."""
+
+
+def test_cert_manager_may_write_txt_records_of_the_zone_and_no_host_name(each):
+    if each.evaluation.stack == "local":
+        return
+    definition = each.one("authorization:RoleDefinition")
+    (permission,) = definition.inputs["permissions"]
+    assert {
+        action.removeprefix("Microsoft.Network/dnsZones/") for action in permission["actions"]
+    } == CALLED_BY_CERT_MANAGER
+    assert permission.keys() == {"actions"}
+    assert definition.inputs["assignableScopes"] == ["<foundation.id>"]
+    assignment = each.one("authorization:RoleAssignment", "cert-manager-dns-txt-records-zone")
+    assert assignment.inputs["roleDefinitionId"].endswith(f"/roleDefinitions/{definition.inputs['roleDefinitionId']}")
+    assert assignment.inputs["scope"] == "<zone.id>"
+    assert each.waits_for(assignment, definition)
+
+
+def test_only_the_issuers_authority_may_issue_certificates_for_a_zone_of_our_own(dev, program):
+    record = dev.one("dns:RecordSet", "zone-caa")
+    assert (record.inputs["relativeRecordSetName"], record.inputs["recordType"]) == ("@", "CAA")
+    records = record.inputs["caaRecords"]
+    assert {(r["flags"], r["tag"], r["value"]) for r in records} == {
+        (0, "issue", "letsencrypt.org"),
+        (0, "issuewild", "letsencrypt.org"),
+    }
+    for certificate in dev.several(":Certificate"):
+        assert dev.waits_for(certificate, record)
+    for changes in (
+        {"dns": {"caa": False}},
+        {"dns": {"mode": "existing", "resourceGroup": "rg-dns"}},
+        {"certificates": {"issuer": "self-signed"}},
+    ):
+        assert program("dev", **changes).several("dns:RecordSet", "zone-caa") == [], changes
+
+
 def test_an_existing_zone_and_registry_are_used_and_not_created(program):
     registry = (
         "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-shared"
@@ -325,7 +363,7 @@ def test_an_existing_zone_and_registry_are_used_and_not_created(program):
     assert p.several("dns:Zone") == []
     assert p.several("containerregistry:Registry") == []
     assert p.one("authorization:RoleAssignment", "kubelet-acr-pull-registry").inputs["scope"] == registry
-    zone = p.one("authorization:RoleAssignment", "cert-manager-dns-zone-contributor-zone").inputs["scope"]
+    zone = p.one("authorization:RoleAssignment", "cert-manager-dns-txt-records-zone").inputs["scope"]
     assert zone.endswith("/resourceGroups/rg-dns/providers/Microsoft.Network/dnsZones/dev.example.com")
     assert p.one("dns:RecordSet").inputs["resourceGroupName"] == "rg-dns"
 

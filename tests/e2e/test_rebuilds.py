@@ -18,7 +18,11 @@ def clusters(sandbox: Any) -> list[str]:
 
 
 def record_addresses(sandbox: Any) -> set[str]:
-    return {r["inputs"]["aRecords"][0]["ipv4Address"] for r in sandbox.cloud.resources("dns:RecordSet")}
+    return {r["inputs"]["aRecords"][0]["ipv4Address"] for r in host_records(sandbox)}
+
+
+def host_records(sandbox: Any) -> list[Any]:
+    return [r for r in sandbox.cloud.resources("dns:RecordSet") if "aRecords" in r["inputs"]]
 
 
 def foundation(sandbox: Any) -> dict[str, int]:
@@ -93,7 +97,7 @@ def test_a_rebuild_in_another_region_keeps_the_foundation_and_uses_addresses_of_
     (cluster,) = sandbox.cloud.resources("containerservice:ManagedCluster")
     assert cluster["inputs"]["location"] == "norwayeast"
     assert [r["serial"] for r in sandbox.cloud.resources("keyvault:Vault")] == vaults
-    (record,) = sandbox.cloud.resources("dns:RecordSet")
+    (record,) = host_records(sandbox)
     addresses = [r["id"] for r in sandbox.cloud.resources("network:PublicIPAddress") if "ingress" in r["id"]]
     assert addresses and all("norwayeast" in address for address in addresses)
     assert record["inputs"]["aRecords"]
