@@ -69,6 +69,8 @@ DIGESTS_ANNOTATION = "aks-bootstrap.io/digests"
 """Annotation of such a namespace: ``true`` where its images have to be named by digest."""
 IMAGE_UPDATER_GROUP = "argocd-image-updater.argoproj.io"
 """API group of Image Updater's objects."""
+IMAGE_UPDATER_SECRET = "image-updater-git"  # noqa: S105 - a name
+"""Secret in Argo CD's namespace that Image Updater pushes with, where it has a credential of its own."""
 ROOT_KINDS = (
     Kind("", "ServiceAccount", "serviceaccounts"),
     Kind("argoproj.io", "AppProject", "appprojects"),

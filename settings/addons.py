@@ -249,6 +249,34 @@ class RepositoryCredential(Section):
             )
 
 
+class WriteCredential(Section):
+    """What Image Updater pushes with, apart from what Argo CD reads with; from the vault, and never through Pulumi."""
+
+    kind: Literal["password", "githubApp"] = "password"
+    """What the vault holds: a password or token, or a GitHub App's key."""
+    username: Annotated[str, Field(min_length=1)] = "git"
+    """User name that goes with a password."""
+    vault_secret: VaultSecret
+    """Name of the secret in the vault; on a local cluster, of a Secret in namespace local-vault with key ``value``."""
+    github_app_id: AppId | None = None
+    """For kind ``githubApp``."""
+    github_app_installation_id: AppId | None = None
+    """For kind ``githubApp``."""
+
+    @check
+    def github_app(self) -> Iterator[Problem]:
+        """https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials."""
+        for key, name in (("githubAppId", "github_app_id"), ("githubAppInstallationId", "github_app_installation_id")):
+            given = getattr(self, name) is not None
+            if given is not (self.kind == "githubApp"):
+                yield Problem(
+                    (key,),
+                    f"got {getattr(self, name)} with kind {self.kind!r}; allowed only with 'githubApp'"
+                    if given
+                    else "missing; kind 'githubApp' needs it",
+                )
+
+
 class ArgoCd(Section):
     """Argo CD, the owner of applications."""
 
@@ -284,8 +312,14 @@ class ArgoCd(Section):
     image_updater_write_back: Literal["none", "git"] = "none"
     """``git`` installs Argo CD Image Updater, which may write to Git and not to the cluster.
 
-    What it follows stands in ``tenants/templates/``, as objects of kind ImageUpdater. It pushes with the
-    credential in ``repositories`` that fits ``gitops.repoUrl``, which has to allow it: kind password or githubApp.
+    What it follows stands in ``tenants/templates/``, as objects of kind ImageUpdater. It pushes with
+    ``imageUpdaterCredential``, or without one with the credential in ``repositories`` that fits ``gitops.repoUrl``, which
+    has to allow it: kind password or githubApp.
+    """
+    image_updater_credential: WriteCredential | None = None
+    """What Image Updater pushes with; it then reads no other Secret, and Argo CD's own credential need not write.
+
+    Every ImageUpdater names it: ``writeBackConfig.method: git:secret:argocd/image-updater-git``.
     """
     notifications: Notifications | None = None
     """Report at each commit of ``gitops.repoUrl`` what became of it; the notifications controller runs only with it."""

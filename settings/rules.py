@@ -421,11 +421,22 @@ def argocd_record(target: Target, dns: Dns, argocd: ArgoCd) -> Iterator[Problem]
 def image_updater(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
     """https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials."""
     if argocd.image_updater_write_back == "none":
+        if argocd.image_updater_credential is not None:
+            yield Problem(
+                ("argocd", "imageUpdaterCredential"), "got a value; allowed only with argocd.imageUpdaterWriteBack: git"
+            )
         return
     if gitops.source == "workingTree":
         yield Problem(
             ("argocd", "imageUpdaterWriteBack"), "got 'git' with gitops.source 'workingTree'; allowed with it: none"
         )
+        return
+    if argocd.image_updater_credential is not None:
+        if over_ssh(gitops.repo_url):
+            yield Problem(
+                ("argocd", "imageUpdaterCredential"),
+                f"got a value with gitops.repoUrl {gitops.repo_url!r}; allowed: a repository over https",
+            )
         return
     credential = fitting(gitops.repo_url, argocd.repositories)
     kind = credential.kind if credential is not None else None

@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.argocd_access import REFERENCE, allowed_ranges, middleware
-from components.addons.argocd_secrets import REPOSITORY_LABELS, external_secret, identity_secret
+from components.addons.argocd_secrets import REPOSITORY_LABELS, external_secret, identity_secret, write_secret
 from components.addons.argocd_values import values
 from components.addons.charts import ARGO_CD
 from components.addons.commit_status import SECRET, CommitStatus, key_secret
@@ -22,6 +22,7 @@ from components.release.guard import serving_hooks
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from conventions import ARGO_CD_NAMESPACE as NAMESPACE
+from conventions import IMAGE_UPDATER_SECRET
 from settings import Settings
 from settings.addons import ArgoCd as ArgoCdSettings
 from settings.addons import Charts
@@ -161,6 +162,15 @@ class ArgoCd(Addon):
                 spec=release.once_installed(key_secret(args.commit_status.app, vault=args.tenant_id is not None)),
                 opts=pulumi.ResourceOptions(parent=self, hooks=serving),
             )
+        if (pushes_with := args.settings.image_updater_credential) is not None:
+            CustomResource(
+                args.access.name(IMAGE_UPDATER_SECRET),
+                api_version="external-secrets.io/v1",
+                kind="ExternalSecret",
+                metadata=ObjectMetaArgs(name=IMAGE_UPDATER_SECRET, namespace=release.namespace),
+                spec=release.once_installed(write_secret(pushes_with, vault=args.tenant_id is not None)),
+                opts=pulumi.ResourceOptions(parent=self, hooks=serving),
+            )
         if args.settings.image_updater_write_back == "git":
             ImageUpdater(
                 args.access.name("image-updater"),
@@ -170,6 +180,7 @@ class ArgoCd(Addon):
                     argocd=release,
                     argocd_namespace=NAMESPACE,
                     registry=args.image_registry,
+                    secret=IMAGE_UPDATER_SECRET if pushes_with is not None else None,
                 ),
                 pulumi.ResourceOptions(parent=self),
             )

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from conventions import ARGO_CD_SECRET_STORE
-from settings.addons import RepositoryCredential
+from conventions import ARGO_CD_SECRET_STORE, IMAGE_UPDATER_SECRET
+from settings.addons import RepositoryCredential, WriteCredential
 from settings.repositories import without_scheme
 
 REPOSITORY_LABELS = {"argocd.argoproj.io/secret-type": "repo-creds"}
@@ -42,6 +42,22 @@ def external_secret(repository: RepositoryCredential, *, vault: bool) -> dict[st
         }
     # every kind but workloadIdentity has one: settings/addons.py
     return from_store(repository.name, repository.vault_secret or "", data, labels=REPOSITORY_LABELS, vault=vault)
+
+
+def write_secret(credential: WriteCredential, *, vault: bool) -> dict[str, Any]:
+    """Return the spec that makes the Secret that Image Updater pushes with; no label makes Argo CD read with it.
+
+    https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials
+    """
+    if credential.kind == "password":
+        data = {"username": credential.username, "password": "{{ .value }}"}
+    else:
+        data = {
+            "githubAppID": str(credential.github_app_id),
+            "githubAppInstallationID": str(credential.github_app_installation_id),
+            "githubAppPrivateKey": "{{ .value }}",
+        }
+    return from_store(IMAGE_UPDATER_SECRET, credential.vault_secret, data, labels={}, vault=vault)
 
 
 def from_store(

@@ -63,6 +63,8 @@ class ImageUpdaterArgs:
     """Argo CD's release: in its namespace are the Applications, and the credentials to push with."""
     argocd_namespace: str
     """That namespace's name."""
+    secret: str | None = None
+    """Secret in Argo CD's namespace to push with; None for Argo CD's own credentials of repositories."""
     registry: RegistrySignIn | None = None
     """None where registries are public, or are set in ``charts.imageUpdater.values``."""
 
@@ -76,7 +78,7 @@ class ImageUpdater(Addon):
         binding = bound_role(
             name,
             ObjectMetaArgs(name=SERVICE_ACCOUNT, namespace=args.argocd.namespace),
-            rules(),
+            rules(args.secret),
             account=SERVICE_ACCOUNT,
             account_namespace=NAMESPACE,
             opts=pulumi.ResourceOptions(parent=self),
@@ -97,8 +99,19 @@ class ImageUpdater(Addon):
         self.register_outputs({})
 
 
-def rules() -> list[PolicyRuleArgs]:
-    """Return what it may do in Argo CD's namespace: the chart's own rules without any that changes an Application."""
+def rules(secret: str | None) -> list[PolicyRuleArgs]:
+    """Return what it may do in Argo CD's namespace: the chart's own rules without any that changes an Application.
+
+    Args:
+        secret: what it pushes with; None for Argo CD's credentials, which its client lists and watches by their label,
+            with Argo CD's settings, the first time that it needs one.
+            https://github.com/argoproj-labs/argocd-image-updater/blob/v1.2.2/pkg/argocd/gitcreds.go
+    """
+    credentials = (
+        PolicyRuleArgs(api_groups=[""], resources=["secrets", "configmaps"], verbs=_READ)
+        if secret is None
+        else PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=[secret], verbs=["get"])
+    )
     return [
         PolicyRuleArgs(api_groups=["argoproj.io"], resources=["applications"], verbs=_READ),
         PolicyRuleArgs(api_groups=[GROUP], resources=["imageupdaters"], verbs=[*_READ, "update", "patch"]),
@@ -107,8 +120,7 @@ def rules() -> list[PolicyRuleArgs]:
             resources=["imageupdaters/status", "imageupdaters/finalizers"],
             verbs=["get", "update", "patch"],
         ),
-        # Argo CD's credentials of repositories and its settings, which it watches by label
-        PolicyRuleArgs(api_groups=[""], resources=["secrets", "configmaps"], verbs=_READ),
+        credentials,
     ]
 
 

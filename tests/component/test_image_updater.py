@@ -60,6 +60,28 @@ def test_nothing_that_it_is_given_lets_it_change_an_application(updating):
     assert updating.waits_for(updating.release("argocd-image-updater"), updating.one("RoleBinding", "image-updater-g1"))
 
 
+OWN = {"kind": "githubApp", "githubAppId": 1, "githubAppInstallationId": 2, "vaultSecret": "pushes"}
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+def test_with_a_credential_of_its_own_it_reads_that_secret_and_no_other(program, stack):
+    settings = {"imageUpdaterWriteBack": "git", "imageUpdaterCredential": OWN}
+    p = program(stack, argocd=settings, **({"gitops": {"source": "git"}} if stack == "local" else {}))
+    (secret,) = [r for r in p.several(":ExternalSecret") if r.name.startswith("image-updater-git")]
+    spec = secret.inputs["spec"]
+    assert spec["target"]["template"]["metadata"]["labels"] == {}, "Argo CD must not read with what writes"
+    assert spec["target"]["template"]["data"] == {
+        "githubAppID": "1",
+        "githubAppInstallationID": "2",
+        "githubAppPrivateKey": "{{ .value }}",
+    }
+    assert spec["data"][0]["remoteRef"]["key"] == "pushes"
+    (role,) = [r for r in p.several(":Role") if r.name.startswith("image-updater")]
+    of_core = [rule for rule in role.inputs["rules"] if rule["apiGroups"] == [""]]
+    name = spec["target"]["name"]
+    assert of_core == [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]
+
+
 def test_the_root_application_may_say_what_it_follows(updating):
     kinds = updating.one("argoproj.io/v1alpha1:AppProject").inputs["spec"]["namespaceResourceWhitelist"]
     assert {"group": "argocd-image-updater.argoproj.io", "kind": "ImageUpdater"} in kinds

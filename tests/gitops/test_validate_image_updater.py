@@ -54,6 +54,15 @@ def test_one_that_writes_the_environments_own_file_passes(updating):
     assert findings(updating) == []
 
 
+def test_with_a_credential_of_its_own_it_pushes_with_that_and_nothing_else(updating):
+    own = "    imageUpdaterWriteBack: git\n"
+    updating.edit("Pulumi.dev.yaml", own, f"{own}    imageUpdaterCredential: {{ vaultSecret: pushes }}\n")
+    (found,) = findings(updating)
+    assert found[:2] == (WHERE, f"{WRITE_BACK}.method") and "git:secret:argocd/image-updater-git" in found[2]
+    updating.write(FILE, GOOD.replace("method: git\n", "method: git:secret:argocd/image-updater-git\n"))
+    assert findings(updating) == []
+
+
 def test_it_is_refused_where_image_updater_is_not_installed(project):
     project.write(FILE, GOOD)
     (found,) = findings(project)

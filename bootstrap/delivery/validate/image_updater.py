@@ -13,7 +13,7 @@ from bootstrap.delivery.clusters import Cluster, stack_section
 from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.application import Manifest
 from bootstrap.delivery.validate.findings import Finding
-from conventions import GITOPS_FOLDER, IMAGE_UPDATER_GROUP, IMAGE_UPDATER_KINDS
+from conventions import ARGO_CD_NAMESPACE, GITOPS_FOLDER, IMAGE_UPDATER_GROUP, IMAGE_UPDATER_KINDS, IMAGE_UPDATER_SECRET
 
 API_VERSION, KIND = f"{IMAGE_UPDATER_GROUP}/v1alpha1", IMAGE_UPDATER_KINDS[0][1]
 ANNOTATIONS = f"{IMAGE_UPDATER_GROUP}/"
@@ -23,6 +23,12 @@ ANNOTATIONS = f"{IMAGE_UPDATER_GROUP}/"
 def installed(root: Path, environment: str) -> bool:
     """Whether the environment's stack file asks for Image Updater."""
     return bool(stack_section(root, environment, "argocd").get("imageUpdaterWriteBack") == "git")
+
+
+def _method(root: Path, environment: str) -> str:
+    """Return the method that pushes with the credential that the stack gives it."""
+    own = "imageUpdaterCredential" in stack_section(root, environment, "argocd")
+    return f"git:secret:{ARGO_CD_NAMESPACE}/{IMAGE_UPDATER_SECRET}" if own else "git"
 
 
 def check_application(manifest: Manifest, where: str) -> Iterator[Finding]:
@@ -48,6 +54,7 @@ def check(
     if not installed(root, cluster.name):
         message = f"got {KIND!r}; allowed with argocd.imageUpdaterWriteBack: git in Pulumi.{cluster.name}.yaml"
         yield Finding(where=where, path="kind", message=message)
+    method = _method(root, cluster.name)
     spec = section(manifest.document, "spec")
     for index, reference in enumerate(map(section, entries(spec.get("applicationRefs")))):
         path = f"spec.applicationRefs[{index}]"
@@ -70,7 +77,7 @@ def check(
                 yield Finding(where=where, path=f"{path}.images[{number}].manifestTargets.helm", message=message)
         config = _effective(spec.get("writeBackConfig"), reference.get("writeBackConfig"))
         file = f"{GITOPS_FOLDER}/apps/{name}/{cluster.environment}.yaml"
-        for key, message in _write_back(config, file, cluster):
+        for key, message in _write_back(config, file, cluster, method):
             yield Finding(where=where, path=f"{path}.writeBackConfig.{key}", message=message)
 
 
@@ -83,11 +90,14 @@ def _effective(common: object, own: object) -> dict[str, Any]:
     return config
 
 
-def _write_back(config: dict[str, Any], file: str, cluster: Cluster) -> Iterator[tuple[str, str]]:
+def _write_back(config: dict[str, Any], file: str, cluster: Cluster, method: str) -> Iterator[tuple[str, str]]:
     git = config["gitConfig"]
-    if config["method"] != "git":
+    if config["method"] != method:
         patches = ", which patches the live Application" if config["method"] == "argocd" else ""
-        yield "method", f"got {config['method']!r}{patches}; allowed: git, said wherever there is a writeBackConfig"
+        yield (
+            "method",
+            f"got {config['method']!r}{patches}; allowed: {method}, said wherever there is a writeBackConfig",
+        )
     if git.get("writeBackTarget") != f"helmvalues:/{file}":
         yield "gitConfig.writeBackTarget", f"got {git.get('writeBackTarget')!r}; allowed: helmvalues:/{file}"
     for key, said in (("repository", cluster.repo_url), ("branch", cluster.revision)):
