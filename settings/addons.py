@@ -313,8 +313,8 @@ class ArgoCd(Section):
     """``git`` installs Argo CD Image Updater, which may write to Git and not to the cluster.
 
     What it follows stands in ``tenants/templates/``, as objects of kind ImageUpdater. It pushes with
-    ``imageUpdaterCredential``, or without one with the credential in ``repositories`` that fits ``gitops.repoUrl``, which
-    has to allow it: kind password or githubApp.
+    ``imageUpdaterCredential``, or without one with the credential in ``repositories`` that fits ``gitops.repoUrl``,
+    which has to allow it: kind password or githubApp.
     """
     image_updater_credential: WriteCredential | None = None
     """What Image Updater pushes with; it then reads no other Secret, and Argo CD's own credential need not write.

@@ -217,7 +217,7 @@ def test_argo_cds_rights_come_from_the_stack_file(program):
 def test_argo_cds_page_has_a_certificate_of_the_stacks_issuer(dev):
     ingress = values(dev, "argo-cd")["server"]["ingress"]
     assert ingress["hostname"] == "argocd.dev.example.com"
-    assert ingress["annotations"] == {"cert-manager.io/cluster-issuer": "letsencrypt-staging"}
+    assert ingress["annotations"]["cert-manager.io/cluster-issuer"] == "letsencrypt-staging"
     assert ingress["ingressClassName"] == INGRESS_CLASS and ingress["tls"]
 
 
