@@ -25,8 +25,8 @@ def warnings_of(charts: Charts) -> Iterator[str]:
             for path in _plain(override.values, f"{field.alias}.values"):
                 yield (
                     f"{NAMESPACE}:charts.{path} looks like a secret, and is in the plan and the state in plain; put it "
-                    "into the vault, let an ExternalSecret make a Secret of it (in Argo CD's namespace of store 'argocd'), "
-                    "and name that here"
+                    "into the vault, let an ExternalSecret (for Argo CD, of store 'argocd') make a Secret of it, and "
+                    "name that here"
                 )
 
 

@@ -90,7 +90,9 @@ def test_every_credential_of_argo_cd_comes_from_its_own_store(each):
 
 def test_the_operator_may_sign_in_as_the_stores_service_account_and_as_no_other(each):
     role = next(r for r in each.several(":Role") if r.name.startswith("vault-reader-token")).inputs
-    account = next(a for a in each.several("core/v1:ServiceAccount") if a.name.startswith("vault-reader")).inputs["metadata"]
+    account = next(a for a in each.several("core/v1:ServiceAccount") if a.name.startswith("vault-reader")).inputs[
+        "metadata"
+    ]
     assert role["rules"] == [
         {
             "apiGroups": [""],

@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 from ruamel.yaml import YAML
 
 from bootstrap.platform.plan.registration import Registration
 from components.addons.argocd_access import REFERENCE
-from conventions import TENANT_LABEL
+from conventions import TENANT_KINDS, TENANT_LABEL
 from tests.component.conftest import Program
 from tests.component.real_charts import NEEDS_CHARTS, containers, objects, pods
 
@@ -218,9 +217,7 @@ def test_the_repo_server_keeps_its_identity_all_the_same(program: Callable[..., 
     assert deployment["spec"]["automountServiceAccountToken"] is False
 
 
-def test_argo_cd_watches_nothing_that_nobody_deploys_and_all_that_tenants_may(
-    each: Program, request: pytest.FixtureRequest
-) -> None:
+def test_argo_cd_watches_nothing_that_nobody_deploys_and_all_that_tenants_may(each: Program) -> None:
     excluded = {
         (group, kind)
         for rule in YAML(typ="safe").load(settings_of_argo_cd(each)["resource.exclusions"])
@@ -234,8 +231,7 @@ def test_argo_cd_watches_nothing_that_nobody_deploys_and_all_that_tenants_may(
         ("authentication.k8s.io", "TokenReview"),
         ("authorization.k8s.io", "SubjectAccessReview"),
     } <= excluded
-    projects = (request.config.rootpath / "tenants" / "templates" / "projects.yaml").read_text(encoding="utf-8")
-    kinds = set(re.findall(r'\{ group: "?([a-z0-9.]*)"?, kind: (\w+) \}', projects))
+    kinds = {(kind.group, kind.kind) for kind in TENANT_KINDS}
     assert len(kinds) > 10 and not kinds & excluded
 
 
