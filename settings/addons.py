@@ -292,7 +292,7 @@ class ArgoCd(Section):
     """
     sign_in: EntraSignIn | None = None
     """Sign-in with Entra ID, which production needs."""
-    allowed_ranges: Annotated[tuple[Cidr, ...], Unique, Field(min_length=1)] | None = None
+    allowed_ranges: Annotated[tuple[Cidr, ...], Unique] | None = None
     """Ranges that reach its page, its API and its webhook; those of ``cluster.apiServer`` when left out.
 
     Where neither names any, everybody reaches it and has to sign in; ``[0.0.0.0/0]`` says so for a cluster whose API
@@ -323,6 +323,12 @@ class ArgoCd(Section):
     """
     notifications: Notifications | None = None
     """Report at each commit of ``gitops.repoUrl`` what became of it; the notifications controller runs only with it."""
+
+    @check
+    def somebody_reaches_it(self) -> Iterator[Problem]:
+        """No range at all would be no middleware, and so everybody."""
+        if self.allowed_ranges == ():
+            yield Problem(("allowedRanges",), "got none; allowed: at least one range, or leave it out")
 
     @check
     def repository_names(self) -> Iterator[Problem]:

@@ -134,7 +134,7 @@ def test_nothing_that_runs_is_read_in_plain(changes: dict[str, Any], where: str)
 ALLOWED = [
     "p, role:dev, applications, sync, */*, allow",
     "p, role:dev, applications, action/apps/Deployment/restart, team/*, allow",
-    "p, role:dev, applications, action/apps/{Deployment,StatefulSet}/restart, team/*, allow",
+    'p, role:dev, applications, "action/apps/{Deployment,StatefulSet}/restart", team/*, allow',
     "p, role:dev, *, get, *, allow",
     "p, role:dev, logs, *, */*, allow",
     "p, role:dev, applications, action/*, */*, deny",
@@ -149,7 +149,7 @@ REFUSED = [
     "p, role:dev, applications, action/apps/Deployment/scale, */*, allow",
     "p, role:dev, applications, action/batch/CronJob/create-job, */*, allow",
     "p, role:dev, applications, a*, */*, allow",
-    "p, role:dev, applications, {sync,action/*}, */*, allow",
+    'p, role:dev, applications, "{sync,action/*}", */*, allow',
     "p, role:dev, applications, ?ction/x/y/z, */*, allow",
 ]
 
