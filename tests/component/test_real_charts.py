@@ -166,7 +166,7 @@ def test_crds_that_helm_would_never_upgrade_are_applied_by_the_program(one: Prog
 OPEN = re.compile(
     # mappings that the user fills, which a chart's defaults leave empty or give examples of
     r"\.(cm|rbac|params|annotations|podLabels|resources|nodeSelector|affinity|spec|config|transport|listeners|additionalAffinities"
-    r"|notifiers|triggers|templates|podDisruptionBudget|scripts|authScripts|entryPoint|redis-ha|tlsStore|global\.affinity)(\.|$)"
+    r"|notifiers|triggers|templates|podDisruptionBudget|scripts|authScripts|entryPoint|ports\.web\.http|redis-ha|tlsOptions|tlsStore|global\.affinity)(\.|$)"
 )
 
 
