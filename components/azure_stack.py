@@ -13,7 +13,7 @@ from components.azure.foundation import Foundation, FoundationArgs
 from components.azure.identities import Identities, IdentitiesArgs, create_identities
 from components.azure.ingress_addresses import IngressAddresses, IngressAddressesArgs
 from components.azure.naming import Names
-from components.azure.network import Network, NetworkArgs
+from components.azure.network import VAULT_ENDPOINT, Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
 from components.azure.role_propagation import RolePropagation
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
@@ -54,6 +54,7 @@ class AzureStack:
             zones=self._address_zones,
             tags=self._tags,
             settings=self._settings.network,
+            service_endpoints=(VAULT_ENDPOINT,) if self._settings.key_vault.closed else (),
         )
         return Network(f"network-{self._location}", args, self._opts)
 
@@ -69,6 +70,7 @@ class AzureStack:
             observability=self._settings.observability,
             production=self._settings.production,
             egress_addresses=network.egress_addresses,
+            cluster_subnet_ids=network.cluster_subnet_ids,
         )
         return Foundation("foundation", args, self._opts)
 
@@ -136,6 +138,7 @@ class AzureStack:
                         settings=pool,
                         kubernetes_version=self._cluster.kubernetes_version,
                         zones=self._cluster.zones,
+                        ssh=self._cluster.node_ssh,
                         cluster_group_name=cluster.resource_group_name,
                         cluster_name=cluster.name,
                         subnet_id=network.node_subnet_id,

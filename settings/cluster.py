@@ -178,6 +178,16 @@ class Cluster(Section):
     """Requests that follow use."""
     node_auto_provisioning: Flag = False
     """Karpenter-style nodes on demand; then no pool may autoscale."""
+    node_ssh: Flag | None = None
+    """Run the SSH service on Linux nodes; AKS does when left out, production does not. Pools may differ: ``ssh``.
+
+    https://learn.microsoft.com/azure/aks/manage-ssh-node-access: ``kubectl debug node`` needs no SSH.
+    """
+    node_resource_group_read_only: Flag | None = None
+    """Refuse changes by hand of what AKS manages in the nodes' resource group; off when left out, on in production.
+
+    https://learn.microsoft.com/azure/aks/node-resource-group-lockdown
+    """
     image_cleaner_interval_hours: Annotated[int, Field(strict=True, ge=24, le=2160)] = 168
     """Hours between two rounds of the image cleaner. https://learn.microsoft.com/azure/aks/image-cleaner"""
 

@@ -187,14 +187,30 @@ class KeyVault(Section):
     """``premium`` has hardware keys."""
     recover: Flag = False
     """Take a soft-deleted vault of this name back instead of creating one: for the ``up`` after a deletion."""
+    firewall: Flag | None = None
+    """Refuse whoever is neither in the cluster's subnets nor in ``allowedIpRanges``; such ranges turn it on too.
+
+    Azure's own trusted services pass. https://learn.microsoft.com/azure/key-vault/general/network-security
+    """
     allowed_ip_ranges: Annotated[tuple[Cidr, ...], Unique] = ()
-    """Ranges that may reach the vault; all may when empty. The cluster's egress addresses are added by the program."""
+    """Public ranges that may reach the vault: of people and pipelines that write secrets. The cluster needs none."""
     writer_group_object_ids: Annotated[tuple[Guid, ...], Unique] = ()
     """Entra groups whose members write its secrets, as Key Vault Secrets Officer; nobody does when empty.
 
     The vault is one with Azure RBAC, where not even the subscription's owner reads or writes secrets.
     https://learn.microsoft.com/azure/key-vault/general/rbac-guide
     """
+
+    @property
+    def closed(self) -> bool:
+        """Whether its firewall is on."""
+        return bool(self.allowed_ip_ranges) if self.firewall is None else self.firewall
+
+    @check
+    def ranges_of_firewall(self) -> Iterator[Problem]:
+        """Ranges that a firewall would let in, where it is off, close nothing."""
+        if self.firewall is False and self.allowed_ip_ranges:
+            yield Problem(("firewall",), "got false with allowedIpRanges; allowed: true, or no ranges")
 
     @check
     def public_ranges(self) -> Iterator[Problem]:

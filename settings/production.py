@@ -16,13 +16,15 @@ PRODUCTION_DEFAULTS: Mapping[str, Any] = {
     "cluster": {
         "tier": "Standard",
         "zones": ["1", "2", "3"],
+        "nodeSsh": False,
+        "nodeResourceGroupReadOnly": True,
         "maintenance": {
             "cluster": {"day": "Sunday", "startTime": "02:00", "durationHours": 6},
             "nodeOs": {"day": "Saturday", "startTime": "02:00", "durationHours": 6},
         },
     },
     "systemPool": {"vmSize": "Standard_D4ds_v5", "minCount": 3, "maxCount": 6},
-    "keyVault": {"softDeleteRetentionDays": 90},
+    "keyVault": {"softDeleteRetentionDays": 90, "firewall": True},
     "registry": {"mode": "create", "sku": "Premium"},
     "observability": {
         "containerInsights": True,
@@ -75,6 +77,17 @@ def purge_protection(production: bool, key_vault: KeyVault) -> Iterator[Problem]
     """https://learn.microsoft.com/azure/key-vault/general/best-practices."""
     if production and not key_vault.purge_protection:
         yield Problem(("keyVault", "purgeProtection"), "got false; allowed in production: true")
+
+
+@rule
+def closed_vault(production: bool, key_vault: KeyVault) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/key-vault/general/network-security."""
+    if production and not key_vault.closed:
+        yield Problem(
+            ("keyVault", "firewall"),
+            "got false; allowed in production: true, with the ranges of whoever writes secrets in "
+            "keyVault.allowedIpRanges",
+        )
 
 
 @rule

@@ -36,6 +36,9 @@ def cluster_fingerprint(
         system_pool.os_disk_gib,
         system_pool.max_pods,
         *settings.zones,
+        # clusters from before these settings keep their names
+        *(["trustedLaunch"] if system_pool.trusted_launch else []),
+        *(["encryptionAtHost"] if system_pool.encryption_at_host else []),
     )
     return hashlib.sha256(repr([str(value) for value in fixed]).encode()).hexdigest()[:4]
 
@@ -96,6 +99,16 @@ def api_server_access(settings: ClusterSettings, network: Network) -> aks.Manage
         ),
         # `az aks command invoke` is the last resort for a private cluster, and needless elsewhere
         disable_run_command=not private,
+    )
+
+
+def node_resource_group_profile(settings: ClusterSettings) -> aks.ManagedClusterNodeResourceGroupProfileArgs | None:
+    """Return who may change what AKS manages in the nodes' group; None leaves it to AKS, which lets everybody."""
+    if settings.node_resource_group_read_only is None:
+        return None
+    read_only = settings.node_resource_group_read_only
+    return aks.ManagedClusterNodeResourceGroupProfileArgs(
+        restriction_level=aks.RestrictionLevel.READ_ONLY if read_only else aks.RestrictionLevel.UNRESTRICTED
     )
 
 

@@ -28,6 +28,8 @@ class FoundationArgs:
     """Protects everything, locks what holds data, and keeps ingress addresses when they leave the program."""
     egress_addresses: pulumi.Input[tuple[str, ...]]
     """The cluster's egress addresses, which the vault's firewall lets through where there is one."""
+    cluster_subnet_ids: Sequence[pulumi.Input[str]]
+    """Subnets of nodes and pods, which it lets through as well."""
 
 
 class Foundation(pulumi.ComponentResource):
@@ -167,12 +169,15 @@ class Foundation(pulumi.ComponentResource):
         self.vault_uri = vault.properties.apply(lambda properties: properties.vault_uri or "")
 
     def _vault_firewall(self) -> keyvault.NetworkRuleSetArgs | None:
-        allowed = self._args.key_vault.allowed_ip_ranges
-        if not allowed:
+        """Return what closes the vault to others; it names subnets whose service endpoint is there by then."""
+        if not self._args.key_vault.closed:
             return None
+        allowed = self._args.key_vault.allowed_ip_ranges
         return keyvault.NetworkRuleSetArgs(
             default_action=keyvault.NetworkRuleAction.DENY,
             bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+            virtual_network_rules=[keyvault.VirtualNetworkRuleArgs(id=id_) for id_ in self._args.cluster_subnet_ids],
+            # where a subnet's endpoint is not in effect, its requests come by the NAT gateway
             ip_rules=pulumi.Output.from_input(self._args.egress_addresses).apply(
                 lambda addresses: [keyvault.IPRuleArgs(value=value) for value in (*map(str, allowed), *addresses)]
             ),

@@ -194,6 +194,10 @@ def pool_name(pool: NodePool, zones: tuple[str, ...]) -> str:
         pool.spot,
         pool.spot_max_price,
         *zones,
+        # pools from before these settings keep their names
+        *(["trustedLaunch"] if pool.trusted_launch else []),
+        *(["encryptionAtHost"] if pool.encryption_at_host else []),
+        *(["fips"] if pool.fips and pool.os == "windows" else []),
     )
     digest = int(hashlib.sha256(repr(fixed).encode()).hexdigest(), 16)
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"

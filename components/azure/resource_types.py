@@ -337,6 +337,9 @@ RESOURCE_TYPES = (
                 "scaleSetEvictionPolicy",
                 "type",
                 "spotMaxPrice",
+                "enableEncryptionAtHost",
+                "securityProfile.enableSecureBoot",
+                "securityProfile.enableVTPM",
             }
         ),
         destructive=True,

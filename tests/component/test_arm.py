@@ -65,6 +65,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             }
         },
     ),
+    "hardened nodes": (
+        "prod",
+        {
+            "systemPool": {"trustedLaunch": True, "encryptionAtHost": True},
+            "nodePools": [{**POOL, "fips": True, "encryptionAtHost": True, "ssh": True}],
+        },
+    ),
     "another's zone": ("prod", {"dns": {"mode": "existing", "resourceGroup": "rg-dns"}}),
     "registry, autoscalers, long-term support": (
         "prod",

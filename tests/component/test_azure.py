@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from pulumi_azure_native import keyvault
 
+from components.azure.resource_types import resource_type
 from components.azure.system_pool import os_sku
 
 AKS = "aks-g1-5874"
 """The cluster of prod, named after its generation and what cannot be changed in it."""
+POOL = {"name": "apps", "vmSize": "Standard_D4ds_v5", "minCount": 1, "maxCount": 3}
+RANGES = ["198.51.100.0/24"]
 SYSTEM_TAINT = "CriticalAddonsOnly=true:NoSchedule"
 REGISTRY_ID = (
     "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-images"
@@ -302,14 +305,159 @@ def test_a_soft_deleted_vault_can_be_taken_back(program):
     assert vault.ignore_changes == ["properties.createMode"]
 
 
-def test_the_vault_can_be_closed_but_for_the_cluster_itself(program):
+@pytest.mark.parametrize(
+    ("stack", "key_vault"),
+    [
+        ("prod", {}),
+        ("prod", {"allowedIpRanges": []}),
+        ("dev", {"firewall": True}),
+        ("dev", {"allowedIpRanges": RANGES}),
+    ],
+)
+def test_a_closed_vault_is_open_to_the_cluster_itself(program, stack, key_vault):
+    p = program(stack, keyVault=key_vault)
+    vault, subnet = p.one("keyvault:Vault"), p.one("network:Subnet", "nodes-swedencentral")
+    acls = vault.inputs["properties"]["networkAcls"]
+    assert (acls["defaultAction"], acls["bypass"]) == ("Deny", "AzureServices")
+    assert acls["virtualNetworkRules"] == [{"id": "<nodes-swedencentral.id>"}]
+    assert acls["ipRules"][-1]["value"] == "<egress-0-swedencentral.ipAddress>"
+    assert subnet.inputs["serviceEndpoints"] == [{"service": "Microsoft.KeyVault"}]
+    assert p.waits_for(vault, subnet), "a subnet's rule has no effect before its endpoint is there"
+    assert p.waits_for(p.release("external-secrets"), vault)
+
+
+def test_ranges_are_let_into_a_vault_beside_the_cluster(program):
     acls = (
-        program("prod", keyVault={"allowedIpRanges": ["198.51.100.0/24"]})
-        .one("keyvault:Vault")
-        .inputs["properties"]["networkAcls"]
+        program("prod", keyVault={"allowedIpRanges": RANGES}).one("keyvault:Vault").inputs["properties"]["networkAcls"]
     )
-    assert acls["defaultAction"] == "Deny"
-    assert [rule["value"] for rule in acls["ipRules"]] == ["198.51.100.0/24", "<egress-0-swedencentral.ipAddress>"]
+    assert [rule["value"] for rule in acls["ipRules"]] == [*RANGES, "<egress-0-swedencentral.ipAddress>"]
+
+
+def test_pods_with_a_subnet_of_their_own_reach_a_closed_vault_from_it(program):
+    p = program("prod", network={"podAddressing": "podSubnet", "podSubnetCidr": "10.20.64.0/18"})
+    rules = p.one("keyvault:Vault").inputs["properties"]["networkAcls"]["virtualNetworkRules"]
+    assert rules == [{"id": "<nodes-swedencentral.id>"}, {"id": "<pods-swedencentral.id>"}]
+    for subnet in p.several("network:Subnet"):
+        assert subnet.inputs["serviceEndpoints"] == [{"service": "Microsoft.KeyVault"}]
+
+
+def test_a_subnet_that_sends_nothing_to_the_vault_has_no_endpoint(program):
+    p = program(
+        "prod",
+        network={"apiServerSubnetCidr": "10.20.16.0/27"},
+        cluster={"apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []}},
+    )
+    assert "serviceEndpoints" not in p.one("network:Subnet", "api-server-swedencentral").inputs
+
+
+def test_closing_the_vault_changes_it_and_its_subnet_in_place(program):
+    before, after = program("dev"), program("dev", keyVault={"firewall": True})
+    assert [r.urn for r in before.all] == [r.urn for r in after.all]
+    for now, then in zip(before.custom, after.custom, strict=True):
+        changed = {key for key in {*now.inputs, *then.inputs} if now.inputs.get(key) != then.inputs.get(key)}
+        assert changed <= ({"properties"} if then.name == "vault" else {"serviceEndpoints"}), then.name
+        assert not any(resource_type(then.type).replaces(key) for key in changed), then.name
+
+
+def test_a_vault_that_is_open_to_all_has_neither_rules_nor_endpoints(dev):
+    assert "networkAcls" not in dev.one("keyvault:Vault").inputs["properties"]
+    assert "serviceEndpoints" not in dev.one("network:Subnet").inputs
+
+
+def pools(p):
+    """Every pool that is asked for, in all the places where it is."""
+    inline = p.one("containerservice:ManagedCluster").inputs["agentPoolProfiles"]
+    (written,) = p.one("resources:Deployment").inputs["properties"]["template"]["resources"]
+    return [*inline, written["properties"], *(r.inputs for r in p.several("containerservice:AgentPool"))]
+
+
+def test_production_runs_no_ssh_on_its_nodes(prod, dev):
+    assert {pool["securityProfile"]["sshAccess"] for pool in pools(prod)} == {"Disabled"}
+    assert not any("securityProfile" in pool for pool in pools(dev)), "what a stack does not ask for is AKS's"
+
+
+def test_a_pool_may_run_ssh_where_the_cluster_does_not(program):
+    p = program("prod", nodePools=[{**POOL, "ssh": True}, {**POOL, "name": "more"}], systemPool={"ssh": True})
+    found = [pool["securityProfile"]["sshAccess"] for pool in pools(p)]
+    assert found == ["LocalUser", "LocalUser", "LocalUser", "Disabled"]
+
+
+def test_windows_keeps_its_ssh_as_aks_turns_it_off_on_linux_only(program):
+    p = program(
+        "prod",
+        network={"dataPlane": "azure"},
+        nodePools=[{**POOL, "name": "win", "os": "windows"}],
+    )
+    assert "securityProfile" not in p.one("containerservice:AgentPool").inputs
+
+
+@pytest.mark.parametrize(
+    ("setting", "sent"),
+    [
+        ({"trustedLaunch": True}, {"securityProfile": {"enableSecureBoot": True, "enableVTPM": True}}),
+        ({"encryptionAtHost": True}, {"enableEncryptionAtHost": True}),
+        ({"fips": True}, {"enableFIPS": True}),
+        ({"fips": False}, {"enableFIPS": False}),
+        ({"ssh": False}, {"securityProfile": {"sshAccess": "Disabled"}}),
+    ],
+)
+def test_a_pool_is_hardened_as_it_asks(program, setting, sent):
+    p = program("dev", nodePools=[{**POOL, **setting}], systemPool=setting)
+    for pool in pools(p):
+        assert sent.items() <= pool.items()
+    assert not any(set(sent) & set(pool) for pool in pools(program("dev")))
+
+
+@pytest.mark.parametrize("setting", [{"trustedLaunch": True}, {"encryptionAtHost": True}])
+def test_what_a_pool_gets_at_its_creation_only_gives_it_another_name(program, setting):
+    """https://learn.microsoft.com/azure/aks/enable-host-encryption#limitations and .../use-trusted-launch."""
+    now, then = (program("prod", nodePools=[{**POOL, **more}]) for more in ({}, setting))
+    names = [p.one("containerservice:AgentPool").inputs["agentPoolName"] for p in (now, then)]
+    assert names[0] != names[1]
+    (changed,) = {key for key in ("securityProfile", "enableEncryptionAtHost") if key in setting_sent(setting)}
+    assert any(resource_type("containerservice:AgentPool").replaces(path) for path in setting_sent(setting)[changed])
+
+
+def setting_sent(setting):
+    paths = {"trustedLaunch": "securityProfile.enableSecureBoot", "encryptionAtHost": "enableEncryptionAtHost"}
+    return {paths[key].split(".")[0]: [paths[key]] for key in setting}
+
+
+@pytest.mark.parametrize("setting", [{"ssh": True}, {"fips": True}])
+def test_what_azure_changes_in_a_running_pool_replaces_nothing(program, setting):
+    now, then = (program("prod", nodePools=[{**POOL, **more}], systemPool=more) for more in ({}, setting))
+    assert [r.urn for r in now.all] == [r.urn for r in then.all]
+    pool = [p.one("containerservice:AgentPool").inputs["agentPoolName"] for p in (now, then)]
+    assert pool[0] == pool[1]
+    replaces = resource_type("containerservice:AgentPool").replaces
+    assert not replaces("enableFIPS") and not replaces("securityProfile.sshAccess") and not replaces("securityProfile")
+
+
+def test_fips_is_another_windows_pool(program):
+    def name(**more):
+        pool = {**POOL, "name": "win", "os": "windows", **more}
+        p = program("dev", network={"dataPlane": "azure"}, nodePools=[pool])
+        return p.one("containerservice:AgentPool").inputs["agentPoolName"]
+
+    assert name() != name(fips=True)
+
+
+def test_the_virtual_tpm_takes_its_part_of_the_local_disk(program):
+    """150 GiB are all that a Standard_D4ds_v5 has."""
+    pool = {**POOL, "osDiskSizeGib": 150}
+    for more, expected in ({}, "Ephemeral"), ({"trustedLaunch": True}, "Managed"):
+        p = program("dev", nodePools=[{**pool, **more}])
+        assert p.one("containerservice:AgentPool").inputs["osDiskType"] == expected
+
+
+def test_nobody_changes_the_nodes_group_of_production_by_hand(program, dev, prod):
+    def profile(p):
+        return p.one("containerservice:ManagedCluster").inputs.get("nodeResourceGroupProfile")
+
+    assert profile(prod) == {"restrictionLevel": "ReadOnly"}
+    assert profile(dev) is None
+    reopened = program("prod", cluster={"nodeResourceGroupReadOnly": False})
+    assert profile(reopened) == {"restrictionLevel": "Unrestricted"}, "left out, the lock would stay"
 
 
 def test_an_existing_zone_and_registry_are_used_and_not_created(program):
