@@ -25,6 +25,7 @@ if s.target is Target.AZURE:
     addresses = azure.ingress_addresses()
     identities = azure.identities(foundation, network, addresses)
     cluster = azure.cluster(foundation, network, identities)
+    azure.alerts(foundation, network, addresses, cluster)
     azure.node_pools(cluster, network)  # beside the addons, which tolerate the system pool's taint
     platform = azure.platform(foundation, addresses, identities, cluster)
 else:

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from components.addons import argocd, cert_manager, external_secrets, image_updater
+from components.azure.alerts import Alerts, AlertsArgs
 from components.azure.cluster import Cluster, ClusterArgs
 from components.azure.dns_records import DnsRecords, DnsRecordsArgs
 from components.azure.foundation import Foundation, FoundationArgs
@@ -120,6 +121,26 @@ class AzureStack:
             propagation=self._propagation,
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
+
+    def alerts(
+        self, foundation: Foundation, network: Network, ingress: IngressAddresses, cluster: Cluster
+    ) -> Alerts | None:
+        """Build what tells people of changes that weaken the environment, where somebody is to be told."""
+        if self._settings.observability.alerts is None:
+            return None
+        args = AlertsArgs(
+            names=self._names,
+            tags=self._tags,
+            settings=self._settings.observability.alerts,
+            resource_group_name=foundation.resource_group_name,
+            lasting_groups=(
+                foundation.resource_group_name,
+                network.resource_group_name,
+                ingress.resource_group_name,
+            ),
+            cluster_group=cluster.resource_group_name,
+        )
+        return Alerts("alerts", args, self._opts)
 
     def node_pools(self, cluster: Cluster, network: Network) -> list[NodePool]:
         """Build user pools, one after the other; nothing else waits for them.

@@ -9,7 +9,7 @@ from pydantic import Field
 from settings.azure_facts import reserved_word, why_not_public
 from settings.forms import Form
 from settings.report import UNREAD, Problem, Section, check, guarded
-from settings.types import Cidr, DnsName, Flag, Guid, Location, Unique
+from settings.types import Cidr, DnsName, Email, Flag, Guid, Location, Unique
 
 _OURS = {"environment", "owner", "cost-centre", "managed-by"}
 _CLOUD_PROVIDERS = {"service", "k8s-azure-service", "kubernetes-cluster-name", "k8s-azure-cluster-name"}
@@ -324,6 +324,26 @@ class Dns(Section):
                 )
 
 
+class Alerts(Section):
+    """Who is told by e-mail when somebody weakens the environment.
+
+    That is a lock deleted, a role assigned, the vault changed or deleted, the cluster deleted, or its certificate
+    account asked for. https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-types#activity-log-alerts
+    """
+
+    emails: Annotated[tuple[Email, ...], Unique]
+    """Their addresses."""
+
+    @check
+    def somebody(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/azure-monitor/fundamentals/service-limits#action-groups: 1,000 at most."""
+        if not 1 <= len(self.emails) <= 1000:
+            yield Problem(
+                ("emails",),
+                f"got {len(self.emails)} addresses; allowed: 1-1,000; to tell nobody, leave observability.alerts out",
+            )
+
+
 class Observability(Section):
     """What watches the cluster; off unless the stack turns it on (production does)."""
 
@@ -337,6 +357,8 @@ class Observability(Section):
     """The Azure Policy add-on (Gatekeeper)."""
     diagnostics: Flag = False
     """Who did what, to Log Analytics: changes to the cluster and sign-ins, and what is asked of vault and registry."""
+    alerts: Alerts | None = None
+    """Who is told of changes that weaken the environment; nobody when left out."""
     retention_days: Annotated[int, Field(strict=True, ge=30, le=730)] = 30
     """Days that Log Analytics keeps data. https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure"""
     daily_cap_gib: Annotated[float, Field(strict=True, ge=0.023)] | None = None

@@ -100,6 +100,20 @@ class Names:
         """Azure Monitor workspace (managed Prometheus)."""
         return f"amw-{self._base}"
 
+    @property
+    def action_group(self) -> str:
+        """Group of those who are told of alerts."""
+        return f"ag-{self._base}"
+
+    @property
+    def action_group_short(self) -> str:
+        """What its mails call it: 12 characters at most."""
+        return f"{self.platform[:3]}-{self.environment}"
+
+    def activity_log_alert(self, purpose: str) -> str:
+        """Alert on what happened in Azure."""
+        return f"alert-{self._base}-{purpose}"
+
     def identity(self, consumer: str) -> str:
         """User-assigned identity of one consumer, such as ``cert-manager``."""
         return f"id-{self._base}-{consumer}"

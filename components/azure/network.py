@@ -41,6 +41,7 @@ class Network(pulumi.ComponentResource):
 
     id: pulumi.Output[str]
     """ARM id of the virtual network."""
+    resource_group_name: pulumi.Output[str]
     node_subnet_id: pulumi.Output[str]
     api_server_subnet_id: pulumi.Output[str] | None
     """Subnet of the API server, where it is integrated in the network."""
@@ -103,7 +104,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["subnets"])),
         )
 
-        self.id = virtual_network.id
+        self.id, self.resource_group_name = virtual_network.id, group.name
         last: list[pulumi.Resource] = []
 
         def subnet(kind: str, cidr: IPv4Network, *, delegated: bool, egress: bool) -> pulumi.Output[str]:

@@ -237,6 +237,18 @@ RESOURCE_TYPES = (
         id="{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
     ),
     ResourceType(
+        pulumi_type="monitor:ActionGroup",
+        arm_type="Microsoft.Insights/actionGroups",
+        api_version="2024-10-01-preview",
+        id=f"{_GROUP}/providers/Microsoft.Insights/actionGroups/{{actionGroupName}}",
+    ),
+    ResourceType(
+        pulumi_type="monitor:ActivityLogAlert",
+        arm_type="Microsoft.Insights/activityLogAlerts",
+        api_version="2020-10-01",
+        id=f"{_GROUP}/providers/Microsoft.Insights/activityLogAlerts/{{activityLogAlertName}}",
+    ),
+    ResourceType(
         pulumi_type="monitor:DataCollectionRuleAssociation",
         arm_type="Microsoft.Insights/dataCollectionRuleAssociations",
         api_version="2022-06-01",

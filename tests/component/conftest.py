@@ -31,6 +31,9 @@ REPORTING: dict[str, Any] = {
 }
 """Settings that report at commits what became of them."""
 
+ALERTING: dict[str, Any] = {"observability": {"alerts": {"emails": ["ops@example.com", "sre@example.com"]}}}
+"""Settings that tell people of changes that weaken the environment."""
+
 STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "dev": ("dev", {}),
     "prod": ("prod", {}),
@@ -38,6 +41,7 @@ STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "dev, updating images": ("dev", UPDATING),
     "dev, reporting": ("dev", REPORTING),
     "prod, updating images": ("prod", UPDATING),
+    "prod, alerting": ("prod", ALERTING),
     "local, updating images": ("local", {"argocd": UPDATING["argocd"], "gitops": {"source": "git"}}),
 }
 """Stacks and changes that between them install every addon."""

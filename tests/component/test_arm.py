@@ -15,7 +15,7 @@ from bootstrap.platform.plan.arm import Request, requests, template
 from bootstrap.platform.plan.registration import Evaluation
 from components.azure.resource_types import PREFIX
 from tests.component.arm_types import UNKNOWN, Types
-from tests.component.conftest import ROOT, Program
+from tests.component.conftest import ALERTING, ROOT, Program
 
 TABLES = os.environ.get("AKS_BOOTSTRAP_ARM")
 needs_tables = pytest.mark.skipif(TABLES is None, reason="AKS_BOOTSTRAP_ARM names no folder with Azure's type tables")
@@ -65,6 +65,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             }
         },
     ),
+    "alerts": ("prod", ALERTING),
     "hardened nodes": (
         "prod",
         {
@@ -195,8 +196,19 @@ def types() -> Types:
     return Types.load(Path(TABLES))
 
 
+LATER = {
+    "Microsoft.Insights/actionGroups",
+    "Microsoft.Insights/activityLogAlerts",
+    "Microsoft.Network/privateDnsZones",
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+}
+"""Types that collections of tables from before November 2026 lack."""
+
+
 @needs_tables
 def test_every_body_is_one_that_azures_tables_take(found: list[Request], types: Types) -> None:
+    if older := {r.type for r in found if r.type in LATER and not types.has(r.type, r.api_version)}:
+        pytest.skip(f"the tables in AKS_BOOTSTRAP_ARM lack {', '.join(sorted(older))}")
     assert {r.type for r in found if not types.has(r.type, r.api_version)} == set(), "no table"
     wrong = {r.name: types.wrong(r.type, r.api_version, r.body) for r in found}
     assert {name: mistakes for name, mistakes in wrong.items() if mistakes} == {}

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from pulumi_azure_native import keyvault
 
+from components.azure.alerts import WATCHED
 from components.azure.resource_types import resource_type
 from components.azure.system_pool import os_sku
+from tests.component.conftest import ALERTING
 
 AKS = "aks-g1-5874"
 """The cluster of prod, named after its generation and what cannot be changed in it."""
@@ -23,9 +25,9 @@ REGISTRY_ID = (
 )
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_everything_that_takes_tags_has_them(program, stack):
-    p = program(stack)
+@pytest.mark.parametrize(("stack", "changes"), [("dev", {}), ("prod", {}), ("prod", ALERTING)])
+def test_everything_that_takes_tags_has_them(program, stack, changes):
+    p = program(stack, **changes)
     untagged = {
         "authorization:RoleAssignment",
         "authorization:ManagementLockByScope",
@@ -799,3 +801,60 @@ def test_the_cluster_waits_for_the_roles_that_its_creation_needs_and_for_no_othe
         r for r in prod.several("authorization:RoleAssignment") if r.name.startswith(("control-plane-", "kubelet-"))
     ]
     assert ours and waited == {r.name for r in ours}
+
+
+def groups(p):
+    """ARM ids of the environment's own resource groups."""
+    return {
+        f"/subscriptions/b7c40d13-92e6-4b5a-8d21-7e0f3a5c6d84/resourceGroups/{r.inputs['resourceGroupName']}"
+        for r in p.several("resources:ResourceGroup")
+    }
+
+
+def test_an_alert_watches_all_of_the_environment_and_nothing_else_of_the_subscription(program):
+    p = program("prod", **ALERTING)
+    scopes = {r.name: r.inputs["scopes"] for r in p.several("monitor:ActivityLogAlert")}
+    assert scopes.keys() == {f"alerts-{purpose}" for purpose in WATCHED}
+    for purpose, watched in WATCHED.items():
+        found = scopes[f"alerts-{purpose}"]
+        assert len(set(found)) == len(found)
+        clusters = {id_ for id_ in groups(p) if id_.endswith("/rg-platform-prod-g1")}
+        assert set(found) == (clusters if watched.cluster_only else groups(p)), purpose
+
+
+def test_an_alert_is_of_one_operation_that_succeeded_and_mails_to_everybody_once(program):
+    p = program("prod", **ALERTING)
+    receivers = p.one("monitor:ActionGroup").inputs
+    assert [r["emailAddress"] for r in receivers["emailReceivers"]] == ["ops@example.com", "sre@example.com"]
+    assert len({r["name"] for r in receivers["emailReceivers"]}) == 2
+    assert receivers["enabled"] and receivers["location"] == "Global" and len(receivers["groupShortName"]) <= 12
+    for alert in p.several("monitor:ActivityLogAlert"):
+        conditions = {each["field"]: each["equals"] for each in alert.inputs["condition"]["allOf"]}
+        watched = WATCHED[alert.name.removeprefix("alerts-")]
+        assert conditions == {
+            "category": "Administrative",
+            "operationName": watched.operation,
+            "status": "Succeeded",
+        }
+        assert alert.inputs["enabled"] and alert.inputs["description"] == watched.description
+        assert alert.inputs["actions"] == {"actionGroups": [{"actionGroupId": "<alerts.id>"}]}
+
+
+def test_what_is_watched_is_of_types_that_the_program_makes(program):
+    made = {resource_type(r.type).arm_type for r in program("prod", **ALERTING).custom if "azure-native" in r.type}
+    for watched in WATCHED.values():
+        type_ = watched.operation.removesuffix("/action").rpartition("/")[0]
+        assert type_ in made, watched.operation
+
+
+def test_alerts_outlive_clusters_and_follow_the_running_one(program):
+    first, second = (program("prod", cluster={"generation": g}, **ALERTING) for g in (1, 2))
+    for alert in first.several("monitor:ActivityLogAlert"):
+        (later,) = [r for r in second.all if r.urn == alert.urn]
+        assert later.inputs["scopes"][-1].endswith("/rg-platform-prod-g2")
+        assert alert.inputs["resourceGroupName"] == "rg-platform-prod"
+
+
+def test_nobody_is_told_where_a_stack_names_nobody(dev, prod):
+    for p in (dev, prod):
+        assert p.several("monitor:ActivityLogAlert") == p.several("monitor:ActionGroup") == []

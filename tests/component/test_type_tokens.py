@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.component.conftest import Program
+from tests.component.conftest import ALERTING, Program
 
 FROZEN = frozenset(
     {
@@ -38,7 +38,13 @@ def programs(program: Callable[..., Program]) -> list[Program]:
         "imageUpdaterWriteBack": "git",
         "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
     }
-    return [program("dev"), program("prod"), program("local"), program("dev", argocd=updater)]
+    return [
+        program("dev"),
+        program("prod"),
+        program("local"),
+        program("dev", argocd=updater),
+        program("prod", **ALERTING),
+    ]
 
 
 def tokens(programs: list[Program]) -> Iterator[str]:
