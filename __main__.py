@@ -22,6 +22,7 @@ if s.target is Target.AZURE:
     azure = AzureStack(s)
     network = azure.network()
     foundation = azure.foundation(network)
+    azure.private_endpoints(network, foundation)  # a minute's work, beside the five minutes of the cluster
     addresses = azure.ingress_addresses()
     identities = azure.identities(foundation, network, addresses)
     cluster = azure.cluster(foundation, network, identities)

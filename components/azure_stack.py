@@ -16,6 +16,7 @@ from components.azure.ingress_addresses import IngressAddresses, IngressAddresse
 from components.azure.naming import Names
 from components.azure.network import VAULT_ENDPOINT, Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
+from components.azure.private_endpoints import REGISTRY, VAULT, PrivateEndpoints, PrivateEndpointsArgs
 from components.azure.role_propagation import RolePropagation
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
 from components.azure_outputs import outputs
@@ -72,8 +73,27 @@ class AzureStack:
             production=self._settings.production,
             egress_addresses=network.egress_addresses,
             cluster_subnet_ids=network.cluster_subnet_ids,
+            private_only=self._settings.network.private_only,
         )
         return Foundation("foundation", args, self._opts)
+
+    def private_endpoints(self, network: Network, foundation: Foundation) -> PrivateEndpoints | None:
+        """Build the ways from the network to the vault and the registry, where the network has a subnet for them."""
+        if network.endpoint_subnet_id is None:
+            return None
+        targets = {"vault": (VAULT, foundation.vault_id)}
+        if foundation.registry_id is not None and self._settings.registry.mode == "create":
+            targets["registry"] = (REGISTRY, foundation.registry_id)
+        args = PrivateEndpointsArgs(
+            names=self._names,
+            location=self._location,
+            tags=self._tags,
+            resource_group_name=network.resource_group_name,
+            network_id=network.id,
+            subnet_id=network.endpoint_subnet_id,
+            targets=targets,
+        )
+        return PrivateEndpoints(f"private-endpoints-{self._location}", args, self._opts)
 
     def ingress_addresses(self) -> IngressAddresses:
         """Build the addresses that lead to ingress, one of which is this generation's."""

@@ -121,6 +121,7 @@ def security_profile(
         image_cleaner=aks.ManagedClusterSecurityProfileImageCleanerArgs(
             enabled=True, interval_hours=settings.image_cleaner_interval_hours
         ),
+        azure_key_vault_kms=_etcd_encryption(settings),
         defender=(
             aks.ManagedClusterSecurityProfileDefenderArgs(
                 log_analytics_workspace_resource_id=defender_workspace_id,
@@ -129,6 +130,20 @@ def security_profile(
             if defender_workspace_id is not None
             else None
         ),
+    )
+
+
+def _etcd_encryption(settings: ClusterSettings) -> aks.AzureKeyVaultKmsArgs | None:
+    encryption = settings.etcd_encryption
+    if encryption is None:
+        return None
+    private = encryption.network_access == "Private"
+    return aks.AzureKeyVaultKmsArgs(
+        enabled=True,
+        key_id=encryption.key_id,
+        key_vault_network_access=aks.KeyVaultNetworkAccessTypes(encryption.network_access),
+        # Azure takes it for a private vault only
+        key_vault_resource_id=encryption.vault_resource_id if private else None,
     )
 
 

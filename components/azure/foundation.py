@@ -30,6 +30,8 @@ class FoundationArgs:
     """The cluster's egress addresses, which the vault's firewall lets through where there is one."""
     cluster_subnet_ids: Sequence[pulumi.Input[str]]
     """Subnets of nodes and pods, which it lets through as well."""
+    private_only: bool
+    """Whether vault and registry answer private endpoints only."""
 
 
 class Foundation(pulumi.ComponentResource):
@@ -136,7 +138,7 @@ class Foundation(pulumi.ComponentResource):
                 soft_delete_retention_in_days=args.key_vault.soft_delete_retention_days,
                 # Azure refuses an explicit false
                 enable_purge_protection=True if args.key_vault.purge_protection else None,
-                public_network_access="Enabled",
+                public_network_access="Disabled" if args.private_only else "Enabled",
                 network_acls=self._vault_firewall(),
                 create_mode=keyvault.CreateMode.RECOVER if args.key_vault.recover else None,
             ),
@@ -198,6 +200,11 @@ class Foundation(pulumi.ComponentResource):
                 tags=args.tags,
                 sku=containerregistry.SkuArgs(name=containerregistry.SkuName(args.registry.sku)),
                 admin_user_enabled=False,
+                public_network_access=(
+                    containerregistry.PublicNetworkAccess.DISABLED
+                    if args.private_only
+                    else containerregistry.PublicNetworkAccess.ENABLED
+                ),
                 zone_redundancy=(
                     containerregistry.ZoneRedundancy.ENABLED
                     if args.registry.sku == "Premium" and args.azure.location not in REGIONS_WITHOUT_ZONES

@@ -158,6 +158,15 @@ class Names:
         """NAT gateway."""
         return f"ng-{self._regional}"
 
+    def private_endpoint(self, what: str) -> str:
+        """Private endpoint of a service of the foundation."""
+        return f"pe-{self._regional}-{what}"
+
+    @property
+    def zone_link(self) -> str:
+        """Link of a private zone to the network."""
+        return f"link-{self._regional}"
+
     def egress_address(self, index: int) -> str:
         """Public address of the NAT gateway."""
         return f"pip-{self._regional}-egress-{index}"

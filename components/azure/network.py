@@ -47,6 +47,8 @@ class Network(pulumi.ComponentResource):
     """Subnet of the API server, where it is integrated in the network."""
     pod_subnet_id: pulumi.Output[str] | None
     """Subnet of pods, where they have one."""
+    endpoint_subnet_id: pulumi.Output[str] | None
+    """Subnet of private endpoints, where there are any."""
     cluster_subnet_ids: list[pulumi.Output[str]]
     """Subnets that requests of nodes and pods come from."""
     egress_addresses: pulumi.Output[tuple[str, ...]]
@@ -137,6 +139,11 @@ class Network(pulumi.ComponentResource):
         if settings.api_server_subnet_cidr:
             self.api_server_subnet_id = subnet(
                 "api-server", settings.api_server_subnet_cidr, delegated=True, egress=False
+            )
+        self.endpoint_subnet_id = None
+        if settings.private_endpoint_subnet_cidr:
+            self.endpoint_subnet_id = subnet(
+                "endpoints", settings.private_endpoint_subnet_cidr, delegated=False, egress=False
             )
         self.cluster_subnet_ids = [id_ for id_ in (self.node_subnet_id, self.pod_subnet_id) if id_ is not None]
         self.egress_addresses = pulumi.Output.all(*(address.ip_address for address in addresses)).apply(

@@ -15,7 +15,7 @@ from bootstrap.platform.plan.arm import Request, requests, template
 from bootstrap.platform.plan.registration import Evaluation
 from components.azure.resource_types import PREFIX
 from tests.component.arm_types import UNKNOWN, Types
-from tests.component.conftest import ALERTING, ROOT, Program
+from tests.component.conftest import ALERTING, PRIVATE, ROOT, Program
 
 TABLES = os.environ.get("AKS_BOOTSTRAP_ARM")
 needs_tables = pytest.mark.skipif(TABLES is None, reason="AKS_BOOTSTRAP_ARM names no folder with Azure's type tables")
@@ -66,6 +66,19 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "alerts": ("prod", ALERTING),
+    "a key for etcd": (
+        "prod",
+        {
+            "cluster": {
+                "etcdEncryption": {
+                    "keyId": "https://kv-keys.vault.azure.net/keys/etcd/0123456789abcdef0123456789abcdef",
+                    "vaultResourceId": "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-keys"
+                    "/providers/Microsoft.KeyVault/vaults/kv-keys",
+                }
+            }
+        },
+    ),
+    "private endpoints": ("prod", {**PRIVATE, "keyVault": {"allowedIpRanges": []}}),
     "hardened nodes": (
         "prod",
         {

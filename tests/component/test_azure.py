@@ -12,7 +12,7 @@ from pulumi_azure_native import keyvault
 from components.azure.alerts import WATCHED
 from components.azure.resource_types import resource_type
 from components.azure.system_pool import os_sku
-from tests.component.conftest import ALERTING
+from tests.component.conftest import ALERTING, PRIVATE
 
 AKS = "aks-g1-5874"
 """The cluster of prod, named after its generation and what cannot be changed in it."""
@@ -25,13 +25,17 @@ REGISTRY_ID = (
 )
 
 
-@pytest.mark.parametrize(("stack", "changes"), [("dev", {}), ("prod", {}), ("prod", ALERTING)])
+@pytest.mark.parametrize(
+    ("stack", "changes"),
+    [("dev", {}), ("prod", {}), ("prod", {**ALERTING, **PRIVATE, "keyVault": {"allowedIpRanges": []}})],
+)
 def test_everything_that_takes_tags_has_them(program, stack, changes):
     p = program(stack, **changes)
     untagged = {
         "authorization:RoleAssignment",
         "authorization:ManagementLockByScope",
         "network:Subnet",
+        "network:PrivateDnsZoneGroup",
         "dns:RecordSet",
         "managedidentity:FederatedIdentityCredential",
         "containerservice:MaintenanceConfiguration",
@@ -858,3 +862,108 @@ def test_alerts_outlive_clusters_and_follow_the_running_one(program):
 def test_nobody_is_told_where_a_stack_names_nobody(dev, prod):
     for p in (dev, prod):
         assert p.several("monitor:ActivityLogAlert") == p.several("monitor:ActionGroup") == []
+
+
+def private(program, **changes):
+    return program("prod", **{"keyVault": {"allowedIpRanges": []}, **PRIVATE, **changes})
+
+
+def test_vault_and_registry_are_reached_by_private_endpoints_and_by_nobody_else(program):
+    p = private(program)
+    assert p.one("keyvault:Vault").inputs["properties"]["publicNetworkAccess"] == "Disabled"
+    assert p.one("containerregistry:Registry").inputs["publicNetworkAccess"] == "Disabled"
+    connections = {r.name: r.inputs["privateLinkServiceConnections"] for r in p.several("network:PrivateEndpoint")}
+    assert connections == {
+        "endpoint-vault-swedencentral": [
+            {"name": "vault", "privateLinkServiceId": "<vault.id>", "groupIds": ["vault"]}
+        ],
+        "endpoint-registry-swedencentral": [
+            {"name": "registry", "privateLinkServiceId": "<registry.id>", "groupIds": ["registry"]}
+        ],
+    }
+    assert {r.inputs["subnet"]["id"] for r in p.several("network:PrivateEndpoint")} == {"<endpoints-swedencentral.id>"}
+    subnet = p.one("network:Subnet", "endpoints-swedencentral").inputs
+    assert subnet["addressPrefix"] == "10.20.17.0/28" and subnet["defaultOutboundAccess"] is False
+    assert "natGateway" not in subnet and "serviceEndpoints" not in subnet
+
+
+def test_the_network_finds_a_private_endpoint_by_the_services_own_name(program):
+    """https://learn.microsoft.com/azure/private-link/private-endpoint-dns."""
+    p = private(program)
+    zones = {r.inputs["privateZoneName"] for r in p.several("privatedns:PrivateZone")}
+    assert zones == {"privatelink.vaultcore.azure.net", "privatelink.azurecr.io"}
+    for zone in p.several("privatedns:PrivateZone"):
+        what = zone.name.removeprefix("zone-")
+        link = p.one("privatedns:VirtualNetworkLink", f"zone-link-{what}").inputs
+        assert link["privateZoneName"] == zone.inputs["privateZoneName"]
+        assert link["virtualNetwork"] == {"id": "<vnet-swedencentral.id>"} and link["registrationEnabled"] is False
+        named = p.one("network:PrivateDnsZoneGroup", f"endpoint-names-{what}").inputs
+        assert [config["privateDnsZoneId"] for config in named["privateDnsZoneConfigs"]] == [f"<{zone.name}.id>"]
+        endpoint = p.one("network:PrivateEndpoint", f"endpoint-{what}").inputs
+        assert named["privateEndpointName"] == endpoint["privateEndpointName"]
+
+
+def test_endpoints_of_one_subnet_are_written_one_at_a_time(program):
+    first, second = private(program).several("network:PrivateEndpoint")
+    assert private(program).waits_for(second, first)
+
+
+def test_endpoints_come_to_a_running_environment_before_the_public_way_is_closed(program):
+    p = private(program, network={**PRIVATE["network"], "privateEndpointsOnly": False})
+    assert len(p.several("network:PrivateEndpoint")) == 2
+    assert p.one("keyvault:Vault").inputs["properties"]["publicNetworkAccess"] == "Enabled"
+    assert p.one("keyvault:Vault").inputs["properties"]["networkAcls"]["defaultAction"] == "Deny"
+    assert p.one("containerregistry:Registry").inputs["publicNetworkAccess"] == "Enabled"
+
+
+def test_another_ones_registry_gets_no_endpoint(program):
+    p = private(program, registry={"mode": "existing", "resourceId": REGISTRY_ID})
+    assert [r.name for r in p.several("network:PrivateEndpoint")] == ["endpoint-vault-swedencentral"]
+
+
+def test_there_are_no_private_endpoints_where_no_subnet_is_for_them(dev, prod):
+    for p in (dev, prod):
+        assert not [r.name for r in p.custom if "rivate" in r.type]
+        assert p.one("keyvault:Vault").inputs["properties"]["publicNetworkAccess"] == "Enabled"
+
+
+KEYS = (
+    "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-keys"
+    "/providers/Microsoft.KeyVault/vaults/kv-keys"
+)
+KEY = "https://kv-keys.vault.azure.net/keys/etcd/0123456789abcdef0123456789abcdef"
+
+
+def test_etcd_is_encrypted_with_a_key_that_the_control_plane_may_use(program, prod):
+    p = program("prod", cluster={"etcdEncryption": {"keyId": KEY, "vaultResourceId": KEYS}})
+    cluster = p.one("containerservice:ManagedCluster")
+    assert cluster.inputs["securityProfile"]["azureKeyVaultKms"] == {
+        "enabled": True,
+        "keyId": KEY,
+        "keyVaultNetworkAccess": "Public",
+    }
+    role = p.one("authorization:RoleAssignment", "control-plane-key-vault-crypto-user-etcd-key")
+    assert role.inputs["scope"] == KEYS
+    assert role.inputs["roleDefinitionId"].endswith("/12338af0-0e69-4776-bea7-57ae8d297424")
+    assert role.inputs["principalId"] == "<control-plane.principalId>"
+    assert p.waits_for(cluster, role)
+    assert cluster.urn == prod.one("containerservice:ManagedCluster").urn, "a running cluster takes it"
+    assert "azureKeyVaultKms" not in prod.one("containerservice:ManagedCluster").inputs["securityProfile"]
+
+
+def test_a_private_vault_of_the_key_is_connected_to(program):
+    p = program(
+        "prod",
+        network={"apiServerSubnetCidr": "10.20.16.0/27"},
+        cluster={
+            "apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []},
+            "etcdEncryption": {"keyId": KEY, "vaultResourceId": KEYS, "networkAccess": "Private"},
+        },
+    )
+    kms = p.one("containerservice:ManagedCluster").inputs["securityProfile"]["azureKeyVaultKms"]
+    assert (kms["keyVaultNetworkAccess"], kms["keyVaultResourceId"]) == ("Private", KEYS)
+    scopes = {r.name: r.inputs["scope"] for r in p.several("RoleAssignment") if r.name.endswith("-etcd-key")}
+    assert scopes == {
+        "control-plane-key-vault-crypto-user-etcd-key": KEYS,
+        "control-plane-key-vault-contributor-etcd-key": KEYS,
+    }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.component.conftest import ALERTING, Program
+from tests.component.conftest import ALERTING, PRIVATE, Program
 
 FROZEN = frozenset(
     {
@@ -44,6 +44,7 @@ def programs(program: Callable[..., Program]) -> list[Program]:
         program("local"),
         program("dev", argocd=updater),
         program("prod", **ALERTING),
+        program("prod", keyVault={"allowedIpRanges": []}, **PRIVATE),
     ]
 
 

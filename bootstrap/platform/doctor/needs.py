@@ -137,6 +137,15 @@ _LINKED = {
     POOLS: ("Microsoft.Network/virtualNetworks/subnets/join/action",),
     "Microsoft.Network/natGateways": ("Microsoft.Network/publicIPAddresses/join/action",),
     "Microsoft.Network/publicIPAddresses": ("Microsoft.Network/publicIPPrefixes/join/action",),
+    "Microsoft.Network/privateEndpoints": (
+        "Microsoft.Network/virtualNetworks/subnets/join/action",
+        # without a right to approve, an endpoint stays pending. https://learn.microsoft.com/azure/private-link/rbac-permissions
+        "Microsoft.KeyVault/vaults/privateEndpointConnectionsApproval/action",
+        "Microsoft.ContainerRegistry/registries/privateEndpointConnectionsApproval/action",
+    ),
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": ("Microsoft.Network/privateDnsZones/join/action",),
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": ("Microsoft.Network/virtualNetworks/join/action",),
+    "Microsoft.KeyVault/vaults": ("Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",),
     "Microsoft.Network/virtualNetworks/subnets": ("Microsoft.Network/natGateways/join/action",),
 }
 """Actions on other resources that writing one of a type takes."""
