@@ -169,8 +169,8 @@ KeyId = Annotated[
 class EtcdEncryption(Section):
     """A key of yours that Secrets in etcd are encrypted with, beside Azure's own encryption of its disks.
 
-    The vault is another one than the stack's, whose firewall would shut the API server out. Without the key, all that is
-    in etcd is lost. https://learn.microsoft.com/azure/aks/use-kms-etcd-encryption
+    The vault is another one than the stack's, whose firewall would shut the API server out. Secrets are lost with the
+    key. https://learn.microsoft.com/azure/aks/use-kms-etcd-encryption
     """
 
     key_id: KeyId
