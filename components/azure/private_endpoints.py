@@ -94,7 +94,8 @@ class PrivateEndpoints(pulumi.ComponentResource):
             private_endpoint_name=args.names.private_endpoint(target),
             resource_group_name=args.resource_group_name,
             location=args.location,
-            subnet=network.SubnetArgs(id=args.subnet_id),
+            # SubnetArgs would add what only the subnet itself has
+            subnet={"id": args.subnet_id},
             private_link_service_connections=[
                 network.PrivateLinkServiceConnectionArgs(
                     name=target, private_link_service_id=id_, group_ids=[service.group]
