@@ -22,9 +22,11 @@ if s.target is Target.AZURE:
     azure = AzureStack(s)
     network = azure.network()
     foundation = azure.foundation(network)
+    azure.private_endpoints(network, foundation)  # a minute's work, beside the five minutes of the cluster
     addresses = azure.ingress_addresses()
     identities = azure.identities(foundation, network, addresses)
     cluster = azure.cluster(foundation, network, identities)
+    azure.alerts(foundation, network, addresses, cluster)
     azure.node_pools(cluster, network)  # beside the addons, which tolerate the system pool's taint
     platform = azure.platform(foundation, addresses, identities, cluster)
 else:

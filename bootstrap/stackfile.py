@@ -82,12 +82,6 @@ def read_stack(root: Path, stack: str) -> StackConfig:
     return config
 
 
-def project_backend(root: Path) -> str | None:
-    """Return where ``Pulumi.yaml`` says that the state is; None where it says nothing."""
-    backend = _read_project(root / "Pulumi.yaml").get("backend")
-    return str(backend["url"]) if isinstance(backend, dict) and backend.get("url") else None
-
-
 def _read_project(path: Path) -> dict[str, Any]:
     document = parse(read_text(path))
     if document.flaws:

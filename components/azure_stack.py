@@ -7,14 +7,16 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from components.addons import argocd, cert_manager, external_secrets, image_updater
+from components.azure.alerts import Alerts, AlertsArgs
 from components.azure.cluster import Cluster, ClusterArgs
 from components.azure.dns_records import DnsRecords, DnsRecordsArgs
 from components.azure.foundation import Foundation, FoundationArgs
 from components.azure.identities import Identities, IdentitiesArgs, create_identities
 from components.azure.ingress_addresses import IngressAddresses, IngressAddressesArgs
 from components.azure.naming import Names
-from components.azure.network import Network, NetworkArgs
+from components.azure.network import VAULT_ENDPOINT, Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
+from components.azure.private_endpoints import REGISTRY, VAULT, PrivateEndpoints, PrivateEndpointsArgs
 from components.azure.role_propagation import RolePropagation
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
 from components.azure_outputs import outputs
@@ -54,6 +56,7 @@ class AzureStack:
             zones=self._address_zones,
             tags=self._tags,
             settings=self._settings.network,
+            service_endpoints=(VAULT_ENDPOINT,) if self._settings.key_vault.closed else (),
         )
         return Network(f"network-{self._location}", args, self._opts)
 
@@ -70,8 +73,28 @@ class AzureStack:
             observability=self._settings.observability,
             production=self._settings.production,
             egress_addresses=network.egress_addresses,
+            cluster_subnet_ids=network.cluster_subnet_ids,
+            private_only=self._settings.network.private_only,
         )
         return Foundation("foundation", args, self._opts)
+
+    def private_endpoints(self, network: Network, foundation: Foundation) -> PrivateEndpoints | None:
+        """Build the ways from the network to the vault and the registry, where the network has a subnet for them."""
+        if network.endpoint_subnet_id is None:
+            return None
+        targets = {"vault": (VAULT, foundation.vault_id)}
+        if foundation.registry_id is not None and self._settings.registry.mode == "create":
+            targets["registry"] = (REGISTRY, foundation.registry_id)
+        args = PrivateEndpointsArgs(
+            names=self._names,
+            location=self._location,
+            tags=self._tags,
+            resource_group_name=network.resource_group_name,
+            network_id=network.id,
+            subnet_id=network.endpoint_subnet_id,
+            targets=targets,
+        )
+        return PrivateEndpoints(f"private-endpoints-{self._location}", args, self._opts)
 
     def ingress_addresses(self) -> IngressAddresses:
         """Build the addresses that lead to ingress, one of which is this generation's."""
@@ -120,6 +143,26 @@ class AzureStack:
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 
+    def alerts(
+        self, foundation: Foundation, network: Network, ingress: IngressAddresses, cluster: Cluster
+    ) -> Alerts | None:
+        """Build what tells people of changes that weaken the environment, where somebody is to be told."""
+        if self._settings.observability.alerts is None:
+            return None
+        args = AlertsArgs(
+            names=self._names,
+            tags=self._tags,
+            settings=self._settings.observability.alerts,
+            resource_group_name=foundation.resource_group_name,
+            lasting_groups=(
+                foundation.resource_group_name,
+                network.resource_group_name,
+                ingress.resource_group_name,
+            ),
+            cluster_group=cluster.resource_group_name,
+        )
+        return Alerts("alerts", args, self._opts)
+
     def node_pools(self, cluster: Cluster, network: Network) -> list[NodePool]:
         """Build user pools, one after the other; nothing else waits for them.
 
@@ -137,6 +180,7 @@ class AzureStack:
                         settings=pool,
                         kubernetes_version=self._cluster.kubernetes_version,
                         zones=self._cluster.zones,
+                        ssh=self._cluster.node_ssh,
                         cluster_group_name=cluster.resource_group_name,
                         cluster_name=cluster.name,
                         subnet_id=network.node_subnet_id,

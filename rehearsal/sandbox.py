@@ -96,6 +96,9 @@ def existing_resources(settings: Settings) -> list[tuple[str, str, dict[str, Any
         group = f"/subscriptions/{azure.subscription_id}/resourceGroups/{dns.resource_group}"
         found.append(("resources:ResourceGroup", group, {}))
         found.append(("dns:Zone", f"{group}/providers/Microsoft.Network/dnsZones/{dns.zone}", {}))
+    if settings.cluster is not None and settings.cluster.etcd_encryption is not None:
+        vault = settings.cluster.etcd_encryption.vault_resource_id
+        found.append(("resources:ResourceGroup", vault.lower().partition("/providers/")[0], {}))
     return found
 
 

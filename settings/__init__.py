@@ -32,6 +32,7 @@ from settings.reading import Reader, Spelling
 from settings.report import Problem, Section, SettingsError, UnreadError, guarded, refuse
 from settings.rules import RULES, RULES_OF_DEPLOYED, Rule
 from settings.secrets import warnings_of
+from settings.state import configured_backend, why_not_for_production
 from settings.types import Flag, Target
 from settings.words import base_of, nearest, unknown_key
 
@@ -135,12 +136,17 @@ def load() -> Settings:
     whole = {**_of_environment(), **CONFIG.get()}
     ours = {key: config.get(key.removeprefix(prefix)) for key in whole if key.startswith(prefix)}
     secret = [key for key in ours if pulumi.runtime.is_config_secret(key)]
+    deployed = LOOKED_AT not in os.environ
+    backend = (
+        configured_backend(Path(), os.environ) if deployed and _is_production(ours.get(f"{prefix}production")) else None
+    )
     settings = read(
         {**whole, **ours},
         secret=secret,
         stack=pulumi.get_stack(),
         spelling=SPELLING.get(),
-        deployed=LOOKED_AT not in os.environ,
+        deployed=deployed,
+        backend=backend.url if backend is not None else None,
     )
     for warning in warnings_of(settings.charts):
         pulumi.log.warn(warning)
@@ -156,6 +162,7 @@ def read(
     unread: Collection[str] = (),
     folder: Path = Path(),
     deployed: bool = False,
+    backend: str | None = None,
 ) -> Settings:
     """Turn a stack's whole configuration into settings.
 
@@ -167,6 +174,7 @@ def read(
         unread: our keys that are given and could not be read, which is told elsewhere.
         folder: where stack files are.
         deployed: whether the stack is to be deployed, so that placeholders are mistakes.
+        backend: URL of the state, where the stack is to be deployed with it.
 
     Raises:
         SettingsError: as for :func:`load`.
@@ -179,6 +187,8 @@ def read(
     problems += stray_keys(values, _NAMES)
     if isinstance(environment := ours.get("environment"), str):
         problems += misplaced(environment, stack, folder)
+    if backend is not None and _is_production(ours.get("production")):
+        problems += filter(None, [why_not_for_production(backend)])
     return parse(
         {key: value for key, value in ours.items() if key not in closed},
         spelling=spelling,
@@ -286,11 +296,15 @@ def _decoded(name: str, value: object) -> object:
     return value
 
 
+def _is_production(given: object) -> bool:
+    """Tell whether production is meant: whether it is spelled as it has to be is told where the field is read."""
+    return str(given).strip().casefold() in ("true", "yes", "on", "1")
+
+
 def _with_production_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the stack says; in production over production's defaults."""
     values = dict(given)
-    # what is meant counts here: whether it is spelled as it has to be is told where the field is read
-    if str(given.get("production")).strip().casefold() not in ("true", "yes", "on", "1"):
+    if not _is_production(given.get("production")):
         return values
     for alias, defaults in PRODUCTION_DEFAULTS.items():
         name = _NAMES[alias]

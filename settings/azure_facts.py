@@ -144,6 +144,32 @@ def ephemeral_disk_gib(name: str) -> int:
     return 0
 
 
+_TOO_OLD_FOR_TRUSTED_LAUNCH = frozenset({"A", "DC", "EC", "G", "GS", "H", "HB", "M", "NCC"})
+"""Families of which no size, or not every size, has trusted launch."""
+
+
+def why_no_trusted_launch(name: str) -> str | None:
+    """Say why nodes of a size cannot have trusted launch; None where they can, or the name is not a size.
+
+    https://learn.microsoft.com/azure/virtual-machines/trusted-launch#virtual-machines-sizes, and
+    https://learn.microsoft.com/azure/aks/use-trusted-launch#limitations: AKS has it neither on Arm64 nor beside the GPU
+    driver that it installs.
+    """
+    match = _SIZE.fullmatch(name)
+    if match is None:
+        return None
+    family, version = match["family"], int(match["version"] or 1)
+    if is_arm(name):
+        return "AKS has none on Arm64"
+    if family.startswith("N") and family != "NCC":
+        return "AKS has none on nodes whose GPU driver it installs"
+    if family in _TOO_OLD_FOR_TRUSTED_LAUNCH and not (family == "HB" and version >= 2):
+        return f"Azure has none on the {family} family"
+    if family in {"D", "E"} and version <= 3 and "s" not in match["features"]:
+        return f"Azure has none on the {family}v{version} series, whose machines are of generation 1"
+    return None
+
+
 OLDEST_KUBERNETES, NEWEST_KUBERNETES = 33, 37
 """Minor versions of Kubernetes that AKS creates clusters of, as of November 2026; the newest may still be a preview.
 

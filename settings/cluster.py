@@ -1,5 +1,6 @@
 """The AKS cluster of a generation: how it is reached, upgraded and scaled; or the cluster that is there already."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -134,6 +135,59 @@ KubernetesVersion = Annotated[
 ]
 
 
+_VAULT_ID = re.compile(
+    r"/subscriptions/[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/resourceGroups/[^/<>{}]{1,90}"
+    r"/providers/Microsoft\.KeyVault/vaults/(?P<vault>[A-Za-z][A-Za-z0-9-]{2,23})",
+    re.IGNORECASE,
+)
+
+
+def _no_vault_id(text: str) -> str | None:
+    return None if _VAULT_ID.fullmatch(text) else "az keyvault show --name <vault> --query id"
+
+
+VaultId = Annotated[
+    str,
+    Form(
+        r"/[sS][\s\S]*",
+        "/subscriptions/.../resourceGroups/.../providers/Microsoft.KeyVault/vaults/...",
+        hints=(_no_vault_id,),
+        refused=(_no_vault_id,),
+    ),
+]
+KeyId = Annotated[
+    str,
+    # https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#vault-name-and-object-name
+    Form(
+        r"https://[A-Za-z][A-Za-z0-9-]{2,23}\.vault\.azure\.net/keys/[0-9A-Za-z-]{1,127}/[0-9a-f]{32}",
+        "a key with its version, https://<vault>.vault.azure.net/keys/<key>/<version>",
+        hints=(lambda _: "az keyvault key show --vault-name <vault> --name <key> --query key.kid",),
+    ),
+]
+
+
+class EtcdEncryption(Section):
+    """A key of yours that Secrets in etcd are encrypted with, beside Azure's own encryption of its disks.
+
+    The vault is another one than the stack's, whose firewall would shut the API server out. Secrets are lost with the
+    key. https://learn.microsoft.com/azure/aks/use-kms-etcd-encryption
+    """
+
+    key_id: KeyId
+    """The key, with its version. After a new version, write all Secrets anew before the old version goes."""
+    vault_resource_id: VaultId
+    """ARM id of its vault, one with Azure RBAC; the cluster's identity is given its roles there."""
+    network_access: Literal["Public", "Private"] = "Public"
+    """``Private`` is for a vault that answers private endpoints only, with ``apiServer.exposure: vnetIntegrated``."""
+
+    @check
+    def key_of_the_vault(self) -> Iterator[Problem]:
+        """A key is named by its vault."""
+        vault = self.vault_resource_id.rsplit("/", 1)[-1].lower()
+        if not self.key_id.lower().startswith(f"https://{vault}."):
+            yield Problem(("keyId",), f"got {self.key_id!r}; allowed: a key of vaultResourceId's vault {vault!r}")
+
+
 class Cluster(Section):
     """The AKS cluster of this generation."""
 
@@ -178,6 +232,18 @@ class Cluster(Section):
     """Requests that follow use."""
     node_auto_provisioning: Flag = False
     """Karpenter-style nodes on demand; then no pool may autoscale."""
+    node_ssh: Flag | None = None
+    """Run the SSH service on Linux nodes; AKS does when left out, production does not. Pools may differ: ``ssh``.
+
+    https://learn.microsoft.com/azure/aks/manage-ssh-node-access: ``kubectl debug node`` needs no SSH.
+    """
+    node_resource_group_read_only: Flag | None = None
+    """Refuse changes by hand of what AKS manages in the nodes' resource group; off when left out, on in production.
+
+    https://learn.microsoft.com/azure/aks/node-resource-group-lockdown
+    """
+    etcd_encryption: EtcdEncryption | None = None
+    """A key of yours for Secrets in etcd; only Azure's own when left out."""
     image_cleaner_interval_hours: Annotated[int, Field(strict=True, ge=24, le=2160)] = 168
     """Hours between two rounds of the image cleaner. https://learn.microsoft.com/azure/aks/image-cleaner"""
 
@@ -214,6 +280,18 @@ class Cluster(Section):
             yield Problem(("tier",), f"got {self.tier!r}; allowed with longTermSupport: Premium")
         if self.tier == "Premium" and not self.long_term_support:
             yield Problem(("tier",), "got 'Premium'; allowed without longTermSupport: true: Free, Standard")
+
+    @check
+    def private_vault_of_etcd(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/use-kms-etcd-encryption#turn-on-kms-for-a-private-key-vault."""
+        if self.etcd_encryption is None or self.etcd_encryption.network_access == "Public":
+            return
+        if self.api_server.exposure is not Exposure.VNET_INTEGRATED:
+            yield Problem(
+                ("etcdEncryption", "networkAccess"),
+                f"got 'Private' with apiServer.exposure {self.api_server.exposure.value!r}; allowed with it: Public; "
+                "or exposure vnetIntegrated",
+            )
 
     @check
     def administrators(self) -> Iterator[Problem]:

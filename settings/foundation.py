@@ -9,7 +9,7 @@ from pydantic import Field
 from settings.azure_facts import reserved_word, why_not_public
 from settings.forms import Form
 from settings.report import UNREAD, Problem, Section, check, guarded
-from settings.types import Cidr, DnsName, Flag, Guid, Location, Unique
+from settings.types import Cidr, DnsName, Email, Flag, Guid, Location, Unique
 
 _OURS = {"environment", "owner", "cost-centre", "managed-by"}
 _CLOUD_PROVIDERS = {"service", "k8s-azure-service", "kubernetes-cluster-name", "k8s-azure-cluster-name"}
@@ -187,14 +187,30 @@ class KeyVault(Section):
     """``premium`` has hardware keys."""
     recover: Flag = False
     """Take a soft-deleted vault of this name back instead of creating one: for the ``up`` after a deletion."""
+    firewall: Flag | None = None
+    """Refuse whoever is neither in the cluster's subnets nor in ``allowedIpRanges``; such ranges turn it on too.
+
+    Azure's own trusted services pass. https://learn.microsoft.com/azure/key-vault/general/network-security
+    """
     allowed_ip_ranges: Annotated[tuple[Cidr, ...], Unique] = ()
-    """Ranges that may reach the vault; all may when empty. The cluster's egress addresses are added by the program."""
+    """Public ranges that may reach the vault: of people and pipelines that write secrets. The cluster needs none."""
     writer_group_object_ids: Annotated[tuple[Guid, ...], Unique] = ()
     """Entra groups whose members write its secrets, as Key Vault Secrets Officer; nobody does when empty.
 
     The vault is one with Azure RBAC, where not even the subscription's owner reads or writes secrets.
     https://learn.microsoft.com/azure/key-vault/general/rbac-guide
     """
+
+    @property
+    def closed(self) -> bool:
+        """Whether its firewall is on."""
+        return bool(self.allowed_ip_ranges) if self.firewall is None else self.firewall
+
+    @check
+    def ranges_of_firewall(self) -> Iterator[Problem]:
+        """Ranges that a firewall would let in, where it is off, close nothing."""
+        if self.firewall is False and self.allowed_ip_ranges:
+            yield Problem(("firewall",), "got false with allowedIpRanges; allowed: true, or no ranges")
 
     @check
     def public_ranges(self) -> Iterator[Problem]:
@@ -314,6 +330,26 @@ class Dns(Section):
                 )
 
 
+class Alerts(Section):
+    """Who is told by e-mail when somebody weakens the environment.
+
+    That is a lock deleted, a role assigned, the vault changed or deleted, the cluster deleted, or its certificate
+    account asked for. https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-types#activity-log-alerts
+    """
+
+    emails: Annotated[tuple[Email, ...], Unique]
+    """Their addresses."""
+
+    @check
+    def somebody(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/azure-monitor/fundamentals/service-limits#action-groups: 1,000 at most."""
+        if not 1 <= len(self.emails) <= 1000:
+            yield Problem(
+                ("emails",),
+                f"got {len(self.emails)} addresses; allowed: 1-1,000; to tell nobody, leave observability.alerts out",
+            )
+
+
 class Observability(Section):
     """What watches the cluster; off unless the stack turns it on (production does)."""
 
@@ -327,6 +363,8 @@ class Observability(Section):
     """The Azure Policy add-on (Gatekeeper)."""
     diagnostics: Flag = False
     """Who did what, to Log Analytics: changes to the cluster and sign-ins, and what is asked of vault and registry."""
+    alerts: Alerts | None = None
+    """Who is told of changes that weaken the environment; nobody when left out."""
     retention_days: Annotated[int, Field(strict=True, ge=30, le=730)] = 30
     """Days that Log Analytics keeps data. https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure"""
     daily_cap_gib: Annotated[float, Field(strict=True, ge=0.023)] | None = None

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from settings.azure_facts import UNUSABLE_RANGES
 from settings.report import Problem, Section, UnreadError, check, guarded
-from settings.types import Cidr, DataPlane, Ipv4, PodAddressing
+from settings.types import Cidr, DataPlane, Flag, Ipv4, PodAddressing
 
 
 class NatGateway(Section):
@@ -37,6 +37,16 @@ class Network(Section):
     """A subnet delegated to the API server; needed for ``cluster.apiServer.exposure: vnetIntegrated``."""
     pod_subnet_cidr: Cidr | None = None
     """A subnet for pods; needed for ``podAddressing: podSubnet``."""
+    private_endpoint_subnet_cidr: Cidr | None = None
+    """A subnet for private endpoints of the vault and of a registry that is created; there are none when left out.
+
+    Both are then closed to whoever is in no network that leads to them.
+    """
+    private_endpoints_only: Flag = True
+    """Close the vault and the registry to the public once they have private endpoints.
+
+    ``false`` is for the run that gives endpoints to a running environment: they are closed before an endpoint is there.
+    """
     pod_addressing: PodAddressing = PodAddressing.OVERLAY
     """Where pods get their addresses from."""
     data_plane: DataPlane = DataPlane.CILIUM
@@ -155,6 +165,33 @@ class Network(Section):
             )
 
     @check
+    def room_for_private_endpoints(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/container-registry/container-registry-private-link: a registry takes two.
+
+        Azure keeps five addresses of a subnet, and the vault takes one.
+        """
+        cidr = self.private_endpoint_subnet_cidr
+        if cidr is not None and cidr.prefixlen > 28:
+            yield Problem(
+                ("privateEndpointSubnetCidr",), f"got '{cidr}'; allowed: /28 or larger, for the vault and the registry"
+            )
+
+    @check
+    def only_by_endpoints_that_there_are(self) -> Iterator[Problem]:
+        """Without endpoints there is nothing else that the vault could be reached by."""
+        if self.private_endpoint_subnet_cidr is None and "private_endpoints_only" in self.model_fields_set:
+            yield Problem(
+                ("privateEndpointsOnly",),
+                f"got {str(self.private_endpoints_only).lower()} without privateEndpointSubnetCidr; "
+                "allowed only with it",
+            )
+
+    @property
+    def private_only(self) -> bool:
+        """Whether the vault and the registry are closed to the public."""
+        return self.private_endpoint_subnet_cidr is not None and self.private_endpoints_only
+
+    @check
     def room_for_services(self) -> Iterator[Problem]:
         """https://learn.microsoft.com/azure/aks/concepts-network-ip-address-planning: /12 at most.
 
@@ -184,6 +221,7 @@ _SUBNETS = {
     "node_subnet_cidr": "nodeSubnetCidr",
     "api_server_subnet_cidr": "apiServerSubnetCidr",
     "pod_subnet_cidr": "podSubnetCidr",
+    "private_endpoint_subnet_cidr": "privateEndpointSubnetCidr",
 }
 _SUCH_AS = {"vnetCidr": "10.20.0.0/16", "serviceCidr": "172.16.0.0/16", "podCidr": "10.244.0.0/16"}
 

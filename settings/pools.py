@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from settings.azure_facts import active_vcpus, ephemeral_disk_gib, is_arm, is_burstable
+from settings.azure_facts import active_vcpus, ephemeral_disk_gib, is_arm, is_burstable, why_no_trusted_launch
 from settings.forms import Form
 from settings.kubernetes_facts import LabelKey, LabelValue, TaintText, taint_of
 from settings.report import Problem, Section, check
@@ -64,6 +64,24 @@ class Pool(Section):
     """Minutes to wait after each upgraded node."""
     undrainable_node_behavior: Literal["Cordon", "Schedule"] = "Cordon"
     """What becomes of a node that cannot be drained: left cordoned, or put back."""
+    ssh: Flag | None = None
+    """Run the SSH service on the nodes; ``cluster.nodeSsh`` when left out. It takes effect with the next node image."""
+    trusted_launch: Flag = False
+    """Secure boot and a virtual TPM. A pool gets it when it is created: a change replaces a user pool.
+
+    https://learn.microsoft.com/azure/aks/use-trusted-launch
+    """
+    encryption_at_host: Flag = False
+    """Encrypt temporary disks and caches on the host. A change replaces a user pool.
+
+    https://learn.microsoft.com/azure/aks/enable-host-encryption: the subscription has to register the feature
+    ``EncryptionAtHost`` of ``Microsoft.Compute``.
+    """
+    fips: Flag | None = None
+    """Node images with FIPS 140 modules; off when left out. A change renews the nodes of a Linux pool at once.
+
+    https://learn.microsoft.com/azure/aks/enable-fips-nodes; it replaces a Windows pool.
+    """
 
     @property
     def autoscaled(self) -> bool:
@@ -76,9 +94,17 @@ class Pool(Section):
         return self.os_disk_size_gib or 64
 
     @property
+    def local_disk_gib(self) -> int:
+        """What an ephemeral OS disk takes of the size's local disk, in GiB: with a virtual TPM, one more for its state.
+
+        https://learn.microsoft.com/azure/virtual-machines/ephemeral-os-disks#trusted-launch-for-ephemeral-os-disks
+        """
+        return self.os_disk_gib + (1 if self.trusted_launch else 0)
+
+    @property
     def ephemeral(self) -> bool:
         """Whether the OS disk is ephemeral."""
-        fits = ephemeral_disk_gib(self.vm_size) >= self.os_disk_gib
+        fits = ephemeral_disk_gib(self.vm_size) >= self.local_disk_gib
         return self.os_disk_type == "Ephemeral" or (self.os_disk_type == "auto" and fits)
 
     @check
@@ -102,11 +128,24 @@ class Pool(Section):
                 ("osDiskType",),
                 f"got 'Ephemeral'; {self.vm_size} is not known to have room for it; allowed: auto, Managed",
             )
-        elif self.os_disk_type == "Ephemeral" and room < self.os_disk_gib:
+        elif self.os_disk_type == "Ephemeral" and room < self.local_disk_gib:
             yield Problem(
                 ("osDiskType",),
-                f"got 'Ephemeral' with {self.os_disk_gib} GiB; {self.vm_size} holds {room} GiB; allowed: auto, Managed",
+                f"got 'Ephemeral' with {self.local_disk_gib} GiB; {self.vm_size} holds {room} GiB; "
+                "allowed: auto, Managed",
             )
+
+    @check
+    def size_of_trusted_launch(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/use-trusted-launch#limitations."""
+        if self.trusted_launch and (why := why_no_trusted_launch(self.vm_size)):
+            yield Problem(("trustedLaunch",), f"got true with {self.vm_size}; {why}; allowed: false, or another vmSize")
+
+    @check
+    def fips_beside_trusted_launch(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/use-trusted-launch#limitations: no image has both."""
+        if self.trusted_launch and self.fips:
+            yield Problem(("fips",), "got true with trustedLaunch: true; allowed: one of the two, as no image has both")
 
 
 class SystemPool(Pool):
@@ -171,6 +210,18 @@ class NodePool(Pool):
         """https://learn.microsoft.com/azure/aks/create-node-pools: Windows has 128 GiB."""
         if self.os == "windows" and self.os_disk_gib < 128:
             yield Problem(("osDiskSizeGib",), f"got {self.os_disk_gib}; allowed for Windows: 128 or more")
+
+    @check
+    def windows_security(self) -> Iterator[Problem]:
+        """https://learn.microsoft.com/azure/aks/use-trusted-launch#limitations and .../manage-ssh-node-access."""
+        if self.os != "windows":
+            return
+        if self.trusted_launch:
+            yield Problem(("trustedLaunch",), "got true with os 'windows'; allowed: false, as AKS has it on Linux only")
+        if self.ssh is False:
+            yield Problem(
+                ("ssh",), "got false with os 'windows'; allowed: leave it out, as AKS turns it off on Linux only"
+            )
 
     @check
     def price_of_spot(self) -> Iterator[Problem]:

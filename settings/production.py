@@ -1,6 +1,7 @@
 """What ``production: true`` means: defaults that it changes, and what it refuses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network
 from typing import Any
 
 from settings.addons import ArgoCd
@@ -8,7 +9,7 @@ from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.cluster import Cluster
 from settings.foundation import Azure, KeyVault
 from settings.pools import SystemPool
-from settings.report import Problem, guarded
+from settings.report import UNREAD, Path, Problem, guarded
 from settings.rules import rule
 from settings.types import Exposure, Target
 
@@ -16,13 +17,15 @@ PRODUCTION_DEFAULTS: Mapping[str, Any] = {
     "cluster": {
         "tier": "Standard",
         "zones": ["1", "2", "3"],
+        "nodeSsh": False,
+        "nodeResourceGroupReadOnly": True,
         "maintenance": {
             "cluster": {"day": "Sunday", "startTime": "02:00", "durationHours": 6},
             "nodeOs": {"day": "Saturday", "startTime": "02:00", "durationHours": 6},
         },
     },
     "systemPool": {"vmSize": "Standard_D4ds_v5", "minCount": 3, "maxCount": 6},
-    "keyVault": {"softDeleteRetentionDays": 90},
+    "keyVault": {"softDeleteRetentionDays": 90, "firewall": True},
     "registry": {"mode": "create", "sku": "Premium"},
     "observability": {
         "containerInsights": True,
@@ -47,6 +50,28 @@ def closed_api_server(production: bool, cluster: Cluster) -> Iterator[Problem]:
             ("cluster", "apiServer", "exposure"),
             "got 'openToTheWorld'; allowed in production: private, vnetIntegrated, authorizedRanges",
         )
+
+
+@rule
+def ranges_of_somebody(production: bool, cluster: Cluster) -> Iterator[Problem]:
+    """https://www.iana.org/assignments/ipv4-address-space: nobody holds more than a /8; two of /1 are everybody."""
+    if production:
+        path = ("cluster", "apiServer", "authorizedIpRanges")
+        yield from _nobodys(path, cluster.api_server.authorized_ip_ranges)
+
+
+@rule
+def ranges_of_writers(production: bool, key_vault: KeyVault) -> Iterator[Problem]:
+    """https://www.iana.org/assignments/ipv4-address-space: nobody holds more than a /8."""
+    if production:
+        yield from _nobodys(("keyVault", "allowedIpRanges"), key_vault.allowed_ip_ranges)
+
+
+def _nobodys(path: Path, ranges: Sequence[IPv4Network]) -> Iterator[Problem]:
+    for index, cidr in enumerate(ranges):
+        # a range that is everything is told by itself
+        if cidr is not UNREAD and 0 < cidr.prefixlen < 8:
+            yield Problem((*path, index), f"got '{cidr}'; allowed in production: /8 or smaller, as nobody holds more")
 
 
 @rule
@@ -75,6 +100,17 @@ def purge_protection(production: bool, key_vault: KeyVault) -> Iterator[Problem]
     """https://learn.microsoft.com/azure/key-vault/general/best-practices."""
     if production and not key_vault.purge_protection:
         yield Problem(("keyVault", "purgeProtection"), "got false; allowed in production: true")
+
+
+@rule
+def closed_vault(production: bool, key_vault: KeyVault) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/key-vault/general/network-security."""
+    if production and not key_vault.closed:
+        yield Problem(
+            ("keyVault", "firewall"),
+            "got false; allowed in production: true, with the ranges of whoever writes secrets in "
+            "keyVault.allowedIpRanges",
+        )
 
 
 @rule

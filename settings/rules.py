@@ -15,7 +15,7 @@ from settings.addon_requests import room, total
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress, RepositoryCredential
 from settings.azure_facts import REGIONS_WITHOUT_ZONES, active_vcpus, is_documentation
 from settings.cluster import Cluster
-from settings.foundation import Azure, Dns, KeyVault, Tags
+from settings.foundation import Azure, Dns, KeyVault, Registry, Tags
 from settings.network import Network
 from settings.placeholders import is_placeholder
 from settings.pools import NodePool, Pool, SystemPool
@@ -85,6 +85,27 @@ def api_server(network: Network, cluster: Cluster) -> Iterator[Problem]:
         yield Problem(
             ("network", "apiServerSubnetCidr"),
             f"got '{network.api_server_subnet_cidr}'; allowed only with cluster.apiServer.exposure 'vnetIntegrated'",
+        )
+
+
+@rule
+def ranges_beside_private_endpoints(network: Network, key_vault: KeyVault) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/key-vault/general/private-link-service: nobody else gets in."""
+    if network.private_only and key_vault.allowed_ip_ranges:
+        yield Problem(
+            ("keyVault", "allowedIpRanges"),
+            "got ranges with network.privateEndpointSubnetCidr, which closes the vault to all of them; allowed: none, "
+            "or network.privateEndpointsOnly: false",
+        )
+
+
+@rule
+def registry_of_private_endpoints(network: Network, registry: Registry) -> Iterator[Problem]:
+    """https://learn.microsoft.com/azure/container-registry/container-registry-private-link: Premium has them."""
+    with_endpoints = network.private_endpoint_subnet_cidr is not None
+    if with_endpoints and registry.mode == "create" and registry.sku != "Premium":
+        yield Problem(
+            ("registry", "sku"), f"got {registry.sku!r} with network.privateEndpointSubnetCidr; allowed: Premium"
         )
 
 

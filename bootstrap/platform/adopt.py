@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.platform.plan.registration import Evaluation, Registration
+from bootstrap.private import private_files
 from components.azure.resource_types import PREFIX, resource_type
 from components.release import kubernetes_types
 from components.release.kubernetes_types import kubernetes_id
@@ -43,6 +44,7 @@ class Adoption:
             "pulumi up",
         ]
 
+    @private_files()
     def write(self, folder: Path) -> None:
         """Write both files; they contain names and ids, and no secrets."""
         for name, content in ((AZURE_FILE, self.azure), (KUBERNETES_FILE, self.kubernetes)):

@@ -16,6 +16,7 @@ from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.graph import critical_path, schedule
 from bootstrap.platform.recover import recover
 from bootstrap.platform.run import settings_of
+from bootstrap.private import private_files
 from rehearsal.azure.cloud import Behaviour
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.errors import RehearsalError
@@ -81,6 +82,7 @@ class Rehearsal:
         }
 
 
+@private_files()
 def rehearse(
     root: Path,
     stack: str,

@@ -1,6 +1,5 @@
 """What one run of Pulumi uses, each chosen and printed: the CLI, the cluster or the sign-in, and the state."""
 
-import json
 import os
 import shutil
 import signal
@@ -14,10 +13,11 @@ from rich.console import Console
 
 from bootstrap.errors import MissingToolError, UpError
 from bootstrap.platform.local_cluster import KIND_CLUSTER, identify, kind_works
-from bootstrap.stackfile import project_backend, read_stack
+from bootstrap.stackfile import read_stack
 from components.existing_cluster import expanded
 from settings import Settings, read
 from settings.report import SettingsError
+from settings.state import configured_backend
 from settings.types import Target
 from settings.words import redact
 
@@ -102,12 +102,13 @@ def prepare(root: Path, stack: str, console: Console, *, deployed: bool = False)
         root: the project.
         stack: the stack's name.
         console: where the choices are printed.
-        deployed: whether the run deploys the stack, so that placeholders are mistakes.
+        deployed: whether the run deploys the stack, so that placeholders are mistakes, and so is production's state on
+            this machine's disk.
 
     Raises:
         BootstrapError: something is missing; the text names the remedy.
     """
-    settings = settings_of(root, stack, deployed=deployed)
+    settings = settings_of(root, stack, deployed=deployed, with_state=deployed)
     target = choose_cluster(root, settings) if settings.target is Target.LOCAL else choose_sign_in(settings)
     state = choose_state(root)
     cli = choose_cli(root, console)
@@ -116,13 +117,14 @@ def prepare(root: Path, stack: str, console: Console, *, deployed: bool = False)
     return Run(root=root, stack=stack, settings=settings, cli=cli, target=target, state=state, console=console)
 
 
-def settings_of(root: Path, stack: str, *, deployed: bool = False) -> Settings:
+def settings_of(root: Path, stack: str, *, deployed: bool = False, with_state: bool = False) -> Settings:
     """Read and validate a stack's settings.
 
     Args:
         root: the project.
         stack: the stack's name.
         deployed: whether the stack is to be deployed, so that placeholders are mistakes.
+        with_state: whether production's state must not be where it would be chosen to be.
 
     Raises:
         BootstrapError: the files cannot be read, or a setting is invalid.
@@ -136,6 +138,7 @@ def settings_of(root: Path, stack: str, *, deployed: bool = False) -> Settings:
             spelling=config.spelling,
             folder=root,
             deployed=deployed,
+            backend=choose_state(root).url if with_state else None,
         )
     except SettingsError as error:
         raise UpError(str(error)) from None
@@ -233,17 +236,8 @@ def choose_sign_in(settings: Settings) -> Choice:
 
 def choose_state(root: Path) -> Choice:
     """Choose the backend that Pulumi is configured for, or a folder of the project."""
-    if url := os.environ.get("PULUMI_BACKEND_URL"):
-        return Choice(name="state", description=f"{redact(url)}, from PULUMI_BACKEND_URL", url=url)
-    if url := project_backend(root):
-        return Choice(name="state", description=f"{redact(url)}, from Pulumi.yaml", url=url)
-    home = Path(os.environ.get("PULUMI_HOME", "~/.pulumi")).expanduser()
-    try:
-        current = json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current")
-    except (OSError, ValueError):
-        current = None
-    if current:
-        return Choice(name="state", description=f"{redact(current)}, where Pulumi is logged in", url=current)
+    if found := configured_backend(root, os.environ):
+        return Choice(name="state", description=f"{redact(found.url)}, {found.named_by}", url=found.url)
     folder = root / STATE
     # without metadata=skip every state file has a metadata file, and a run that dies can leave that empty, which
     # makes the state unreadable

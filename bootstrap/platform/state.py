@@ -56,7 +56,7 @@ def check_cluster(run: Run) -> None:
             )
         run.console.print(f"the kind cluster {KIND_CLUSTER!r} is not the one of the last run: its state is discarded")
         remove_stack(run)
-    known.parent.mkdir(exist_ok=True)
+    _make_folder(run)
     known.write_text(uid, encoding="utf-8")
 
 
@@ -68,8 +68,15 @@ def remove_stack(run: Run) -> None:
     (run.root / STATE / f"{run.stack}.cluster").unlink(missing_ok=True)
 
 
+def _make_folder(run: Run) -> None:
+    """Make the state's folder, which nobody else may look into: one from before may be open."""
+    folder = run.root / STATE
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def _make_passphrase(run: Run) -> None:
-    (run.root / STATE).mkdir(exist_ok=True)
+    _make_folder(run)
     path = Path(run.environment.get("PULUMI_CONFIG_PASSPHRASE_FILE", ""))
     if path.parent == run.root / STATE and not path.exists():
         path.touch(mode=0o600)

@@ -17,6 +17,7 @@ from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.recover import Recovered, recover, retained
 from bootstrap.platform.run import Run, prepare
 from bootstrap.platform.state import check_cluster, remove_stack, select_stack, stack_exists
+from bootstrap.private import private_files
 from components.release.guard import AGAIN
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ else:  # a third of a second that only a local stack needs, and a second that on
     diagnosis = on_demand("bootstrap.platform.doctor.doctor")
 
 
+@private_files()
 def up(
     root: Path, stack: str, *, yes: bool, skip_preview: bool = False, skip_doctor: bool = False, console: Console
 ) -> None:
@@ -59,6 +61,7 @@ def up(
             console.print(f"[bold]{word:8}[/] {escape(text)}", soft_wrap=True, highlight=False)
 
 
+@private_files()
 def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
     """Undo :func:`up`: destroy the stack, and remove what ``up`` itself created.
 
@@ -87,6 +90,7 @@ def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
         run.execute("kind", "delete", "cluster", "--name", KIND_CLUSTER)
 
 
+@private_files()
 def recover_stack(root: Path, stack: str, *, console: Console) -> Recovered:
     """Make a stack ready for the next update, after a run that died.
 
@@ -109,6 +113,7 @@ def recover_stack(root: Path, stack: str, *, console: Console) -> Recovered:
     return recover(pulumi, report=console.print, kept=[] if run.local else retained(evaluate(root, stack)))
 
 
+@private_files()
 def drift(root: Path, stack: str, *, console: Console) -> bool:
     """Compare a stack with Azure and the cluster, print how they differ from the program, and change nothing.
 

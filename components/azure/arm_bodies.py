@@ -20,7 +20,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
 }
 """Properties that the SDK calls otherwise than Azure does."""
 
-_FLATTENED = frozenset({"delegations", "subnets"})
+_FLATTENED = frozenset({"delegations", "privateDnsZoneConfigs", "privateLinkServiceConnections", "subnets"})
 """Lists whose items azure-native flattens as it does whole resources: beside ``properties`` stand only these."""
 
 _BESIDE = frozenset({"etag", "id", "name", "type"})

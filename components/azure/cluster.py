@@ -17,6 +17,7 @@ from components.azure.cluster_profiles import (
     cluster_fingerprint,
     maintenance_window,
     network_profile,
+    node_resource_group_profile,
     security_profile,
 )
 from components.azure.foundation import Foundation
@@ -89,6 +90,7 @@ class Cluster(pulumi.ComponentResource):
             settings=args.system_pool,
             kubernetes_version=args.settings.kubernetes_version,
             zones=args.settings.zones,
+            ssh=args.settings.node_ssh,
             subnet_id=args.network.node_subnet_id,
             pod_subnet_id=args.network.pod_subnet_id,
             tags=args.tags,
@@ -170,6 +172,7 @@ class Cluster(pulumi.ComponentResource):
             tags=args.tags,
             dns_prefix=args.names.cluster,
             node_resource_group=args.names.cluster_nodes_group,
+            node_resource_group_profile=node_resource_group_profile(settings),
             kubernetes_version=settings.kubernetes_version,
             sku=aks.ManagedClusterSKUArgs(
                 name=aks.ManagedClusterSKUName.BASE, tier=aks.ManagedClusterSKUTier(settings.tier)

@@ -36,6 +36,9 @@ def cluster_fingerprint(
         system_pool.os_disk_gib,
         system_pool.max_pods,
         *settings.zones,
+        # clusters from before these settings keep their names
+        *(["trustedLaunch"] if system_pool.trusted_launch else []),
+        *(["encryptionAtHost"] if system_pool.encryption_at_host else []),
     )
     return hashlib.sha256(repr([str(value) for value in fixed]).encode()).hexdigest()[:4]
 
@@ -99,6 +102,16 @@ def api_server_access(settings: ClusterSettings, network: Network) -> aks.Manage
     )
 
 
+def node_resource_group_profile(settings: ClusterSettings) -> aks.ManagedClusterNodeResourceGroupProfileArgs | None:
+    """Return who may change what AKS manages in the nodes' group; None leaves it to AKS, which lets everybody."""
+    if settings.node_resource_group_read_only is None:
+        return None
+    read_only = settings.node_resource_group_read_only
+    return aks.ManagedClusterNodeResourceGroupProfileArgs(
+        restriction_level=aks.RestrictionLevel.READ_ONLY if read_only else aks.RestrictionLevel.UNRESTRICTED
+    )
+
+
 def security_profile(
     settings: ClusterSettings, defender_workspace_id: pulumi.Input[str] | None
 ) -> aks.ManagedClusterSecurityProfileArgs:
@@ -108,6 +121,7 @@ def security_profile(
         image_cleaner=aks.ManagedClusterSecurityProfileImageCleanerArgs(
             enabled=True, interval_hours=settings.image_cleaner_interval_hours
         ),
+        azure_key_vault_kms=_etcd_encryption(settings),
         defender=(
             aks.ManagedClusterSecurityProfileDefenderArgs(
                 log_analytics_workspace_resource_id=defender_workspace_id,
@@ -116,6 +130,20 @@ def security_profile(
             if defender_workspace_id is not None
             else None
         ),
+    )
+
+
+def _etcd_encryption(settings: ClusterSettings) -> aks.AzureKeyVaultKmsArgs | None:
+    encryption = settings.etcd_encryption
+    if encryption is None:
+        return None
+    private = encryption.network_access == "Private"
+    return aks.AzureKeyVaultKmsArgs(
+        enabled=True,
+        key_id=encryption.key_id,
+        key_vault_network_access=aks.KeyVaultNetworkAccessTypes(encryption.network_access),
+        # Azure takes it for a private vault only
+        key_vault_resource_id=encryption.vault_resource_id if private else None,
     )
 
 

@@ -32,6 +32,10 @@ class FoundationArgs:
     """Protects everything, locks what holds data, and keeps ingress addresses when they leave the program."""
     egress_addresses: pulumi.Input[tuple[str, ...]]
     """The cluster's egress addresses, which the vault's firewall lets through where there is one."""
+    cluster_subnet_ids: Sequence[pulumi.Input[str]]
+    """Subnets of nodes and pods, which it lets through as well."""
+    private_only: bool
+    """Whether vault and registry answer private endpoints only."""
 
 
 class Foundation(pulumi.ComponentResource):
@@ -146,7 +150,7 @@ class Foundation(pulumi.ComponentResource):
                 soft_delete_retention_in_days=args.key_vault.soft_delete_retention_days,
                 # Azure refuses an explicit false
                 enable_purge_protection=True if args.key_vault.purge_protection else None,
-                public_network_access="Enabled",
+                public_network_access="Disabled" if args.private_only else "Enabled",
                 network_acls=self._vault_firewall(),
                 create_mode=keyvault.CreateMode.RECOVER if args.key_vault.recover else None,
             ),
@@ -179,12 +183,15 @@ class Foundation(pulumi.ComponentResource):
         self.vault_uri = vault.properties.apply(lambda properties: properties.vault_uri or "")
 
     def _vault_firewall(self) -> keyvault.NetworkRuleSetArgs | None:
-        allowed = self._args.key_vault.allowed_ip_ranges
-        if not allowed:
+        """Return what closes the vault to others; it names subnets whose service endpoint is there by then."""
+        if not self._args.key_vault.closed:
             return None
+        allowed = self._args.key_vault.allowed_ip_ranges
         return keyvault.NetworkRuleSetArgs(
             default_action=keyvault.NetworkRuleAction.DENY,
             bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+            virtual_network_rules=[keyvault.VirtualNetworkRuleArgs(id=id_) for id_ in self._args.cluster_subnet_ids],
+            # where a subnet's endpoint is not in effect, its requests come by the NAT gateway
             ip_rules=pulumi.Output.from_input(self._args.egress_addresses).apply(
                 lambda addresses: [keyvault.IPRuleArgs(value=value) for value in (*map(str, allowed), *addresses)]
             ),
@@ -205,6 +212,11 @@ class Foundation(pulumi.ComponentResource):
                 tags=args.tags,
                 sku=containerregistry.SkuArgs(name=containerregistry.SkuName(args.registry.sku)),
                 admin_user_enabled=False,
+                public_network_access=(
+                    containerregistry.PublicNetworkAccess.DISABLED
+                    if args.private_only
+                    else containerregistry.PublicNetworkAccess.ENABLED
+                ),
                 zone_redundancy=(
                     containerregistry.ZoneRedundancy.ENABLED
                     if args.registry.sku == "Premium" and args.azure.location not in REGIONS_WITHOUT_ZONES

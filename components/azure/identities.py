@@ -80,10 +80,12 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
         grant(Role.NETWORK_CONTRIBUTOR, scope, f"{key}-{region}")
         for key, scope in _network_scopes(args.cluster, args.network).items()
     ]
+    encrypts = [grant(role, scope, "etcd-key") for role, scope in _key_scopes(args.cluster)]
     return Identities(
         control_plane=identity(
             "control-plane",
             *joins,
+            *encrypts,
             # it must be there before the ingress controller asks for an address: a late grant stalls for 20 minutes
             grant(Role.NETWORK_CONTRIBUTOR, args.ingress.resource_group_id, f"ingress-{region}"),
             grant(Role.MANAGED_IDENTITY_OPERATOR, kubelet.id, "kubelet"),
@@ -110,6 +112,19 @@ def _reads_own_registry(settings: Settings, names: Names) -> bool:
     created = settings.registry.mode == "create"
     own = names.container_registry_host if created else settings.registry.existing_host
     return own is not None and own in {repository.registry for repository in settings.argocd.repositories}
+
+
+def _key_scopes(cluster: Cluster) -> list[tuple[Role, str]]:
+    """Return what the control plane needs to encrypt etcd; a private vault asks for the right to connect to it.
+
+    https://learn.microsoft.com/azure/aks/use-kms-etcd-encryption#assign-permissions-to-create-a-private-link
+    """
+    encryption = cluster.etcd_encryption
+    if encryption is None:
+        return []
+    private = encryption.network_access == "Private"
+    roles = [Role.KEY_VAULT_CRYPTO_USER, *([Role.KEY_VAULT_CONTRIBUTOR] if private else [])]
+    return [(role, encryption.vault_resource_id) for role in roles]
 
 
 def _network_scopes(cluster: Cluster, network: Network) -> dict[str, pulumi.Output[str]]:

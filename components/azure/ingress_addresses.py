@@ -42,6 +42,7 @@ class IngressAddresses(pulumi.ComponentResource):
     address: PublicAddress
     """The address of this generation; its neighbours in the count have the other one."""
     resource_group_id: pulumi.Output[str]
+    resource_group_name: pulumi.Output[str]
     """ARM id of that group: what the cluster may touch to take an address."""
 
     def __init__(self, name: str, args: IngressAddressesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -99,5 +100,5 @@ class IngressAddresses(pulumi.ComponentResource):
         self.address = PublicAddress(
             name=mine.name, resource_group_name=group.name, ip=mine.ip_address.apply(lambda value: value or "")
         )
-        self.resource_group_id = group.id
+        self.resource_group_id, self.resource_group_name = group.id, group.name
         self.register_outputs({"prefix": self.prefix})

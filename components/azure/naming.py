@@ -100,6 +100,20 @@ class Names:
         """Azure Monitor workspace (managed Prometheus)."""
         return f"amw-{self._base}"
 
+    @property
+    def action_group(self) -> str:
+        """Group of those who are told of alerts."""
+        return f"ag-{self._base}"
+
+    @property
+    def action_group_short(self) -> str:
+        """What its mails call it: 12 characters at most."""
+        return f"{self.platform[:3]}-{self.environment}"
+
+    def activity_log_alert(self, purpose: str) -> str:
+        """Alert on what happened in Azure."""
+        return f"alert-{self._base}-{purpose}"
+
     def identity(self, consumer: str) -> str:
         """User-assigned identity of one consumer, such as ``cert-manager``."""
         return f"id-{self._base}-{consumer}"
@@ -152,6 +166,15 @@ class Names:
         """NAT gateway."""
         return f"ng-{self._regional}"
 
+    def private_endpoint(self, what: str) -> str:
+        """Private endpoint of a service of the foundation."""
+        return f"pe-{self._regional}-{what}"
+
+    @property
+    def zone_link(self) -> str:
+        """Link of a private zone to the network."""
+        return f"link-{self._regional}"
+
     def egress_address(self, index: int) -> str:
         """Public address of the NAT gateway."""
         return f"pip-{self._regional}-egress-{index}"
@@ -202,6 +225,10 @@ def pool_name(pool: NodePool, zones: tuple[str, ...]) -> str:
         pool.spot,
         pool.spot_max_price,
         *zones,
+        # pools from before these settings keep their names
+        *(["trustedLaunch"] if pool.trusted_launch else []),
+        *(["encryptionAtHost"] if pool.encryption_at_host else []),
+        *(["fips"] if pool.fips and pool.os == "windows" else []),
     )
     digest = int(hashlib.sha256(repr(fixed).encode()).hexdigest(), 16)
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -1,6 +1,6 @@
 """The region's network: virtual network, subnets, and a NAT gateway with addresses that stay."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -10,6 +10,12 @@ from pulumi_azure_native import network, resources
 from components.azure.naming import Names
 from settings.network import Network as NetworkSettings
 from settings.types import PodAddressing
+
+VAULT_ENDPOINT = "Microsoft.KeyVault"
+"""Service endpoint by which a vault's firewall sees the subnet that a request comes from.
+
+https://learn.microsoft.com/azure/key-vault/general/overview-vnet-service-endpoints
+"""
 
 _DELEGATION = "Microsoft.ContainerService/managedClusters"
 
@@ -26,6 +32,8 @@ class NetworkArgs:
     docs/decisions/0006-nat-gateway-in-one-zone.md."""
     tags: Mapping[str, str]
     settings: NetworkSettings
+    service_endpoints: Sequence[str]
+    """Services that subnets of nodes and pods reach directly, and not by the NAT gateway."""
 
 
 class Network(pulumi.ComponentResource):
@@ -33,11 +41,16 @@ class Network(pulumi.ComponentResource):
 
     id: pulumi.Output[str]
     """ARM id of the virtual network."""
+    resource_group_name: pulumi.Output[str]
     node_subnet_id: pulumi.Output[str]
     api_server_subnet_id: pulumi.Output[str] | None
     """Subnet of the API server, where it is integrated in the network."""
     pod_subnet_id: pulumi.Output[str] | None
     """Subnet of pods, where they have one."""
+    endpoint_subnet_id: pulumi.Output[str] | None
+    """Subnet of private endpoints, where there are any."""
+    cluster_subnet_ids: list[pulumi.Output[str]]
+    """Subnets that requests of nodes and pods come from."""
     egress_addresses: pulumi.Output[tuple[str, ...]]
     """Addresses that the cluster's own traffic comes from."""
 
@@ -93,7 +106,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["subnets"])),
         )
 
-        self.id = virtual_network.id
+        self.id, self.resource_group_name = virtual_network.id, group.name
         last: list[pulumi.Resource] = []
 
         def subnet(kind: str, cidr: IPv4Network, *, delegated: bool, egress: bool) -> pulumi.Output[str]:
@@ -106,6 +119,11 @@ class Network(pulumi.ComponentResource):
                 # https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access
                 default_outbound_access=False,
                 nat_gateway=network.SubResourceArgs(id=nat_gateway.id) if egress else None,
+                service_endpoints=(
+                    [network.ServiceEndpointPropertiesFormatArgs(service=service) for service in args.service_endpoints]
+                    if egress and args.service_endpoints
+                    else None
+                ),
                 # AKS delegates these subnets to itself; declared here, it is no drift
                 delegations=[network.DelegationArgs(name="aks", service_name=_DELEGATION)] if delegated else None,
                 # Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress)
@@ -122,6 +140,12 @@ class Network(pulumi.ComponentResource):
             self.api_server_subnet_id = subnet(
                 "api-server", settings.api_server_subnet_cidr, delegated=True, egress=False
             )
+        self.endpoint_subnet_id = None
+        if settings.private_endpoint_subnet_cidr:
+            self.endpoint_subnet_id = subnet(
+                "endpoints", settings.private_endpoint_subnet_cidr, delegated=False, egress=False
+            )
+        self.cluster_subnet_ids = [id_ for id_ in (self.node_subnet_id, self.pod_subnet_id) if id_ is not None]
         self.egress_addresses = pulumi.Output.all(*(address.ip_address for address in addresses)).apply(
             lambda values: tuple(value or "" for value in values)
         )

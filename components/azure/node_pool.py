@@ -27,6 +27,24 @@ def upgrade_settings(pool: Pool) -> aks.AgentPoolUpgradeSettingsArgs:
     )
 
 
+def security_profile(pool: Pool, *, ssh: bool | None) -> aks.AgentPoolSecurityProfileArgs | None:
+    """Return how a pool's nodes boot, and whether they run SSH; None where all of that is left to AKS.
+
+    Args:
+        pool: the pool.
+        ssh: what the cluster says for pools that say nothing.
+    """
+    wanted = ssh if pool.ssh is None else pool.ssh
+    if wanted is None and not pool.trusted_launch:
+        return None
+    access = aks.AgentPoolSSHAccess.LOCAL_USER if wanted else aks.AgentPoolSSHAccess.DISABLED
+    return aks.AgentPoolSecurityProfileArgs(
+        enable_secure_boot=pool.trusted_launch or None,
+        enable_vtpm=pool.trusted_launch or None,
+        ssh_access=None if wanted is None else access,
+    )
+
+
 def os_disk_type(pool: Pool) -> aks.OSDiskType:
     """Return where a pool's OS disk lives."""
     return aks.OSDiskType.EPHEMERAL if pool.ephemeral else aks.OSDiskType.MANAGED
@@ -40,6 +58,8 @@ class NodePoolArgs:
     kubernetes_version: str
     zones: tuple[str, ...]
     """The cluster's zones, for a pool that names none."""
+    ssh: bool | None
+    """Whether the cluster's nodes run SSH, for a pool that does not say it; None leaves it to AKS."""
     cluster_group_name: pulumi.Input[str]
     cluster_name: pulumi.Input[str]
     subnet_id: pulumi.Input[str]
@@ -87,6 +107,10 @@ class NodePool(pulumi.ComponentResource):
             upgrade_settings=None if pool.spot else upgrade_settings(pool),
             vnet_subnet_id=args.subnet_id,
             pod_subnet_id=args.pod_subnet_id,
+            # AKS turns SSH off on Linux only
+            security_profile=security_profile(pool, ssh=None if windows else args.ssh),
+            enable_encryption_at_host=pool.encryption_at_host or None,
+            enable_fips=pool.fips,
             tags=args.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -9,7 +9,7 @@ from pulumi_azure_native import containerservice as aks
 from pulumi_azure_native import resources
 from pulumi_azure_native.containerservice.outputs import ManagedClusterAgentPoolProfileResponse
 
-from components.azure.node_pool import SYSTEM_TAINT, os_disk_type, upgrade_settings
+from components.azure.node_pool import SYSTEM_TAINT, os_disk_type, security_profile, upgrade_settings
 from settings.pools import SystemPool as SystemPoolSettings
 
 NAME = "system"
@@ -30,6 +30,8 @@ class SystemPoolArgs:
     settings: SystemPoolSettings
     kubernetes_version: str
     zones: tuple[str, ...]
+    ssh: bool | None
+    """Whether the cluster's nodes run SSH, where the pool does not say it; None leaves it to AKS."""
     subnet_id: pulumi.Input[str]
     pod_subnet_id: pulumi.Input[str] | None
     tags: Mapping[str, str]
@@ -61,6 +63,9 @@ def inline_profile(args: SystemPoolArgs) -> aks.ManagedClusterAgentPoolProfileAr
         upgrade_settings=upgrade_settings(pool),
         vnet_subnet_id=args.subnet_id,
         pod_subnet_id=args.pod_subnet_id,
+        security_profile=security_profile(pool, ssh=args.ssh),
+        enable_encryption_at_host=pool.encryption_at_host or None,
+        enable_fips=pool.fips,
         tags=args.tags,
     )
 
@@ -110,6 +115,15 @@ class SystemPoolUpdate(pulumi.ComponentResource):
         self.register_outputs({})
 
 
+def _plain(security: aks.AgentPoolSecurityProfileArgs) -> dict[str, Any]:
+    found = {
+        "enableSecureBoot": security.enable_secure_boot,
+        "enableVTPM": security.enable_vtpm,
+        "sshAccess": security.ssh_access,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def template(args: SystemPoolArgs, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ARM template of the pool, with the properties of :func:`inline_profile` under Azure's names.
 
@@ -119,7 +133,7 @@ def template(args: SystemPoolArgs, known: Mapping[str, Any]) -> dict[str, Any]:
 
     https://learn.microsoft.com/azure/templates/microsoft.containerservice/managedclusters/agentpools
     """
-    pool = args.settings
+    pool, security = args.settings, security_profile(args.settings, ssh=args.ssh)
     properties = {
         "mode": "System",
         "type": "VirtualMachineScaleSets",
@@ -144,6 +158,9 @@ def template(args: SystemPoolArgs, known: Mapping[str, Any]) -> dict[str, Any]:
         },
         "vnetSubnetID": known["subnet_id"],
         "podSubnetID": known["pod_subnet_id"],
+        "securityProfile": None if security is None else _plain(security),
+        "enableEncryptionAtHost": pool.encryption_at_host or None,
+        "enableFIPS": pool.fips,
         "tags": dict(args.tags),
     }
     return {

@@ -198,6 +198,8 @@ def _held(resource: Mapping[str, Any]) -> Iterator[str]:
     yield from references(resource["type"], inputs)
     if resource["type"] == "network:Subnet" and inputs.get("natGateway"):
         yield inputs["natGateway"]["id"]
+    if resource["type"] == "network:PrivateEndpoint":
+        yield inputs["subnet"]["id"]
     pools = [inputs] if resource["type"] == "containerservice:AgentPool" else inputs.get("agentPoolProfiles") or []
     for pool in pools:
         yield from (pool[key] for key in ("vnetSubnetID", "podSubnetID") if pool.get(key))

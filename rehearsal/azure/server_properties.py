@@ -90,6 +90,8 @@ _WITHOUT_STATE = frozenset(
         "managedidentity:UserAssignedIdentity",
         "managedidentity:FederatedIdentityCredential",
         "containerservice:MaintenanceConfiguration",
+        "monitor:ActionGroup",
+        "monitor:ActivityLogAlert",
         "monitor:DiagnosticSetting",
         "monitor:DataCollectionRuleAssociation",
         "dns:Zone",

@@ -31,6 +31,12 @@ REPORTING: dict[str, Any] = {
 }
 """Settings that report at commits what became of them."""
 
+ALERTING: dict[str, Any] = {"observability": {"alerts": {"emails": ["ops@example.com", "sre@example.com"]}}}
+"""Settings that tell people of changes that weaken the environment."""
+
+PRIVATE: dict[str, Any] = {"network": {"privateEndpointSubnetCidr": "10.20.17.0/28"}}
+"""Settings that give the vault and the registry private endpoints."""
+
 STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "dev": ("dev", {}),
     "prod": ("prod", {}),
@@ -38,6 +44,8 @@ STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "dev, updating images": ("dev", UPDATING),
     "dev, reporting": ("dev", REPORTING),
     "prod, updating images": ("prod", UPDATING),
+    "prod, alerting": ("prod", ALERTING),
+    "prod, private": ("prod", {**PRIVATE, "keyVault": {"allowedIpRanges": []}}),
     "local, updating images": ("local", {"argocd": UPDATING["argocd"], "gitops": {"source": "git"}}),
 }
 """Stacks and changes that between them install every addon."""

@@ -15,7 +15,7 @@ from bootstrap.platform.plan.arm import Request, requests, template
 from bootstrap.platform.plan.registration import Evaluation
 from components.azure.resource_types import PREFIX
 from tests.component.arm_types import UNKNOWN, Types
-from tests.component.conftest import ROOT, Program
+from tests.component.conftest import ALERTING, PRIVATE, ROOT, Program
 
 TABLES = os.environ.get("AKS_BOOTSTRAP_ARM")
 needs_tables = pytest.mark.skipif(TABLES is None, reason="AKS_BOOTSTRAP_ARM names no folder with Azure's type tables")
@@ -63,6 +63,27 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
                 "defender": True,
                 "azurePolicy": True,
             }
+        },
+    ),
+    "alerts": ("prod", ALERTING),
+    "a key for etcd": (
+        "prod",
+        {
+            "cluster": {
+                "etcdEncryption": {
+                    "keyId": "https://kv-keys.vault.azure.net/keys/etcd/0123456789abcdef0123456789abcdef",
+                    "vaultResourceId": "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-keys"
+                    "/providers/Microsoft.KeyVault/vaults/kv-keys",
+                }
+            }
+        },
+    ),
+    "private endpoints": ("prod", {**PRIVATE, "keyVault": {"allowedIpRanges": []}}),
+    "hardened nodes": (
+        "prod",
+        {
+            "systemPool": {"trustedLaunch": True, "encryptionAtHost": True},
+            "nodePools": [{**POOL, "fips": True, "encryptionAtHost": True, "ssh": True}],
         },
     ),
     "another's zone": ("prod", {"dns": {"mode": "existing", "resourceGroup": "rg-dns"}}),
@@ -188,8 +209,19 @@ def types() -> Types:
     return Types.load(Path(TABLES))
 
 
+LATER = {
+    "Microsoft.Insights/actionGroups",
+    "Microsoft.Insights/activityLogAlerts",
+    "Microsoft.Network/privateDnsZones",
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+}
+"""Types that collections of tables from before November 2026 lack."""
+
+
 @needs_tables
 def test_every_body_is_one_that_azures_tables_take(found: list[Request], types: Types) -> None:
+    if older := {r.type for r in found if r.type in LATER and not types.has(r.type, r.api_version)}:
+        pytest.skip(f"the tables in AKS_BOOTSTRAP_ARM lack {', '.join(sorted(older))}")
     assert {r.type for r in found if not types.has(r.type, r.api_version)} == set(), "no table"
     wrong = {r.name: types.wrong(r.type, r.api_version, r.body) for r in found}
     assert {name: mistakes for name, mistakes in wrong.items() if mistakes} == {}

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from pulumi_azure_native import keyvault
 
+from components.azure.alerts import WATCHED
+from components.azure.resource_types import resource_type
 from components.azure.system_pool import os_sku
+from tests.component.conftest import ALERTING, PRIVATE
 
 AKS = "aks-g1-5874"
 """The cluster of prod, named after its generation and what cannot be changed in it."""
+POOL = {"name": "apps", "vmSize": "Standard_D4ds_v5", "minCount": 1, "maxCount": 3}
+RANGES = ["198.51.100.0/24"]
 SYSTEM_TAINT = "CriticalAddonsOnly=true:NoSchedule"
 REGISTRY_ID = (
     "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-images"
@@ -20,14 +25,18 @@ REGISTRY_ID = (
 )
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_everything_that_takes_tags_has_them(program, stack):
-    p = program(stack)
+@pytest.mark.parametrize(
+    ("stack", "changes"),
+    [("dev", {}), ("prod", {}), ("prod", {**ALERTING, **PRIVATE, "keyVault": {"allowedIpRanges": []}})],
+)
+def test_everything_that_takes_tags_has_them(program, stack, changes):
+    p = program(stack, **changes)
     untagged = {
         "authorization:RoleAssignment",
         "authorization:RoleDefinition",
         "authorization:ManagementLockByScope",
         "network:Subnet",
+        "network:PrivateDnsZoneGroup",
         "dns:RecordSet",
         "managedidentity:FederatedIdentityCredential",
         "containerservice:MaintenanceConfiguration",
@@ -155,9 +164,10 @@ def test_the_system_pool_is_kept_as_it_was_made(program, stack):
     (written,) = deployment.inputs["properties"]["template"]["resources"]
     assert written["name"] == f"aks-platform-{stack}-g1/system"
     # AKS gives a new pool its cluster's version, and a list that names one could bring it back
-    version = written["properties"].pop("orchestratorVersion")
+    properties = dict(written["properties"])
+    version = properties.pop("orchestratorVersion")
     assert version == p.one("containerservice:ManagedCluster").inputs["kubernetesVersion"]
-    assert {"name": "system", **written["properties"]} == inline
+    assert {"name": "system", **properties} == inline
     assert deployment.inputs["properties"]["mode"] == "Incremental"
     assert deployment.deleted_with == p.one("containerservice:ManagedCluster").urn
 
@@ -302,14 +312,161 @@ def test_a_soft_deleted_vault_can_be_taken_back(program):
     assert vault.ignore_changes == ["properties.createMode"]
 
 
-def test_the_vault_can_be_closed_but_for_the_cluster_itself(program):
+@pytest.mark.parametrize(
+    ("stack", "key_vault"),
+    [
+        ("prod", {}),
+        ("prod", {"allowedIpRanges": []}),
+        ("dev", {"firewall": True}),
+        ("dev", {"allowedIpRanges": RANGES}),
+    ],
+)
+def test_a_closed_vault_is_open_to_the_cluster_itself(program, stack, key_vault):
+    p = program(stack, keyVault=key_vault)
+    vault, subnet = p.one("keyvault:Vault"), p.one("network:Subnet", "nodes-swedencentral")
+    acls = vault.inputs["properties"]["networkAcls"]
+    assert (acls["defaultAction"], acls["bypass"]) == ("Deny", "AzureServices")
+    assert acls["virtualNetworkRules"] == [{"id": "<nodes-swedencentral.id>"}]
+    assert acls["ipRules"][-1]["value"] == "<egress-0-swedencentral.ipAddress>"
+    assert subnet.inputs["serviceEndpoints"] == [{"service": "Microsoft.KeyVault"}]
+    assert p.waits_for(vault, subnet), "a subnet's rule has no effect before its endpoint is there"
+
+
+def test_ranges_are_let_into_a_vault_beside_the_cluster(program):
     acls = (
-        program("prod", keyVault={"allowedIpRanges": ["198.51.100.0/24"]})
-        .one("keyvault:Vault")
-        .inputs["properties"]["networkAcls"]
+        program("prod", keyVault={"allowedIpRanges": RANGES}).one("keyvault:Vault").inputs["properties"]["networkAcls"]
     )
-    assert acls["defaultAction"] == "Deny"
-    assert [rule["value"] for rule in acls["ipRules"]] == ["198.51.100.0/24", "<egress-0-swedencentral.ipAddress>"]
+    assert [rule["value"] for rule in acls["ipRules"]] == [*RANGES, "<egress-0-swedencentral.ipAddress>"]
+
+
+def test_pods_with_a_subnet_of_their_own_reach_a_closed_vault_from_it(program):
+    p = program("prod", network={"podAddressing": "podSubnet", "podSubnetCidr": "10.20.64.0/18"})
+    rules = p.one("keyvault:Vault").inputs["properties"]["networkAcls"]["virtualNetworkRules"]
+    assert rules == [{"id": "<nodes-swedencentral.id>"}, {"id": "<pods-swedencentral.id>"}]
+    for subnet in p.several("network:Subnet"):
+        assert subnet.inputs["serviceEndpoints"] == [{"service": "Microsoft.KeyVault"}]
+
+
+def test_a_subnet_that_sends_nothing_to_the_vault_has_no_endpoint(program):
+    p = program(
+        "prod",
+        network={"apiServerSubnetCidr": "10.20.16.0/27"},
+        cluster={"apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []}},
+    )
+    assert "serviceEndpoints" not in p.one("network:Subnet", "api-server-swedencentral").inputs
+
+
+def test_closing_the_vault_changes_it_and_its_subnet_in_place(program):
+    before, after = program("dev"), program("dev", keyVault={"firewall": True})
+    there = {r.urn: r for r in before.all}
+    assert there.keys() == {r.urn for r in after.all}
+    for then in after.custom:
+        now = there[then.urn]
+        changed = {key for key in {*now.inputs, *then.inputs} if now.inputs.get(key) != then.inputs.get(key)}
+        assert changed <= ({"properties"} if then.name == "vault" else {"serviceEndpoints"}), then.name
+        assert not any(resource_type(then.type).replaces(key) for key in changed), then.name
+
+
+def test_a_vault_that_is_open_to_all_has_neither_rules_nor_endpoints(dev):
+    assert "networkAcls" not in dev.one("keyvault:Vault").inputs["properties"]
+    assert "serviceEndpoints" not in dev.one("network:Subnet").inputs
+
+
+def pools(p):
+    """Every pool that is asked for, in all the places where it is."""
+    inline = p.one("containerservice:ManagedCluster").inputs["agentPoolProfiles"]
+    (written,) = p.one("resources:Deployment").inputs["properties"]["template"]["resources"]
+    return [*inline, written["properties"], *(r.inputs for r in p.several("containerservice:AgentPool"))]
+
+
+def test_production_runs_no_ssh_on_its_nodes(prod, dev):
+    assert {pool["securityProfile"]["sshAccess"] for pool in pools(prod)} == {"Disabled"}
+    assert not any("securityProfile" in pool for pool in pools(dev)), "what a stack does not ask for is AKS's"
+
+
+def test_a_pool_may_run_ssh_where_the_cluster_does_not(program):
+    p = program("prod", nodePools=[{**POOL, "ssh": True}, {**POOL, "name": "more"}], systemPool={"ssh": True})
+    found = [pool["securityProfile"]["sshAccess"] for pool in pools(p)]
+    assert found == ["LocalUser", "LocalUser", "LocalUser", "Disabled"]
+
+
+def test_windows_keeps_its_ssh_as_aks_turns_it_off_on_linux_only(program):
+    p = program(
+        "prod",
+        network={"dataPlane": "azure"},
+        nodePools=[{**POOL, "name": "win", "os": "windows"}],
+    )
+    assert "securityProfile" not in p.one("containerservice:AgentPool").inputs
+
+
+@pytest.mark.parametrize(
+    ("setting", "sent"),
+    [
+        ({"trustedLaunch": True}, {"securityProfile": {"enableSecureBoot": True, "enableVTPM": True}}),
+        ({"encryptionAtHost": True}, {"enableEncryptionAtHost": True}),
+        ({"fips": True}, {"enableFIPS": True}),
+        ({"fips": False}, {"enableFIPS": False}),
+        ({"ssh": False}, {"securityProfile": {"sshAccess": "Disabled"}}),
+    ],
+)
+def test_a_pool_is_hardened_as_it_asks(program, setting, sent):
+    p = program("dev", nodePools=[{**POOL, **setting}], systemPool=setting)
+    for pool in pools(p):
+        assert sent.items() <= pool.items()
+    assert not any(set(sent) & set(pool) for pool in pools(program("dev")))
+
+
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    [
+        ({"trustedLaunch": True}, "securityProfile.enableSecureBoot"),
+        ({"trustedLaunch": True}, "securityProfile.enableVTPM"),
+        ({"encryptionAtHost": True}, "enableEncryptionAtHost"),
+    ],
+)
+def test_what_a_pool_gets_at_its_creation_only_gives_it_another_name(program, setting, path):
+    """https://learn.microsoft.com/azure/aks/enable-host-encryption#limitations and .../use-trusted-launch."""
+    now, then = (program("prod", nodePools=[{**POOL, **more}]) for more in ({}, setting))
+    names = [p.one("containerservice:AgentPool").inputs["agentPoolName"] for p in (now, then)]
+    assert names[0] != names[1]
+    assert resource_type("containerservice:AgentPool").replaces(path)
+
+
+@pytest.mark.parametrize("setting", [{"ssh": True}, {"fips": True}])
+def test_what_azure_changes_in_a_running_pool_replaces_nothing(program, setting):
+    now, then = (program("prod", nodePools=[{**POOL, **more}], systemPool=more) for more in ({}, setting))
+    assert {r.urn for r in now.all} == {r.urn for r in then.all}
+    pool = [p.one("containerservice:AgentPool").inputs["agentPoolName"] for p in (now, then)]
+    assert pool[0] == pool[1]
+    replaces = resource_type("containerservice:AgentPool").replaces
+    assert not replaces("enableFIPS") and not replaces("securityProfile.sshAccess") and not replaces("securityProfile")
+
+
+def test_fips_is_another_windows_pool(program):
+    def name(**more):
+        pool = {**POOL, "name": "win", "os": "windows", **more}
+        p = program("dev", network={"dataPlane": "azure"}, nodePools=[pool])
+        return p.one("containerservice:AgentPool").inputs["agentPoolName"]
+
+    assert name() != name(fips=True)
+
+
+def test_the_virtual_tpm_takes_its_part_of_the_local_disk(program):
+    """150 GiB are all that a Standard_D4ds_v5 has."""
+    pool = {**POOL, "osDiskSizeGib": 150}
+    for more, expected in ({}, "Ephemeral"), ({"trustedLaunch": True}, "Managed"):
+        p = program("dev", nodePools=[{**pool, **more}])
+        assert p.one("containerservice:AgentPool").inputs["osDiskType"] == expected
+
+
+def test_nobody_changes_the_nodes_group_of_production_by_hand(program, dev, prod):
+    def profile(p):
+        return p.one("containerservice:ManagedCluster").inputs.get("nodeResourceGroupProfile")
+
+    assert profile(prod) == {"restrictionLevel": "ReadOnly"}
+    assert profile(dev) is None
+    reopened = program("prod", cluster={"nodeResourceGroupReadOnly": False})
+    assert profile(reopened) == {"restrictionLevel": "Unrestricted"}, "left out, the lock would stay"
 
 
 CALLED_BY_CERT_MANAGER = {"read", "TXT/read", "TXT/write", "TXT/delete"}
@@ -687,3 +844,165 @@ def test_the_cluster_waits_for_the_roles_that_its_creation_needs_and_for_no_othe
         r for r in prod.several("authorization:RoleAssignment") if r.name.startswith(("control-plane-", "kubelet-"))
     ]
     assert ours and waited == {r.name for r in ours}
+
+
+def groups(p):
+    """ARM ids of the environment's own resource groups."""
+    return {
+        f"/subscriptions/b7c40d13-92e6-4b5a-8d21-7e0f3a5c6d84/resourceGroups/{r.inputs['resourceGroupName']}"
+        for r in p.several("resources:ResourceGroup")
+    }
+
+
+def test_an_alert_watches_all_of_the_environment_and_nothing_else_of_the_subscription(program):
+    p = program("prod", **ALERTING)
+    scopes = {r.name: r.inputs["scopes"] for r in p.several("monitor:ActivityLogAlert")}
+    assert scopes.keys() == {f"alerts-{purpose}" for purpose in WATCHED}
+    for purpose, watched in WATCHED.items():
+        found = scopes[f"alerts-{purpose}"]
+        assert len(set(found)) == len(found)
+        clusters = {id_ for id_ in groups(p) if id_.endswith("/rg-platform-prod-g1")}
+        assert set(found) == (clusters if watched.cluster_only else groups(p)), purpose
+
+
+def test_an_alert_is_of_one_operation_that_succeeded_and_mails_to_everybody_once(program):
+    p = program("prod", **ALERTING)
+    receivers = p.one("monitor:ActionGroup").inputs
+    assert [r["emailAddress"] for r in receivers["emailReceivers"]] == ["ops@example.com", "sre@example.com"]
+    assert len({r["name"] for r in receivers["emailReceivers"]}) == 2
+    assert receivers["enabled"] and receivers["location"] == "Global" and len(receivers["groupShortName"]) <= 12
+    for alert in p.several("monitor:ActivityLogAlert"):
+        conditions = {each["field"]: each["equals"] for each in alert.inputs["condition"]["allOf"]}
+        watched = WATCHED[alert.name.removeprefix("alerts-")]
+        assert conditions == {
+            "category": "Administrative",
+            "operationName": watched.operation,
+            "status": "Succeeded",
+        }
+        assert alert.inputs["enabled"] and alert.inputs["description"] == watched.description
+        assert alert.inputs["actions"] == {"actionGroups": [{"actionGroupId": "<alerts.id>"}]}
+
+
+def test_what_is_watched_is_of_types_that_the_program_makes(program):
+    made = {resource_type(r.type).arm_type for r in program("prod", **ALERTING).custom if "azure-native" in r.type}
+    for watched in WATCHED.values():
+        type_ = watched.operation.removesuffix("/action").rpartition("/")[0]
+        assert type_ in made, watched.operation
+
+
+def test_alerts_outlive_clusters_and_follow_the_running_one(program):
+    first, second = (program("prod", cluster={"generation": g}, **ALERTING) for g in (1, 2))
+    for alert in first.several("monitor:ActivityLogAlert"):
+        (later,) = [r for r in second.all if r.urn == alert.urn]
+        assert later.inputs["scopes"][-1].endswith("/rg-platform-prod-g2")
+        assert alert.inputs["resourceGroupName"] == "rg-platform-prod"
+
+
+def test_nobody_is_told_where_a_stack_names_nobody(dev, prod):
+    for p in (dev, prod):
+        assert p.several("monitor:ActivityLogAlert") == p.several("monitor:ActionGroup") == []
+
+
+def private(program, **changes):
+    return program("prod", **{"keyVault": {"allowedIpRanges": []}, **PRIVATE, **changes})
+
+
+def test_vault_and_registry_are_reached_by_private_endpoints_and_by_nobody_else(program):
+    p = private(program)
+    assert p.one("keyvault:Vault").inputs["properties"]["publicNetworkAccess"] == "Disabled"
+    assert p.one("containerregistry:Registry").inputs["publicNetworkAccess"] == "Disabled"
+    connections = {r.name: r.inputs["privateLinkServiceConnections"] for r in p.several("network:PrivateEndpoint")}
+    assert connections == {
+        "endpoint-vault-swedencentral": [
+            {"name": "vault", "privateLinkServiceId": "<vault.id>", "groupIds": ["vault"]}
+        ],
+        "endpoint-registry-swedencentral": [
+            {"name": "registry", "privateLinkServiceId": "<registry.id>", "groupIds": ["registry"]}
+        ],
+    }
+    assert {r.inputs["subnet"]["id"] for r in p.several("network:PrivateEndpoint")} == {"<endpoints-swedencentral.id>"}
+    subnet = p.one("network:Subnet", "endpoints-swedencentral").inputs
+    assert subnet["addressPrefix"] == "10.20.17.0/28" and subnet["defaultOutboundAccess"] is False
+    assert "natGateway" not in subnet and "serviceEndpoints" not in subnet
+
+
+def test_the_network_finds_a_private_endpoint_by_the_services_own_name(program):
+    """https://learn.microsoft.com/azure/private-link/private-endpoint-dns."""
+    p = private(program)
+    zones = {r.inputs["privateZoneName"] for r in p.several("privatedns:PrivateZone")}
+    assert zones == {"privatelink.vaultcore.azure.net", "privatelink.azurecr.io"}
+    for zone in p.several("privatedns:PrivateZone"):
+        what = zone.name.removeprefix("zone-")
+        link = p.one("privatedns:VirtualNetworkLink", f"zone-link-{what}").inputs
+        assert link["privateZoneName"] == zone.inputs["privateZoneName"]
+        assert link["virtualNetwork"] == {"id": "<vnet-swedencentral.id>"} and link["registrationEnabled"] is False
+        named = p.one("network:PrivateDnsZoneGroup", f"endpoint-names-{what}").inputs
+        assert [config["privateDnsZoneId"] for config in named["privateDnsZoneConfigs"]] == [f"<{zone.name}.id>"]
+        endpoint = p.one("network:PrivateEndpoint", f"endpoint-{what}").inputs
+        assert named["privateEndpointName"] == endpoint["privateEndpointName"]
+
+
+def test_endpoints_of_one_subnet_are_written_one_at_a_time(program):
+    first, second = private(program).several("network:PrivateEndpoint")
+    assert private(program).waits_for(second, first)
+
+
+def test_endpoints_come_to_a_running_environment_before_the_public_way_is_closed(program):
+    p = private(program, network={**PRIVATE["network"], "privateEndpointsOnly": False})
+    assert len(p.several("network:PrivateEndpoint")) == 2
+    assert p.one("keyvault:Vault").inputs["properties"]["publicNetworkAccess"] == "Enabled"
+    assert p.one("keyvault:Vault").inputs["properties"]["networkAcls"]["defaultAction"] == "Deny"
+    assert p.one("containerregistry:Registry").inputs["publicNetworkAccess"] == "Enabled"
+
+
+def test_another_ones_registry_gets_no_endpoint(program):
+    p = private(program, registry={"mode": "existing", "resourceId": REGISTRY_ID})
+    assert [r.name for r in p.several("network:PrivateEndpoint")] == ["endpoint-vault-swedencentral"]
+
+
+def test_there_are_no_private_endpoints_where_no_subnet_is_for_them(dev, prod):
+    for p in (dev, prod):
+        assert not [r.name for r in p.custom if "rivate" in r.type]
+        assert p.one("keyvault:Vault").inputs["properties"]["publicNetworkAccess"] == "Enabled"
+
+
+KEYS = (
+    "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups/rg-keys"
+    "/providers/Microsoft.KeyVault/vaults/kv-keys"
+)
+KEY = "https://kv-keys.vault.azure.net/keys/etcd/0123456789abcdef0123456789abcdef"
+
+
+def test_etcd_is_encrypted_with_a_key_that_the_control_plane_may_use(program, prod):
+    p = program("prod", cluster={"etcdEncryption": {"keyId": KEY, "vaultResourceId": KEYS}})
+    cluster = p.one("containerservice:ManagedCluster")
+    assert cluster.inputs["securityProfile"]["azureKeyVaultKms"] == {
+        "enabled": True,
+        "keyId": KEY,
+        "keyVaultNetworkAccess": "Public",
+    }
+    role = p.one("authorization:RoleAssignment", "control-plane-key-vault-crypto-user-etcd-key")
+    assert role.inputs["scope"] == KEYS
+    assert role.inputs["roleDefinitionId"].endswith("/12338af0-0e69-4776-bea7-57ae8d297424")
+    assert role.inputs["principalId"] == "<control-plane.principalId>"
+    assert p.waits_for(cluster, role)
+    assert cluster.urn == prod.one("containerservice:ManagedCluster").urn, "a running cluster takes it"
+    assert "azureKeyVaultKms" not in prod.one("containerservice:ManagedCluster").inputs["securityProfile"]
+
+
+def test_a_private_vault_of_the_key_is_connected_to(program):
+    p = program(
+        "prod",
+        network={"apiServerSubnetCidr": "10.20.16.0/27"},
+        cluster={
+            "apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []},
+            "etcdEncryption": {"keyId": KEY, "vaultResourceId": KEYS, "networkAccess": "Private"},
+        },
+    )
+    kms = p.one("containerservice:ManagedCluster").inputs["securityProfile"]["azureKeyVaultKms"]
+    assert (kms["keyVaultNetworkAccess"], kms["keyVaultResourceId"]) == ("Private", KEYS)
+    scopes = {r.name: r.inputs["scope"] for r in p.several("RoleAssignment") if r.name.endswith("-etcd-key")}
+    assert scopes == {
+        "control-plane-key-vault-crypto-user-etcd-key": KEYS,
+        "control-plane-key-vault-contributor-etcd-key": KEYS,
+    }

@@ -660,6 +660,10 @@ def test_a_plan_needs_the_rights_of_its_requests(program: dict[str, Any]) -> Non
     assert set(needs.actions) == {needs.subscription}
     assert {f"{request.type}/write" for request in needs.requests} <= set(needs.actions[needs.subscription])
     assert "Microsoft.Network/virtualNetworks/subnets/join/action" in needs.actions[needs.subscription]
+    # only a vault with rules for subnets joins them
+    joins = "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action"
+    dev = Needs(*program["dev"])
+    assert joins in needs.actions[needs.subscription] and joins not in dev.actions[dev.subscription]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.component.conftest import Program
+from tests.component.conftest import ALERTING, PRIVATE, Program
 
 FROZEN = frozenset(
     {
@@ -38,7 +38,14 @@ def programs(program: Callable[..., Program]) -> list[Program]:
         "imageUpdaterWriteBack": "git",
         "repositories": [{"name": "apps", "url": "https://github.com/example", "vaultSecret": "token"}],
     }
-    return [program("dev"), program("prod"), program("local"), program("dev", argocd=updater)]
+    return [
+        program("dev"),
+        program("prod"),
+        program("local"),
+        program("dev", argocd=updater),
+        program("prod", **ALERTING),
+        program("prod", keyVault={"allowedIpRanges": []}, **PRIVATE),
+    ]
 
 
 def tokens(programs: list[Program]) -> Iterator[str]:

@@ -254,6 +254,19 @@ def test_a_network_takes_one_operation_at_a_time(azure, clock):
     assert put(azure, f"{NETWORK}/subnets/b").status == 201
 
 
+def test_a_private_endpoint_holds_its_subnet(azure, clock):
+    put(azure, NETWORK)
+    clock.seconds += 60
+    put(azure, f"{NETWORK}/subnets/endpoints", addressPrefix="10.0.0.0/28")
+    clock.seconds += 60
+    endpoint = f"{GROUP}/providers/Microsoft.Network/privateEndpoints/pe"
+    put(azure, endpoint, subnet={"id": f"{NETWORK}/subnets/endpoints"})
+    assert azure.request("DELETE", f"{NETWORK}/subnets/endpoints").error == "InUseSubnetCannotBeDeleted"
+    assert azure.request("DELETE", endpoint).status < 300
+    clock.seconds += 600
+    assert azure.request("DELETE", f"{NETWORK}/subnets/endpoints").status < 300
+
+
 def test_what_another_resource_holds_is_not_deleted(azure, clock):
     put(azure, ADDRESS, publicIPAllocationMethod="Static")
     refusal = put(azure, GATEWAY, publicIpAddresses=[{"id": ADDRESS}])

@@ -1,8 +1,10 @@
 """``up``, ``down`` and ``recover`` from end to end: Pulumi and kind are scripts on PATH, the cluster is on loopback."""
 
+import inspect
 import json
+import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from bootstrap.errors import BootstrapError, UpError
 from bootstrap.platform.doctor import doctor
 from bootstrap.platform.doctor.findings import Diagnosis, blocked, fine
 from bootstrap.platform.recover import Recovered
+from bootstrap.platform.rehearse import rehearse
 from bootstrap.platform.up import down, drift, recover_stack, up
 from tests.unit.loopback_api import SYSTEM, ApiServer, serve
 
@@ -44,6 +47,13 @@ config:
   aks-bootstrap:gitops: {repoUrl: "https://github.com/acme/repo.git"}
 """,
 }
+
+STACK_FILES["prod"] = (
+    STACK_FILES["dev"]
+    .replace("environment: dev\n", "environment: prod\n  aks-bootstrap:production: true\n")
+    .replace("{adminEnabled: true}", "{signIn: {applicationClientId: c3e5a7f9-1b2d-4c6e-8f0a-5d7b9c1e3f46, %s}}")
+    % "adminGroups: [9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12]"
+)
 
 PULUMI = """\
 #!/bin/sh
@@ -464,3 +474,60 @@ def test_a_recovery_that_pulumi_refuses_is_told_with_its_words(local: Machine) -
     local.flag("broken")
     with pytest.raises(UpError, match=r"`pulumi stack export` failed:\ncannot export"):
         local.recover()
+
+
+@pytest.mark.parametrize("login", [None, "file://~", "file:///srv/state"])
+def test_productions_state_is_on_no_machines_disk(
+    azure: Machine, asked_azure: list[str], monkeypatch: pytest.MonkeyPatch, login: str | None
+) -> None:
+    if login:
+        monkeypatch.setenv("PULUMI_BACKEND_URL", login)
+    with pytest.raises(
+        UpError, match=r"production: got true with the state in file:.*; allowed in production: .*azblob:"
+    ):
+        azure.up("prod")
+    assert (azure.asked, asked_azure) == ([], [])
+    azure.down("prod")
+    assert "nothing to destroy" in azure.said, "what somebody built so can be taken down"
+
+
+def test_productions_state_is_where_it_is_shared(
+    azure: Machine, asked_azure: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "azblob://state?storage_account=platformstate")
+    azure.up("prod")
+    assert azure.asked == ["stack init prod", "up --stack prod --yes"] and asked_azure == ["prod"]
+
+
+def test_nobody_else_reads_what_a_run_writes(local: Machine) -> None:
+    local.state.mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        local.up()
+        assert os.umask(0o022) == 0o022, "what comes after is as it was"
+    finally:
+        os.umask(before)
+    written = [*local.state.rglob("*"), local.root / "asked", local.state]
+    assert len(written) > 3
+    assert {path.name for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077} == set()
+
+
+@pytest.mark.parametrize("command", [up, down, drift, recover_stack, rehearse])
+def test_every_command_that_writes_state_or_a_kubeconfig_writes_for_its_user_alone(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, command: Callable[..., object]
+) -> None:
+    found: list[int] = []
+
+    def look(*_: object, **__: object) -> None:
+        found.append(os.umask(0o077))
+        raise UpError("seen")
+
+    for module in ("up.prepare", "rehearse.missing_programs"):
+        monkeypatch.setattr(f"bootstrap.platform.{module}", look)
+    options = dict.fromkeys(set(inspect.signature(command).parameters) & {"yes", "rebuild"}, True)
+    options |= dict.fromkeys(
+        set(inspect.signature(command).parameters) & {"kill_at", "seconds_per_minute", "charts"}, None
+    )
+    with pytest.raises(UpError, match="seen"):
+        command(machine.root, "dev", console=machine.console, **options)
+    assert found == [0o077]

@@ -17,6 +17,7 @@ from settings.foundation import Azure
 
 CLUSTERS = "Microsoft.ContainerService/managedClusters"
 POOLS = f"{CLUSTERS}/agentPools"
+VAULTS = "Microsoft.KeyVault/vaults"
 GROUPS = "Microsoft.Resources/resourceGroups"
 
 
@@ -117,6 +118,10 @@ class Needs:
             scope = self.subscription if own.lower() in groups else own
             found.setdefault(scope, set()).update(f"{request.type}/{verb}" for verb in ("read", "write", "delete"))
             found[scope].update(_LINKED.get(request.type, ()))
+            if request.type == VAULTS and (request.body["properties"].get("networkAcls") or {}).get(
+                "virtualNetworkRules"
+            ):
+                found[scope].add("Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action")
         return {scope: sorted(actions) for scope, actions in found.items()}
 
     @cached_property
@@ -137,6 +142,14 @@ _LINKED = {
     POOLS: ("Microsoft.Network/virtualNetworks/subnets/join/action",),
     "Microsoft.Network/natGateways": ("Microsoft.Network/publicIPAddresses/join/action",),
     "Microsoft.Network/publicIPAddresses": ("Microsoft.Network/publicIPPrefixes/join/action",),
+    "Microsoft.Network/privateEndpoints": (
+        "Microsoft.Network/virtualNetworks/subnets/join/action",
+        # without a right to approve, an endpoint stays pending. https://learn.microsoft.com/azure/private-link/rbac-permissions
+        "Microsoft.KeyVault/vaults/privateEndpointConnectionsApproval/action",
+        "Microsoft.ContainerRegistry/registries/privateEndpointConnectionsApproval/action",
+    ),
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": ("Microsoft.Network/privateDnsZones/join/action",),
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": ("Microsoft.Network/virtualNetworks/join/action",),
     "Microsoft.Network/virtualNetworks/subnets": ("Microsoft.Network/natGateways/join/action",),
 }
 """Actions on other resources that writing one of a type takes."""
