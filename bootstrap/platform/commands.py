@@ -1,4 +1,4 @@
-"""The commands that work with ``pulumi``: plan, doctor, up, down, recover, drift, rehearse, adopt, schema."""
+"""The commands that work with ``pulumi``: plan, policy, doctor, up, down, recover, drift, rehearse, adopt, schema."""
 
 from startup import on_demand
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bootstrap.platform.plan import compare as comparison
     from bootstrap.platform.plan import evaluate as evaluation
     from bootstrap.platform.plan import markdown, text, view
+    from bootstrap.platform.policy import report as policies
     from rehearsal import timeline
 else:  # a command loads what it needs, and no more
     adoption = on_demand("bootstrap.platform.adopt")
@@ -37,6 +38,7 @@ else:  # a command loads what it needs, and no more
     markdown = on_demand("bootstrap.platform.plan.markdown")
     text = on_demand("bootstrap.platform.plan.text")
     view = on_demand("bootstrap.platform.plan.view")
+    policies = on_demand("bootstrap.platform.policy.report")
     timeline = on_demand("rehearsal.timeline")
 
 commands = typer.Typer()
@@ -83,6 +85,25 @@ def plan(
     else:
         text.print_plan(shown, result_console(), values=values)
     raise typer.Exit(shown.exit_status)
+
+
+@commands.command()
+def policy(
+    stack: StackOption = "prod",
+    *,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Hold the plan to the rules of policy/: no cloud, no credentials, no Pulumi CLI.
+
+    Exit status: 0 every rule is kept or has an exception, 2 one is violated, 1 an error.
+    """
+    text_or_json("policy", output)
+    found = policies.report(evaluation.evaluate(ROOT, stack))
+    if output is Format.JSON:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        policies.print_report(found, result_console())
+    raise typer.Exit(2 if found.violated else 0)
 
 
 @commands.command()
