@@ -82,7 +82,7 @@ check: setup pack ## ruff and mypy (strict)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
-	@$(BIN)/mypy --python-executable .tools/pack/bin/python policy/pack
+	@$(BIN)/mypy --python-executable .tools/pack/bin/python policy/pack/__main__.py
 
 .PHONY: scan
 scan: setup ## checkov on the requests that Azure would get (STACK=prod), held to policy/exceptions.yaml
@@ -92,6 +92,10 @@ scan: setup ## checkov on the requests that Azure would get (STACK=prod), held t
 .PHONY: policy
 policy: setup ## hold the plan to the rules of policy/ (STACK=prod), and to policy/exceptions.yaml
 	@$(BIN)/bootstrap policy --stack "$$STACK"
+
+.PHONY: evidence
+evidence: setup ## what answers each control of the CIS AKS Benchmark and of Microsoft's (STACK=prod)
+	@$(BIN)/bootstrap evidence --stack "$$STACK"
 
 .PHONY: pack
 pack: setup ## the environment of the policy pack: then `pulumi preview --policy-pack policy/pack`

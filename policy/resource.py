@@ -10,7 +10,7 @@ UNKNOWN = "<unknown>"
 """Stands for a value that only a provider makes; a plan names its origin, as in ``<vault.id>``."""
 
 _UNKNOWN = re.compile(r"<[\w. -]+>")
-_INDEX = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_INDEX = re.compile(r'\[(\d+)\]|\["([^"]+)"\]|([^.\[\]"]+)')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Resource:
         return f"{self.type} {self.name}"
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - properties of any type
-        """Return what is at a path such as ``sku.tier`` or ``agentPoolProfiles[0].mode``; None where nothing is."""
+        """Return what is at a path; None where nothing is: see :func:`at`."""
         return at(self.properties, path)
 
     def is_a(self, *types: str) -> bool:
@@ -62,13 +62,13 @@ class Stack:
 
 
 def at(value: Any, path: str) -> Any:  # noqa: ANN401 - properties of any type
-    """Return what is at a path in nested mappings and lists; None where nothing is."""
+    """Return what is at a path such as ``pools[0].mode`` or ``labels["a.b/c"]``; None where nothing is."""
     for match in _INDEX.finditer(path):
         if match[1] is not None:
             known = isinstance(value, Sequence) and not isinstance(value, str) and int(match[1]) < len(value)
             value = value[int(match[1])] if known else None
         else:
-            value = value.get(match[2]) if isinstance(value, Mapping) else None
+            value = value.get(match[2] or match[3]) if isinstance(value, Mapping) else None
     return value
 
 

@@ -99,15 +99,14 @@ def stack_name(urn: str) -> str:
 
 def as_policy(each: Rule) -> Policy:
     """Return a rule as a policy of Pulumi's."""
-    common = {
-        "name": each.name,
-        "description": each.title,
-        "enforcement_level": EnforcementLevel.MANDATORY,
-        "url": each.source,
-    }
+    level = EnforcementLevel.MANDATORY
     if each.stack_check is not None:
-        return StackValidationPolicy(validate=of_stack(each), **common)
-    return ResourceValidationPolicy(validate=of_resource(each), **common)
+        return StackValidationPolicy(
+            each.name, each.title, validate=of_stack(each), enforcement_level=level, url=each.source
+        )
+    return ResourceValidationPolicy(
+        each.name, each.title, validate=of_resource(each), enforcement_level=level, url=each.source
+    )
 
 
 PolicyPack(name="aks-bootstrap", policies=[as_policy(each) for each in every_rule()])

@@ -1,6 +1,6 @@
 """Rules about Argo CD: who gets in, and what its root may do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from policy.resource import Resource, flag
 from policy.rule import rule
@@ -47,11 +47,7 @@ def projects(project: Resource) -> Iterator[str]:
     """https://argo-cd.readthedocs.io/en/stable/user-guide/projects/."""
     for path in ("spec.sourceRepos", "spec.destinations", "spec.namespaceResourceWhitelist"):
         items = project.get(path) or []
-        if any("*" in (item.values() if isinstance(item, dict) else [item]) for item in map(_plain, items)):
+        if any("*" in (item.values() if isinstance(item, Mapping) else [item]) for item in items):
             yield f"{path}: got '*'; allowed: names"
     if project.get("spec.clusterResourceWhitelist"):
         yield "spec.clusterResourceWhitelist: got some; allowed: none"
-
-
-def _plain(item: object) -> object:
-    return dict(item) if hasattr(item, "items") else item

@@ -19,6 +19,8 @@ _EXACT = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 )
 def chart_repositories(release: Resource) -> Iterator[str]:
     """Whoever writes the chart runs as what it asks for."""
+    if not seen(release):
+        return
     chart, repository = str(release.get("chart") or ""), release.get("repositoryOpts.repo")
     given = chart if chart.startswith("oci://") else str(repository or chart)
     # an OCI reference goes on with the chart's name, a repository's URL does not
@@ -38,5 +40,13 @@ def chart_repositories(release: Resource) -> Iterator[str]:
 def chart_versions(release: Resource) -> Iterator[str]:
     """A range, or none, is whatever is newest on the day."""
     version = str(release.get("version") or "")
-    if not _EXACT.fullmatch(version):
+    if seen(release) and not _EXACT.fullmatch(version):
         yield f"version: got {version or 'none'}; allowed: one version, such as 1.2.3"
+
+
+def seen(release: Resource) -> bool:
+    """Tell whether a chart's inputs are there: the engine has none of a component that another program makes.
+
+    The objects of such a chart are resources of their own, and every rule sees them.
+    """
+    return not release.is_a("helm.sh/v4:Chart") or bool(release.properties)

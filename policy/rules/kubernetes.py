@@ -1,14 +1,14 @@
 """Rules about objects in the cluster that the program makes itself."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
 from policy.allowed import ALLOWED
-from policy.resource import Resource, Stack
+from policy.resource import Resource, Stack, is_unknown
 from policy.rule import rule, stack_rule
+from policy.rules.helm import seen
 
 _RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
 _PRACTICES = "https://kubernetes.io/docs/concepts/security/rbac-good-practices"
+_NAMESPACE = "kubernetes:core/v1:Namespace"
 _SECRET_TYPE = "argocd.argoproj.io/secret-type"  # noqa: S105 - a label
 
 
@@ -67,7 +67,7 @@ def narrow_roles(role: Resource) -> Iterator[str]:
     "k8s-pod-security",
     "A namespace of ours enforces a Pod Security Standard.",
     "https://kubernetes.io/docs/concepts/security/pod-security-admission/",
-    "kubernetes:core/v1:Namespace",
+    _NAMESPACE,
 )
 def pod_security(namespace: Resource) -> Iterator[str]:
     """Without the label the API server takes privileged pods."""
@@ -113,9 +113,6 @@ def no_secrets(secret: Resource) -> Iterator[str]:
                 yield f"{path}.{key}: got some; allowed: {', '.join(sorted(ALLOWED.secrets[kind]))}"
 
 
-_ANYWHERE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
-
-
 @rule(
     "k8s-default-namespace",
     "Nothing of ours is in the namespace default.",
@@ -126,6 +123,8 @@ def default_namespace(resource: Resource) -> Iterator[str]:
     if not resource.type.startswith("kubernetes:"):
         return
     release = resource.is_a("Release", "Chart")
+    if not seen(resource):
+        return
     given = resource.get("namespace") if release else resource.get("metadata.namespace")
     if given == "default" or (release and not given):
         yield f"namespace: got {given or 'none'}; allowed: one of its own"
@@ -152,16 +151,16 @@ def service_account_tokens(binding: Resource) -> Iterator[str]:
 )
 def namespaces_apart(stack: Stack) -> Iterator[tuple[Resource, str]]:
     """The namespace's label is what holds its pods to a Pod Security Standard."""
-    made = {_namespace(each) for each in stack.of_type("kubernetes:core/v1:Namespace")}
-    taken: dict[Any, Resource] = {}
+    made = {each.get("metadata.name"): each.urn for each in stack.of_type(_NAMESPACE)}
+    taken: dict[str, Resource] = {}
     for release in stack.of_type("kubernetes:helm.sh/v3:Release"):
-        namespace = release.get("namespace")
-        if namespace not in made:
-            yield release, f"namespace: got {namespace}; allowed: one that the stack makes"
-        elif namespace in taken:
-            yield release, f"namespace: got {namespace}, which is {taken[namespace].name}'s; allowed: one of its own"
-        taken.setdefault(namespace, release)
-
-
-def _namespace(resource: Resource) -> Any:  # noqa: ANN401 - text, or what is not known yet
-    return resource.get("metadata.name")
+        given = release.get("namespace")
+        # in a preview a name is not known that comes from a namespace that is not there yet
+        made_here = [each.urn for each in stack.referred(release, "namespace") if each.is_a(_NAMESPACE)]
+        urn = made.get(given) or (made_here[0] if made_here and is_unknown(given) else None)
+        if urn is None:
+            yield release, f"namespace: got {given}; allowed: one that the stack makes"
+            continue
+        if urn in taken:
+            yield release, f"namespace: got {given}, which is {taken[urn].name}'s; allowed: one of its own"
+        taken.setdefault(urn, release)

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf import empty_pb2, struct_pb2  # type: ignore[import-untyped] # comes with Pulumi, without stubs
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from bootstrap.platform.plan.evaluate import evaluate

@@ -27,7 +27,7 @@ def violated(done) -> set[str]:
 def test_a_preview_of_the_local_stack_is_refused_for_its_chart_repository_and_for_nothing_else(local):
     done = local.pulumi("preview", "--policy-pack", str(PACK), check=False)
     assert done.returncode != 0
-    assert violated(done) == {"chart-repositories"}, done.stdout
+    assert violated(done) == {"chart-repositories"}, done.stdout + done.stderr
 
 
 def test_a_preview_of_production_is_refused_for_what_is_changed(make_sandbox):
