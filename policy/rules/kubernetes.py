@@ -1,6 +1,7 @@
 """Rules about objects in the cluster that the program makes itself."""
 
 from collections.abc import Iterator, Mapping
+
 from policy.allowed import ALLOWED
 from policy.resource import Resource, Stack, is_unknown
 from policy.rule import rule, stack_rule
@@ -151,13 +152,14 @@ def service_account_tokens(binding: Resource) -> Iterator[str]:
 )
 def namespaces_apart(stack: Stack) -> Iterator[tuple[Resource, str]]:
     """The namespace's label is what holds its pods to a Pod Security Standard."""
-    made = {each.get("metadata.name"): each.urn for each in stack.of_type(_NAMESPACE)}
+    made = {name: each.urn for each in stack.of_type(_NAMESPACE) if (name := each.get("metadata.name"))}
     taken: dict[str, Resource] = {}
     for release in stack.of_type("kubernetes:helm.sh/v3:Release"):
         given = release.get("namespace")
-        # in a preview a name is not known that comes from a namespace that is not there yet
+        # in a preview of a cluster that is not there yet no name is known, but what it is made of
         made_here = [each.urn for each in stack.referred(release, "namespace") if each.is_a(_NAMESPACE)]
-        urn = made.get(given) or (made_here[0] if made_here and is_unknown(given) else None)
+        hidden = given is None or is_unknown(given)
+        urn = (made_here[0] if made_here else None) if hidden else made.get(given)
         if urn is None:
             yield release, f"namespace: got {given}; allowed: one that the stack makes"
             continue

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policy.resource import Resource, Stack, flag
-from policy.rule import rule, stack_rule
+from policy.resource import Resource, flag
+from policy.rule import rule
 
 _TYPES = ("containerservice:ManagedCluster", "containerservice:AgentPool", "resources:Deployment")
 _LEARN = "https://learn.microsoft.com/azure/aks"
@@ -138,15 +138,15 @@ def several_zones(resource: Resource) -> Iterator[str]:
             yield f"{path}availabilityZones: got {', '.join(zones) or 'none'}; allowed: two or more"
 
 
-@stack_rule(
+@rule(
     "pool-system-nodes",
     "The system pool has three nodes at least.",
     f"{_LEARN}/use-system-pools",
+    *_TYPES,
 )
-def system_nodes(stack: Stack) -> Iterator[tuple[Resource, str]]:
+def system_nodes(resource: Resource) -> Iterator[str]:
     """As settings/production.py has it."""
-    for resource in stack.of_type(*_TYPES):
-        for path, pool in pools(resource):
-            least = pool.get("minCount") if flag(pool.get("enableAutoScaling")) else pool.get("count")
-            if pool.get("mode") == "System" and (least or 0) < 3:
-                yield resource, f"{path}minCount: got {least}; allowed: 3 or more"
+    for path, pool in pools(resource):
+        least = pool.get("minCount") if flag(pool.get("enableAutoScaling")) else pool.get("count")
+        if pool.get("mode") == "System" and (least or 0) < 3:
+            yield f"{path}minCount: got {least}; allowed: 3 or more"

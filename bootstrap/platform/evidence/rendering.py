@@ -117,9 +117,9 @@ def _lines(answer: Answer, found: Evidence, code: str = "") -> Iterable[str]:
         place = f"{names}: {code}{path} = {value}{code}" if names else value
         kept = f" (rule {rule})" if rule else ""
         yield f"{place}{kept}{'' if holds else ', which is not as it has to be'}"
-    for one in answer.exceptions:
-        late = "" if one.stands(found.today) else ", which is over"
-        yield f"exception {one.check}: {one.reason} ({one.owner}, until {one.until}{late})"
+    for entry in answer.exceptions:
+        late = "" if entry.stands(found.today) else ", which is over"
+        yield f"exception {entry.check}: {entry.reason} ({entry.owner}, until {entry.until}{late})"
     if answer.status is Status.UNMET and not answer.exceptions:
         yield "nothing answers it: policy/exceptions.yaml has no exception for it"
 
