@@ -39,15 +39,17 @@ def default_role(release: Resource) -> Iterator[str]:
 
 @rule(
     "argocd-projects",
-    "A project names its repositories, and may make nothing that is the cluster's.",
+    "A project names its repositories, and may make nothing that is the cluster's but namespaces that are named.",
     f"{_DOCS}/declarative-setup/#projects",
     "kubernetes:argoproj.io/v1alpha1:AppProject",
 )
 def projects(project: Resource) -> Iterator[str]:
-    """https://argo-cd.readthedocs.io/en/stable/user-guide/projects/."""
+    """A namespace by the beginning of its name is named; docs/decisions/0017-rights-of-applications.md."""
     for path in ("spec.sourceRepos", "spec.destinations", "spec.namespaceResourceWhitelist"):
         items = project.get(path) or []
         if any("*" in (item.values() if isinstance(item, Mapping) else [item]) for item in items):
             yield f"{path}: got '*'; allowed: names"
-    if project.get("spec.clusterResourceWhitelist"):
-        yield "spec.clusterResourceWhitelist: got some; allowed: none"
+    for index, kind in enumerate(project.get("spec.clusterResourceWhitelist") or []):
+        if kind.get("kind") != "Namespace" or kind.get("name") in (None, "", "*"):
+            given = " ".join(filter(None, (kind.get("kind"), kind.get("name"))))
+            yield f"spec.clusterResourceWhitelist[{index}]: got {given}; allowed: Namespace with a name"

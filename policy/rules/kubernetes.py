@@ -41,6 +41,12 @@ _DANGEROUS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
 )
 """Verbs on resources that lead to more rights than they name; no resources stand for all."""
 
+_BROAD = frozenset({"admin", "cluster-admin", "edit"})
+"""Roles of Kubernetes' own that nobody hands on; to bind another that is named is how its own authors mean it to be.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/#restrictions-on-role-binding-creation-or-update
+"""
+
 
 @rule(
     "k8s-narrow-roles",
@@ -56,10 +62,12 @@ def narrow_roles(role: Resource) -> Iterator[str]:
             if "*" in (each.get(key) or []):
                 yield f"rules[{index}].{key}: got '*'; allowed: names"
         verbs, resources = set(each.get("verbs") or []), set(each.get("resources") or [])
+        names = set(each.get("resourceNames") or [])
         for bad_verbs, bad_resources in _DANGEROUS:
-            if verbs & bad_verbs and (not bad_resources or resources & bad_resources):
+            bad = verbs & (bad_verbs - {"bind"} if names and not names & _BROAD else bad_verbs)
+            if bad and (not bad_resources or resources & bad_resources):
                 on = ", ".join(sorted(resources & bad_resources or resources))
-                yield f"rules[{index}]: got {', '.join(sorted(verbs & bad_verbs))} on {on}; allowed: neither"
+                yield f"rules[{index}]: got {', '.join(sorted(bad))} on {on}; allowed: neither"
         if role.is_a(f"{_RBAC}:ClusterRole") and "secrets" in resources and not each.get("resourceNames"):
             yield f"rules[{index}]: got secrets of every namespace; allowed: a Role, or resourceNames"
 

@@ -54,7 +54,10 @@ def test_every_plan_keeps_the_rules_but_for_its_exceptions(stack: str, every_pro
     "changes",
     [
         {"cluster": {"apiServer": {"exposure": "private", "authorizedIpRanges": []}}},
-        {"cluster": {"apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []}}},
+        {
+            "cluster": {"apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []}},
+            "network": {"apiServerSubnetCidr": "10.20.16.0/28"},
+        },
         {
             "nodePools": [{"name": "win", "vmSize": "Standard_D8ds_v5", "minCount": 1, "maxCount": 3, "os": "windows"}],
             "network": {"dataPlane": "azure"},
