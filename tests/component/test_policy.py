@@ -56,7 +56,7 @@ def test_every_plan_keeps_the_rules_but_for_its_exceptions(stack: str, every_pro
         {"cluster": {"apiServer": {"exposure": "private", "authorizedIpRanges": []}}},
         {
             "cluster": {"apiServer": {"exposure": "vnetIntegrated", "authorizedIpRanges": []}},
-            "network": {"apiServerSubnetCidr": "10.20.16.0/28"},
+            "network": {"apiServerSubnetCidr": "10.20.16.0/27"},
         },
         {
             "nodePools": [{"name": "win", "vmSize": "Standard_D8ds_v5", "minCount": 1, "maxCount": 3, "os": "windows"}],
