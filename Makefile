@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= $(if $(filter up down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan,$(MAKECMDGOALS)),prod,dev))
+STACK ?= $(if $(filter up down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan policy evidence,$(MAKECMDGOALS)),prod,dev))
 # STACK is text: neither Make nor the shell runs what is in it
 ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)
@@ -78,15 +78,28 @@ rehearse: setup ## bring your stack up against a stand-in for Azure (STACK=..., 
 	@$(BIN)/bootstrap rehearse --stack "$$STACK" $(if $(REBUILD),--rebuild) $(if $(KILL_AT),--kill-at "$$KILL_AT")
 
 .PHONY: check
-check: setup ## ruff and mypy (strict)
+check: setup pack ## ruff and mypy (strict)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
+	@$(BIN)/mypy --python-executable .tools/pack/bin/python policy/pack/__main__.py
 
 .PHONY: scan
 scan: setup ## checkov on the requests that Azure would get (STACK=prod), held to policy/exceptions.yaml
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/policy $(UV) sync --quiet --frozen --no-build --project policy
 	@$(BIN)/python -m policy.scan --stack "$$STACK"
+
+.PHONY: policy
+policy: setup ## hold the plan to the rules of policy/ (STACK=prod), and to policy/exceptions.yaml
+	@$(BIN)/bootstrap policy --stack "$$STACK"
+
+.PHONY: evidence
+evidence: setup ## what answers each control of the CIS AKS Benchmark and of Microsoft's (STACK=prod)
+	@$(BIN)/bootstrap evidence --stack "$$STACK"
+
+.PHONY: pack
+pack: setup ## the environment of the policy pack: then `pulumi preview --policy-pack policy/pack`
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/pack $(UV) sync --quiet --frozen --no-build --project policy/pack
 
 .PHONY: schema
 schema: setup ## write stack.schema.json from the settings' models

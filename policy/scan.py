@@ -6,7 +6,6 @@ https://www.checkov.io/5.Policy%20Index/arm.html
 import argparse
 import datetime as dt
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,34 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from policy.exceptions import EXCEPTIONS, ExceptionEntry, exception_for, read_exceptions
 
 ROOT = Path(__file__).parent.parent
 CHECKOV = ROOT / ".tools" / "policy" / "bin" / "checkov"
-EXCEPTIONS = Path(__file__).parent / "exceptions.yaml"
-
-
-class ExceptionEntry(BaseModel):
-    """A finding that stands."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    check: str
-    """Checkov's id of the check."""
-    resources: str
-    """Regular expression; it has to occur in the resource's type or name."""
-    stacks: str = ".*"
-    """Regular expression of the stacks' names."""
-    reason: str
-    owner: str
-    """Who answers for it."""
-    until: dt.date
-    """The last day on which it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +37,7 @@ class Finding:
 
     def explained(self, today: dt.date) -> bool:
         """Tell whether it is an exception whose time is not up."""
-        return self.exception is not None and self.exception.until >= today
-
-
-def read_exceptions(path: Path) -> list[ExceptionEntry]:
-    """Read the exceptions.
-
-    Raises:
-        ValidationError: an entry lacks something, or has something that nobody knows.
-    """
-    return TypeAdapter(list[ExceptionEntry]).validate_python(YAML(typ="safe").load(path.read_text(encoding="utf-8")))
+        return self.exception is not None and self.exception.stands(today)
 
 
 def findings(stack: str, results: Mapping[str, Any], exceptions: Sequence[ExceptionEntry]) -> list[Finding]:
@@ -81,17 +53,7 @@ def findings(stack: str, results: Mapping[str, Any], exceptions: Sequence[Except
             check=found["check_id"],
             title=found["check_name"],
             resource=found["resource"],
-            exception=max(
-                (
-                    each
-                    for each in exceptions
-                    if each.check == found["check_id"]
-                    and re.search(each.resources, found["resource"])
-                    and re.fullmatch(each.stacks, stack)
-                ),
-                key=lambda each: each.until,
-                default=None,
-            ),
+            exception=exception_for(found["check_id"], found["resource"], stack, exceptions),
         )
         for found in results["results"]["failed_checks"]
     ]
@@ -109,7 +71,7 @@ def main(arguments: Sequence[str], today: dt.date | None = None) -> int:
     parser.add_argument("--format", choices=("text", "json"), default="text")
     asked = parser.parse_args(arguments)
     try:
-        exceptions = read_exceptions(EXCEPTIONS)
+        exceptions = read_exceptions()
     except (ValidationError, YAMLError) as error:
         sys.stderr.write(f"make scan: {EXCEPTIONS}: {error}\n")
         return 2

@@ -1,4 +1,4 @@
-"""The commands that work with ``pulumi``: plan, doctor, up, down, recover, drift, rehearse, adopt, schema."""
+"""The commands that work with ``pulumi``, from plan to schema."""
 
 from startup import on_demand
 
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from bootstrap.platform import schema as schemas
     from bootstrap.platform import up as update
     from bootstrap.platform.doctor import doctor as diagnosis
+    from bootstrap.platform.evidence import answers, live, rendering
     from bootstrap.platform.plan import against as against_revision
     from bootstrap.platform.plan import arm as arm_requests
     from bootstrap.platform.plan import compare as comparison
     from bootstrap.platform.plan import evaluate as evaluation
     from bootstrap.platform.plan import markdown, text, view
+    from bootstrap.platform.policy import report as policies
     from rehearsal import timeline
 else:  # a command loads what it needs, and no more
     adoption = on_demand("bootstrap.platform.adopt")
@@ -30,6 +32,9 @@ else:  # a command loads what it needs, and no more
     schemas = on_demand("bootstrap.platform.schema")
     update = on_demand("bootstrap.platform.up")
     diagnosis = on_demand("bootstrap.platform.doctor.doctor")
+    answers = on_demand("bootstrap.platform.evidence.answers")
+    live = on_demand("bootstrap.platform.evidence.live")
+    rendering = on_demand("bootstrap.platform.evidence.rendering")
     against_revision = on_demand("bootstrap.platform.plan.against")
     arm_requests = on_demand("bootstrap.platform.plan.arm")
     comparison = on_demand("bootstrap.platform.plan.compare")
@@ -37,6 +42,7 @@ else:  # a command loads what it needs, and no more
     markdown = on_demand("bootstrap.platform.plan.markdown")
     text = on_demand("bootstrap.platform.plan.text")
     view = on_demand("bootstrap.platform.plan.view")
+    policies = on_demand("bootstrap.platform.policy.report")
     timeline = on_demand("rehearsal.timeline")
 
 commands = typer.Typer()
@@ -83,6 +89,55 @@ def plan(
     else:
         text.print_plan(shown, result_console(), values=values)
     raise typer.Exit(shown.exit_status)
+
+
+@commands.command()
+def policy(
+    stack: StackOption = "prod",
+    *,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Hold the plan to the rules of policy/: no cloud, no credentials, no Pulumi CLI.
+
+    Exit status: 0 every rule is kept or has an exception, 2 one is violated, 1 an error.
+    """
+    text_or_json("policy", output)
+    found = policies.report(evaluation.evaluate(ROOT, stack))
+    if output is Format.JSON:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        policies.print_report(found, result_console())
+    raise typer.Exit(2 if found.violated else 0)
+
+
+@commands.command()
+def evidence(
+    stack: StackOption = "prod",
+    *,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown (auditors) or json.")] = Format.TEXT,
+    check: Annotated[bool, typer.Option("--check", help="Print only what is unmet.")] = False,
+    ask: Annotated[
+        bool, typer.Option("--live", help="Read from Azure and the cluster too, with `az` and `kubectl`.")
+    ] = False,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", parser=some_text, help="The kubeconfig's context for --live; the current one."),
+    ] = None,
+) -> None:
+    """Show what answers each control of the CIS AKS Benchmark and of Microsoft's: a planned property, or an exception.
+
+    Exit status: 0 every control is met or has an exception, 2 one is unmet or its exception is over, 1 an error.
+    """
+    plan = evaluation.evaluate(ROOT, stack)
+    found = answers.evidence(plan, ask=live.asking(plan, context) if ask else None)
+    shown = found.unmet if check else found.answers
+    if output is Format.JSON:
+        typer.echo(json.dumps(rendering.to_json(found), indent=2))
+    elif output is Format.MARKDOWN:
+        typer.echo(rendering.to_markdown(found, shown), nl=False)
+    else:
+        rendering.print_evidence(found, shown, result_console())
+    raise typer.Exit(2 if found.unmet else 0)
 
 
 @commands.command()

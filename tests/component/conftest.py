@@ -12,7 +12,9 @@ import pytest
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.plan.graph import ancestors
 from bootstrap.platform.plan.registration import Evaluation, Registration
+from bootstrap.platform.policy.plan import stack_of
 from bootstrap.stackfile import read_stack
+from policy.resource import Stack
 from settings.merge import merge
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +155,23 @@ def each(request: pytest.FixtureRequest, program: Callable[..., Program]) -> Pro
     """Every kind of stack in turn, so that every addon is met."""
     stack, changes = STACKS[request.param]
     return program(stack, **changes)
+
+
+@pytest.fixture(scope="session")
+def every_program(program: Callable[..., Program]) -> Callable[[str], Program]:
+    """Evaluate one of :data:`STACKS` by its name."""
+
+    def run(name: str) -> Program:
+        stack, changes = STACKS[name]
+        return program(stack, **changes)
+
+    return run
+
+
+@pytest.fixture
+def production(prod: Program) -> Callable[[], Stack]:
+    """Return production's plan as the rules of policy/ see it."""
+    return lambda: stack_of(prod.evaluation)
 
 
 @pytest.fixture(scope="session")

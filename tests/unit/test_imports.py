@@ -25,8 +25,11 @@ ROOMS: dict[str, set[str]] = {
     "components.existing_cluster": BOTTOM | {"settings", "components.access"},
     "components": BOTTOM | {"settings", "components.*"},
     "rehearsal": BOTTOM | {"settings", "components.*"},
+    # the engine runs it in an environment of its own, without the SDKs of the program
+    "policy": {"components.azure"},
     # what both products share is a module of bootstrap/ itself
-    "bootstrap.platform": BOTTOM | {"settings", "components.*", "rehearsal", "bootstrap", "bootstrap.stackfile"},
+    "bootstrap.platform": BOTTOM
+    | {"settings", "components.*", "rehearsal", "policy", "bootstrap", "bootstrap.stackfile"},
     "bootstrap.delivery": BOTTOM | {"bootstrap", "bootstrap.stackfile"},
     # a wrong stack file is told with what is wrong in its settings; a right one does not load them
     "bootstrap.stackfile": BOTTOM | {"settings", "bootstrap"},

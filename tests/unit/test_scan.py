@@ -10,13 +10,14 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from policy import scan
+from policy.exceptions import EXCEPTIONS, ExceptionEntry, read_exceptions
 
 TODAY = dt.date(2026, 11, 28)
 ENTRY = {"check": "CKV_1", "resources": "vaults", "reason": "because", "owner": "us", "until": "2026-12-31"}
 
 
-def entry(**changes: str) -> scan.ExceptionEntry:
-    return scan.ExceptionEntry.model_validate({**ENTRY, **changes})
+def entry(**changes: str) -> ExceptionEntry:
+    return ExceptionEntry.model_validate({**ENTRY, **changes})
 
 
 def results(*failed: tuple[str, str]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def test_an_exception_without_a_reason_an_owner_or_an_end_is_a_mistake(tmp_path:
     path = tmp_path / "exceptions.yaml"
     path.write_text("- " + "\n  ".join(f"{key}: {value}" for key, value in ENTRY.items() if key != lacking) + "\n")
     with pytest.raises(ValidationError, match=lacking):
-        scan.read_exceptions(path)
+        read_exceptions(path)
 
 
 @pytest.mark.skipif(not scan.CHECKOV.exists(), reason="checkov is not installed: `make scan` does it")
@@ -88,4 +89,5 @@ def test_every_exception_is_of_use_and_nothing_else_is_found(capsys: pytest.Capt
     for stack in ("prod", "dev"):
         assert scan.main(["--stack", stack], TODAY) == 0
     text = capsys.readouterr().out
-    assert [each.check for each in scan.read_exceptions(scan.EXCEPTIONS) if each.check not in text] == []
+    ours = [each.check for each in read_exceptions(EXCEPTIONS) if each.check.startswith("CKV")]
+    assert ours and [check for check in ours if check not in text] == []

@@ -98,6 +98,9 @@ class Recorder(MockMonitor):
                 set(request.dependencies)
                 | {urn for entry in request.propertyDependencies.values() for urn in entry.urns}
             ),
+            property_dependencies={
+                key: sorted(entry.urns) for key, entry in sorted(request.propertyDependencies.items()) if entry.urns
+            },
             provider=request.provider.rsplit("::", 1)[0] if request.provider else None,
             deleted_with=own["deleted_with"],
             protect=bool(own["protect"]),

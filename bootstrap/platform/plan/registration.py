@@ -22,6 +22,8 @@ class Registration:
     inputs: dict[str, Any]
     """Secret values are replaced by ``[secret]``."""
     dependencies: list[str] = field(default_factory=list)
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
+    """What each input is made of."""
     provider: str | None = None
     """URN of the provider."""
     deleted_with: str | None = None

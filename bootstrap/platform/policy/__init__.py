@@ -1,0 +1,1 @@
+"""``bootstrap policy``: the plan, held to the rules of ``policy/``."""

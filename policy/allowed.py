@@ -1,0 +1,45 @@
+"""What the rules allow by name: ``allowed.yaml``, checked."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from ruamel.yaml import YAML
+
+PATH = Path(__file__).parent / "allowed.yaml"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AllowedRole(_Model):
+    """A built-in role, and the types of resources that it may be assigned on."""
+
+    name: str
+    id: str
+    scopes: tuple[str, ...]
+    """Azure Resource Manager's types."""
+
+
+class Allowed(_Model):
+    """Everything that is allowed by name."""
+
+    roles: tuple[AllowedRole, ...]
+    resource_groups: tuple[str, ...] = Field(alias="resourceGroups")
+    """Regular expressions of logical names of groups that a role may be assigned on."""
+    chart_repositories: tuple[str, ...] = Field(alias="chartRepositories")
+    secrets: dict[str, frozenset[str]]
+    """Keys of Secrets by the value of Argo CD's label."""
+    tags: tuple[str, ...]
+
+
+def _read() -> Allowed:
+    return Allowed.model_validate(YAML(typ="safe").load(PATH.read_text(encoding="utf-8")))
+
+
+ALLOWED = _read()
+"""What is allowed.
+
+Raises:
+    ValidationError: on import, where the file lacks something, or has something that nobody knows.
+"""
