@@ -63,7 +63,7 @@ def _full(image: str) -> str:
     https://github.com/distribution/reference/blob/main/normalize.go: without a dot, a colon or a capital in its first
     part, the registry is Docker Hub's; there, a name of one part is in ``library``.
     """
-    name = f"{image}.find(r'^([^/@]+/)*[^/:@]+')"
+    name = f"{image}.split('@')[0].find(r'(?s)^(?:.*/)?[^/:]*')"
     registry = "(?:[^/]*[.:A-Z][^/]*|localhost)/"
     # maps of one element stand for names of intermediate results
     return (

@@ -1,6 +1,6 @@
 """A claim gets a volume of its storage class, never one that it names."""
 
-from components.tenancy.policy import NAMESPACE, Policy, check, policy
+from components.tenancy.policy import Policy, check, policy
 
 _BINDERS = "^system:(kube-controller-manager|serviceaccount:kube-system:persistent-volume-binder)$"
 """Who writes the volume's name into a claim: the control plane, with or without an account for each controller."""
@@ -15,7 +15,6 @@ def policies() -> list[Policy]:
             judged=["object.spec"],
             variables={
                 "volume": "object.spec.?volumeName.orValue('')",
-                "source": f"object.spec.?dataSourceRef.?namespace.orValue({NAMESPACE})",
             },
             validations=[
                 check(
@@ -23,10 +22,6 @@ def policies() -> list[Policy]:
                     " && (oldObject.spec.?volumeName.orValue('') == variables.volume"
                     f" || request.userInfo.username.matches('{_BINDERS}')))",
                     "'spec.volumeName: got ' + variables.volume + '; allowed: none, as the control plane chooses'",
-                ),
-                check(
-                    f"variables.source == {NAMESPACE}",
-                    "'spec.dataSourceRef.namespace: got ' + variables.source + '; allowed: ' + " + NAMESPACE,
                 ),
             ],
         )

@@ -80,9 +80,13 @@ class Cluster:
     connection: http.client.HTTPSConnection
     _plurals: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def request(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Answer:
-        """Send a request, and return its status and answer."""
+    def request(
+        self, method: str, path: str, body: object = None, kind: str = "application/json", *, user: str = ""
+    ) -> Answer:
+        """Send a request, as an administrator of another name where one is given, and return its status and answer."""
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
+        if user:
+            headers |= {"Impersonate-User": user, "Impersonate-Group": "system:masters"}
         self.connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = self.connection.getresponse()
         text = response.read()

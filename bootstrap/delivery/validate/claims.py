@@ -1,5 +1,6 @@
 """What the platform lets an application have: hosts, registries and secrets, against what it renders."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from bootstrap.delivery.gitops import app_folder, is_file, layers_of
 from bootstrap.delivery.render.objects import Object, image_repository, images
 from bootstrap.delivery.tenants import TAKEN, Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
-from conventions import GITOPS_FOLDER, TENANTS_FOLDER
+from conventions import GITOPS_FOLDER, IMAGE_REPOSITORY, TENANTS_FOLDER, VAULT_KEY
 
 
 def check_tenants(
@@ -118,13 +119,19 @@ def check_objects(
                 message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
                 yield Finding(where=place, path="image", message=message)
         for path, key in vault_keys_of(item):
-            if key is None or not any(
-                key == allow or (allow[-1] == "*" and key.startswith(allow[:-1])) for allow in tenant.vault_keys
-            ):
+            if key is None or not any(_allows(pattern, key) for pattern in tenant.vault_keys):
                 got = "secrets that it does not name" if key is None else f"got {key!r}"
                 keys = ", ".join(tenant.vault_keys) or "no secret"
                 yield Finding(where=place, path=path, message=f"{got}; {file} allows {keys}")
 
 
 def _from(image: str, registry: str) -> bool:
-    return f"{image_repository(image)}/".startswith(f"{registry}/")
+    name = image_repository(image)
+    return re.fullmatch(IMAGE_REPOSITORY, name) is not None and f"{name}/".startswith(f"{registry}/")
+
+
+def _allows(pattern: str, key: str) -> bool:
+    name = key.rpartition("/")[2]
+    if re.fullmatch(VAULT_KEY, key) is None:
+        return False
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
