@@ -17,10 +17,9 @@ def covered(host: str) -> str:
 
     https://kubernetes.io/docs/concepts/services-networking/ingress/#hostname-wildcards
     """
-    return (
-        f"variables.hosts.exists(pattern, pattern == {host}"
-        f" || (pattern.startsWith('*.') && {host}.substring({host}.indexOf('.') + 1) == pattern.substring(2)))"
-    )
+    # membership takes a fraction of the time of a macro over the list
+    wildcard = f"{host}.contains('.') && ('*' + {host}.substring({host}.indexOf('.'))) in variables.hosts"
+    return f"({host} in variables.hosts || ({wildcard}))"
 
 
 def own(reference: str) -> str:

@@ -13,10 +13,9 @@ def policies() -> list[Policy]:
     Labels and annotations of the Secret are free: whoever reads Secrets by a label, as Argo CD does, reads them in its
     own namespace.
     """
-    name = "key.substring(key.indexOf('/') + 1)"
-    pattern = "pattern.endsWith('*') ? NAME.startsWith(pattern.substring(0, size(pattern) - 1)) : NAME == pattern"
     admitted = (
-        f"key.matches({quoted(f'^{VAULT_KEY}$')}) && variables.allowed.exists(pattern, {pattern.replace('NAME', name)})"
+        f"key.matches({quoted(f'^{VAULT_KEY}$')}) && [key.substring(key.indexOf('/') + 1)].exists(name,"
+        " name in variables.allowed || variables.beginnings.exists(beginning, name.startsWith(beginning)))"
     )
     return [
         policy(
@@ -25,6 +24,8 @@ def policies() -> list[Policy]:
             judged=["object.spec"],
             variables={
                 "allowed": allowed(VAULT_KEYS_ANNOTATION),
+                "beginnings": "variables.allowed.filter(name, name.endsWith('*'))"
+                ".map(name, name.substring(0, size(name) - 1))",
                 "data": "object.spec.?data.orValue([])",
                 "dataFrom": "object.spec.?dataFrom.orValue([])",
                 "keys": "variables.data.map(it, it.?remoteRef.?key.orValue(''))"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from conventions import HOSTS_ANNOTATION, REGISTRIES_ANNOTATION, TENANT_LABEL, VAULT_KEYS_ANNOTATION
-from tests.admission.cases import Case
+from tests.admission.cases import Case, shared
 from tests.admission.control_plane import Cluster, eventually
 
 MERGE = "application/merge-patch+json"
@@ -56,40 +56,47 @@ def test_what_is_there_may_not_be_changed_into_something_else_that_is_not_allowe
     assert late.request("PATCH", path, annotation, MERGE)[0] == 403
 
 
+@pytest.fixture(scope="module")
+def running(cluster: Cluster) -> Cluster:
+    """A namespace in which objects stay."""
+    cluster.namespace("running", shared("namespaces")["shop"])
+    return cluster
+
+
 @pytest.mark.parametrize(("image", "verdict"), [(EVIL, 403), ("example.azurecr.io/shop:debug", 200)])
-def test_a_container_that_is_added_to_a_running_pod_is_judged(cluster: Cluster, image: str, verdict: int) -> None:
-    cluster.create(made("Pod", "shop"), "shop")
+def test_a_container_that_is_added_to_a_running_pod_is_judged(running: Cluster, image: str, verdict: int) -> None:
+    running.create(made("Pod", "running"), "running")
     limits = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     added = {"name": f"debug-{verdict}", "image": image, "securityContext": limits}
-    path = "/api/v1/namespaces/shop/pods/shop/ephemeralcontainers"
+    path = "/api/v1/namespaces/running/pods/shop/ephemeralcontainers"
     kind = "application/strategic-merge-patch+json"
-    status, answer = cluster.request("PATCH", path, {"spec": {"ephemeralContainers": [added]}}, kind)
+    status, answer = running.request("PATCH", path, {"spec": {"ephemeralContainers": [added]}}, kind)
     assert status == verdict, answer
     assert verdict == 200 or "tenant-pod-images" in answer["message"]
 
 
-def test_a_pod_that_has_its_node_may_be_updated(cluster: Cluster) -> None:
-    pod = {**made("Pod", "shop"), "metadata": {"name": "placed"}}
-    cluster.create(pod, "shop")
+def test_a_pod_that_has_its_node_may_be_updated(running: Cluster) -> None:
+    pod = {**made("Pod", "running"), "metadata": {"name": "placed"}}
+    running.create(pod, "running")
     target = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "placed"}, "target": {"name": "node-1"}}
-    assert cluster.request("POST", "/api/v1/namespaces/shop/pods/placed/binding", target)[0] == 201
-    path = "/api/v1/namespaces/shop/pods/placed"
-    assert cluster.request("GET", path)[1]["spec"]["nodeName"] == "node-1"
-    assert cluster.request("PATCH", path, {"spec": {"activeDeadlineSeconds": 60}}, MERGE)[0] == 200
+    assert running.request("POST", "/api/v1/namespaces/running/pods/placed/binding", target)[0] == 201
+    path = "/api/v1/namespaces/running/pods/placed"
+    assert running.request("GET", path)[1]["spec"]["nodeName"] == "node-1"
+    assert running.request("PATCH", path, {"spec": {"activeDeadlineSeconds": 60}}, MERGE)[0] == 200
 
 
-def test_only_the_control_plane_gives_a_claim_its_volume(cluster: Cluster) -> None:
-    cluster.create({**made("PersistentVolumeClaim", "shop"), "metadata": {"name": "claim"}}, "shop")
-    path = "/api/v1/namespaces/shop/persistentvolumeclaims/claim"
+def test_only_the_control_plane_gives_a_claim_its_volume(running: Cluster) -> None:
+    running.create({**made("PersistentVolumeClaim", "running"), "metadata": {"name": "claim"}}, "running")
+    path = "/api/v1/namespaces/running/persistentvolumeclaims/claim"
     volume = {"spec": {"volumeName": "pv-bank"}}
-    status, answer = cluster.request("PATCH", path, volume, MERGE)
+    status, answer = running.request("PATCH", path, volume, MERGE)
     assert status == 403 and "spec.volumeName: got pv-bank" in answer["message"]
     binder = "system:serviceaccount:kube-system:persistent-volume-binder"
-    own = "system:serviceaccount:shop:persistent-volume-binder"
-    assert cluster.request("PATCH", path, volume, MERGE, user=own)[0] == 403
-    assert cluster.request("PATCH", path, volume, MERGE, user=binder)[0] == 200
+    own = "system:serviceaccount:running:persistent-volume-binder"
+    assert running.request("PATCH", path, volume, MERGE, user=own)[0] == 403
+    assert running.request("PATCH", path, volume, MERGE, user=binder)[0] == 200
     resized = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
-    status, answer = cluster.request("PATCH", path, resized, MERGE)
+    status, answer = running.request("PATCH", path, resized, MERGE)
     assert "ValidatingAdmissionPolicy" not in answer.get("message", ""), "the volume is the one that it has"
 
 

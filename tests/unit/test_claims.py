@@ -325,6 +325,15 @@ def test_two_tenants_may_have_one_host_in_two_environments_and_one_may_have_it_t
     assert beside(root, tenants, clusters=[cluster(), cluster("prod", "prod", ("prod",))]) == []
 
 
+def test_names_that_traefik_would_confuse_are_found_in_one_environment(root: Path) -> None:
+    message = "Traefik could take objects of shop for ones of shop-api; allowed: no name that begins shop-"
+    assert beside(root, {"shop": tenant(), "shop-api": tenant(), "shopper": tenant()}) == [
+        ("tenants/shop-api.yaml", "", message)
+    ]
+    apart = {"shop": tenant(environments={"prod": None}), "shop-api": tenant()}
+    assert beside(root, apart, clusters=[cluster(), cluster("prod", "prod", ("prod",))]) == []
+
+
 def test_values_that_no_tenant_stands_for_are_found(root: Path) -> None:
     message = "nothing makes an Application of it: tenants/cart.yaml is missing"
     assert beside(root, {"shop": tenant()}, apps=["cart", "shop"]) == [("gitops/apps/cart", "", message)]

@@ -44,6 +44,7 @@ def check_tenants(
                 message = f"no stack file has this environment; there are: {', '.join(known) or 'none'}"
                 yield Finding(where=where, path=f"environments.{environment}", message=message)
     yield from _hosts_once(tenants)
+    yield from _names_apart(tenants)
     for app in apps:
         if app not in tenants and not tenant_file(root, app).exists():
             message = f"nothing makes an Application of it: {TENANTS_FOLDER}/{app}.yaml is missing"
@@ -76,6 +77,23 @@ def _hosts_once(tenants: Mapping[str, Tenant]) -> Iterator[Finding]:
                         path=f"environments.{environment}.hosts[{index}]",
                         message=f"{host} is {other}'s in {environment} already",
                     )
+
+
+def _names_apart(tenants: Mapping[str, Tenant]) -> Iterator[Finding]:
+    """Yield names of which one begins another, up to a hyphen.
+
+    Traefik calls what an Ingress leads to by namespace, Service and port with hyphens between them: ``api-web`` of
+    ``app-shop`` is ``web`` of ``app-shop-api``, and the one that comes first gets the requests of both. Middlewares are
+    called likewise. No object is at fault by itself, so that no admission policy can tell.
+    https://github.com/traefik/traefik/blob/v3.7.11/pkg/provider/kubernetes/ingress/kubernetes.go
+    """
+    for app, tenant in tenants.items():
+        for other, longer in tenants.items():
+            if other.startswith(f"{app}-") and tenant.environments.keys() & longer.environments.keys():
+                message = (
+                    f"Traefik could take objects of {app} for ones of {other}; allowed: no name that begins {app}-"
+                )
+                yield Finding(where=str(tenant_file(Path(), other)), path="", message=message)
 
 
 def _overlap(one: str, other: str) -> bool:
