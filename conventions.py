@@ -89,6 +89,8 @@ IMAGE_UPDATER_KINDS = (Kind(IMAGE_UPDATER_GROUP, "ImageUpdater", "imageupdaters"
 """What it may create besides where Image Updater is installed."""
 TENANT_NAMESPACE_PREFIX = "app-"
 """Begins the name of an application's namespace."""
+DEFAULT_DENY = "default-deny"
+"""NetworkPolicy of such a namespace that the platform makes, and the application may not change."""
 TENANT_ROLE = "aks-bootstrap:tenant"
 """ClusterRole that the account has in its application's namespace, with which Argo CD applies the application."""
 TENANT_KINDS = (

@@ -5,6 +5,7 @@ traffic are free: they open the application's own Pods.
 """
 
 from components.tenancy.policy import Policy, check, literal, policy
+from conventions import ARGO_CD_NAMESPACE, DEFAULT_DENY, ROOT_APPLICATION
 
 METADATA_ADDRESSES = ("169.254.169.254", "168.63.129.16")
 """Azure's metadata service, and the wire server of its hosts.
@@ -44,5 +45,34 @@ def policies() -> list[Policy]:
                     f" {' and '.join(METADATA_ADDRESSES)}, or with them in except'",
                 ),
             ],
-        )
+        ),
+        _default_deny(),
     ]
+
+
+def _default_deny() -> Policy:
+    """Return what keeps the platform's default: the account that applies an application may write policies.
+
+    It is one of Argo CD's namespace (docs/decisions/0017-rights-of-applications.md), where only the root Application's
+    account makes the default; people and controllers, such as that of a namespace that is deleted, are not concerned.
+    """
+    accounts = f"system:serviceaccount:{ARGO_CD_NAMESPACE}:"
+    return policy(
+        "default-deny",
+        {"networking.k8s.io": ("networkpolicies",)},
+        judged=["object.spec"],
+        operations=("CREATE", "UPDATE", "DELETE"),
+        variables={
+            # a deletion of several has no name in the request
+            "name": "request.operation == 'DELETE' ? oldObject.metadata.name : object.metadata.name",
+            "user": "request.userInfo.username",
+        },
+        validations=[
+            check(
+                f"variables.name != '{DEFAULT_DENY}' || !variables.user.startsWith('{accounts}')"
+                f" || variables.user == '{accounts}{ROOT_APPLICATION}'",
+                f"'metadata.name: got {DEFAULT_DENY} of ' + variables.user"
+                " + '; allowed: any other name, as the platform has that one'",
+            )
+        ],
+    )

@@ -36,6 +36,7 @@ def policy(
     judged: Sequence[str],
     variables: Mapping[str, str],
     validations: Sequence[ValidationArgs],
+    operations: Sequence[str] = ("CREATE", "UPDATE"),
 ) -> Policy:
     """Return a policy of what is created and changed.
 
@@ -48,6 +49,7 @@ def policy(
         judged: expressions about ``object`` whose values the validations depend on.
         variables: named expressions; a later one may use an earlier one.
         validations: what has to hold.
+        operations: what is judged, where that is also ``DELETE``, of which there is no ``object``.
     """
     changed = " || ".join(f"{part} != {part.replace('object.', 'oldObject.', 1)}" for part in judged)
     return Policy(
@@ -62,7 +64,7 @@ def policy(
                     NamedRuleWithOperationsArgs(
                         api_groups=[group],
                         api_versions=["v1alpha1" if group == "traefik.io" else "v1"],
-                        operations=["CREATE", "UPDATE"],
+                        operations=list(operations),
                         resources=list(resources),
                         scope="Namespaced",
                     )
@@ -70,7 +72,7 @@ def policy(
                 ],
             ),
             match_conditions=[
-                MatchConditionArgs(name="changed", expression=f"request.operation == 'CREATE' || {changed}")
+                MatchConditionArgs(name="changed", expression=f"request.operation != 'UPDATE' || {changed}")
             ],
             variables=[VariableArgs(name=key, expression=expression) for key, expression in variables.items()],
             validations=list(validations),

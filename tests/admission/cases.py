@@ -31,18 +31,21 @@ class Case:
     """Values by their paths."""
     namespace: str = "shop"
     """One of ``namespaces.yaml``."""
+    user: str = ""
+    """Who sends it; an administrator where none is named."""
     refused: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Case":
         """Read an entry of a file."""
-        assert entry.keys() <= {"name", "base", "with", "set", "in", "refused"}, entry
+        assert entry.keys() <= {"name", "base", "with", "set", "in", "as", "refused"}, entry
         return cls(
             name=entry["name"],
             base=entry["base"],
             given=entry.get("with", {}),
             changes=entry.get("set", {}),
             namespace=entry.get("in", "shop"),
+            user=entry.get("as", ""),
             refused=tuple(entry.get("refused", ())),
         )
 

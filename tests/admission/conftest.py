@@ -25,6 +25,7 @@ def hold(cluster: Cluster) -> None:
         cluster.create(document)
     for name, annotations in shared("namespaces").items():
         cluster.namespace(name, annotations)
+    cluster.settle()
     # the last policy that was created is the last that holds
     refused = {**shared("bases")["PersistentVolumeClaim"], "metadata": {"name": "late"}}
     refused["spec"] = {**refused["spec"], "volumeName": "pv"}

@@ -78,6 +78,7 @@ class Cluster:
 
     connection: http.client.HTTPSConnection
     _plurals: dict[tuple[str, str], str] = field(default_factory=dict)
+    _made: list[str] = field(default_factory=list)
 
     def request(
         self, method: str, path: str, body: object = None, kind: str = "application/json", *, user: str = ""
@@ -102,11 +103,11 @@ class Cluster:
                     self._plurals[version, item["kind"]] = item["name"]
         return f"{base}{f'/namespaces/{namespace}' if namespace else ''}/{self._plurals[version, kind]}"
 
-    def apply(self, document: Document, namespace: str = "", *, dry: bool = True) -> Answer:
-        """Apply an object, without keeping it unless ``dry=False``."""
+    def apply(self, document: Document, namespace: str = "", *, dry: bool = True, user: str = "") -> Answer:
+        """Apply an object, as somebody where one is named, without keeping it unless ``dry=False``."""
         path = f"{self.path(document, namespace)}/{quote(document['metadata']['name'])}"
         query = f"fieldManager=tests&force=true&fieldValidation=Strict{'&dryRun=All' if dry else ''}"
-        return self.request("PATCH", f"{path}?{query}", document, "application/apply-patch+yaml")
+        return self.request("PATCH", f"{path}?{query}", document, "application/apply-patch+yaml", user=user)
 
     def create(self, document: Document, namespace: str = "") -> Document:
         """Create an object that is sure to be taken."""
@@ -123,8 +124,12 @@ class Cluster:
         marks = {"pod-security.kubernetes.io/enforce": "restricted", **(labels or {TENANT_LABEL: name})}
         metadata = {"name": name, "labels": marks, "annotations": dict(annotations)}
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        # without it, no Pod is admitted
-        self.await_found(f"/api/v1/namespaces/{name}/serviceaccounts/default")
+        self._made.append(name)
+
+    def settle(self) -> None:
+        """Wait until every namespace has its account, without which no Pod is admitted."""
+        while self._made:
+            self.await_found(f"/api/v1/namespaces/{self._made.pop()}/serviceaccounts/default")
 
 
 def eventually(holds: Callable[[], bool], *, seconds: float = 60) -> None:

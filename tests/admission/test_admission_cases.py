@@ -26,7 +26,7 @@ def test_the_cluster_admits_and_refuses_what_the_case_says(cluster: Cluster, the
 def surprises(cluster: Cluster, cases: list[Case]) -> Iterator[str]:
     """Yield the cases to which the cluster says something else."""
     for case in cases:
-        status, answer = cluster.apply(case.document(case.namespace), case.namespace)
+        status, answer = cluster.apply(case.document(case.namespace), case.namespace, user=case.user)
         words = [word.replace("{namespace}", case.namespace) for word in case.refused]
         message = str(answer.get("message", ""))
         if not words and status not in {200, 201}:
@@ -37,9 +37,10 @@ def surprises(cluster: Cluster, cases: list[Case]) -> Iterator[str]:
 
 def test_nothing_is_refused_in_a_namespace_that_is_no_application_s(cluster: Cluster) -> None:
     cluster.namespace("plain", {}, {"team": "platform"})
+    cluster.settle()
     for case in every():
         if not any("PodSecurity" in word for word in case.refused):
-            status, answer = cluster.apply(case.document("plain"), "plain")
+            status, answer = cluster.apply(case.document("plain"), "plain", user=case.user)
             assert status in {200, 201} or "ValidatingAdmissionPolicy" not in answer["message"], case.name
 
 
@@ -87,6 +88,7 @@ def weakened(cluster: Cluster) -> Iterator[Cluster]:
         cluster.create(bound(name, {label: name}))
         for kind in {case.namespace for case in _refused_by(policy)}:
             cluster.namespace(f"{name}-{kind}", shared("namespaces")[kind], {label: name})
+    cluster.settle()
     yield cluster
 
 
@@ -104,11 +106,11 @@ def test_a_case_fails_for_every_validation_that_is_removed(
     whole = policy["metadata"]["name"]
     admitted = []
     for case in _refused_by(policy):
-        _, plain = weakened.apply(case.document(case.namespace), case.namespace)
+        _, plain = weakened.apply(case.document(case.namespace), case.namespace, user=case.user)
         if f"'{whole}'" not in plain.get("message", ""):
             continue  # another policy's
         namespace = f"{name}-{case.namespace}"
-        status, _ = weakened.apply(case.document(namespace), namespace)
+        status, _ = weakened.apply(case.document(namespace), namespace, user=case.user)
         if status in {200, 201}:
             admitted.append(case.name)
     assert admitted, json.dumps(policy["spec"]["validations"][index], indent=2)

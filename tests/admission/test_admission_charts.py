@@ -22,6 +22,7 @@ def application(cluster: Cluster) -> Cluster:
         IDENTITIES_ANNOTATION: "abc",
     }
     cluster.namespace(NAMESPACE, annotations)
+    cluster.settle()
     return cluster
 
 

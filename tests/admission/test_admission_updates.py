@@ -60,6 +60,7 @@ def test_what_is_there_may_not_be_changed_into_something_else_that_is_not_allowe
 def running(cluster: Cluster) -> Cluster:
     """A namespace in which objects stay."""
     cluster.namespace("running", shared("namespaces")["shop"])
+    cluster.settle()
     return cluster
 
 
@@ -98,6 +99,21 @@ def test_only_the_control_plane_gives_a_claim_its_volume(running: Cluster) -> No
     resized = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
     status, answer = running.request("PATCH", path, resized, MERGE)
     assert "ValidatingAdmissionPolicy" not in answer.get("message", ""), "the volume is the one that it has"
+
+
+@pytest.mark.parametrize("path", ["/default-deny", "?fieldSelector=metadata.name%3Ddefault-deny"])
+def test_the_account_that_applies_an_application_does_not_delete_the_platforms_default(
+    running: Cluster, path: str
+) -> None:
+    default = {**made("NetworkPolicy", "running"), "metadata": {"name": "default-deny"}}
+    running.create(default, "running")
+    collection = "/apis/networking.k8s.io/v1/namespaces/running/networkpolicies"
+    tenant, root = (f"system:serviceaccount:argocd:{account}" for account in ("app-running", "root"))
+    opened = {"spec": {"podSelector": {"matchLabels": {"app": "nobody"}}}}
+    status, answer = running.request("DELETE", f"{collection}{path}", user=tenant)
+    assert status == 403 and "tenant-default-deny" in answer["message"]
+    assert running.request("PATCH", f"{collection}/default-deny", opened, MERGE, user=tenant)[0] == 403
+    assert running.request("DELETE", f"{collection}{path}", user=root)[0] == 200
 
 
 def test_what_is_as_large_as_it_gets_is_within_the_budget(cluster: Cluster) -> None:
