@@ -13,6 +13,7 @@ from components.addons.root_application import RootApplication, RootApplicationA
 from components.azure_stack import AzureStack
 from components.existing_cluster import ExistingCluster
 from components.local_stack import local_platform
+from components.tenancy.admission_policies import AdmissionPolicies, AdmissionPoliciesArgs
 from settings import load
 from settings.types import Target
 
@@ -43,7 +44,11 @@ external_secrets = ExternalSecrets(
     inside.name("external-secrets"), ExternalSecretsArgs.of(s, platform), inside.options(after=[ingress])
 )
 argocd = ArgoCd(inside.name("argocd"), ArgoCdArgs.of(s, platform), inside.options(after=[external_secrets]))
-RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.options(after=[argocd]))
+# what the cluster refuses of applications holds before the first of them
+admission = AdmissionPolicies(
+    inside.name("admission"), AdmissionPoliciesArgs.of(platform), inside.options(after=[argocd])
+)
+RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.options(after=[argocd, admission]))
 
 if s.target is Target.AZURE:  # customers move when ingress serves; the old generation goes after that
     azure.dns_records(foundation, addresses, after=[ingress])

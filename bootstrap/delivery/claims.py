@@ -1,10 +1,11 @@
 """What an object claims that others could claim too: host names, and secrets of the vault."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bootstrap.delivery.manifests import entries, section
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.route_rule import hosts_of_rule
+from conventions import SECRET_STORE
 
 
 def hosts_of(item: Object) -> Iterator[tuple[str, str | None]]:
@@ -33,9 +34,19 @@ def vault_keys_of(item: Object) -> Iterator[tuple[str, str | None]]:
     spec = section(item.document, "spec")
     for index, entry in enumerate(entries(spec.get("data"))):
         yield f"spec.data[{index}].remoteRef.key", str(section(entry, "remoteRef").get("key"))
+        yield from _elsewhere(f"spec.data[{index}]", section(entry))
     for index, entry in enumerate(entries(spec.get("dataFrom"))):
-        for key, value in section(entry).items():
-            if key == "extract":
-                yield f"spec.dataFrom[{index}].extract.key", str(section(value).get("key"))
-            elif key in {"find", "sourceRef"}:
-                yield f"spec.dataFrom[{index}].{key}", None
+        found = section(entry)
+        if "extract" in found:
+            yield f"spec.dataFrom[{index}].extract.key", str(section(found, "extract").get("key"))
+        if "find" in found:
+            yield f"spec.dataFrom[{index}].find", None
+        yield from _elsewhere(f"spec.dataFrom[{index}]", found)
+
+
+def _elsewhere(place: str, entry: Mapping[str, object]) -> Iterator[tuple[str, None]]:
+    """Yield a source that is not the platform's store."""
+    if "sourceRef" in entry and entry["sourceRef"] != {
+        "storeRef": {"kind": "ClusterSecretStore", "name": SECRET_STORE}
+    }:
+        yield f"{place}.sourceRef", None

@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "components.release": BOTTOM | {"settings", "components.access"},
     "components.addons": BOTTOM | {"settings", "components.access", "components.platform", "components.release"},
     "components.azure": BOTTOM | {"settings", "components.access", "components.platform"},
+    "components.tenancy": BOTTOM | {"components.access", "components.platform"},
     "components.existing_cluster": BOTTOM | {"settings", "components.access"},
     "components": BOTTOM | {"settings", "components.*"},
     "rehearsal": BOTTOM | {"settings", "components.*"},

@@ -181,11 +181,14 @@ def _object(document: object, *, source: str, namespace: str, kinds: Kinds) -> O
 
 
 def images(document: object) -> Iterator[str]:
-    """Yield the images of every container in an object."""
+    """Yield the images of every container in an object, and those that it mounts as volumes."""
     if isinstance(document, dict):
         for key, value in document.items():
             if key in {"containers", "initContainers", "ephemeralContainers"} and isinstance(value, list):
                 yield from (str(item["image"]) for item in value if isinstance(item, dict) and item.get("image"))
+            elif key == "volumes" and isinstance(value, list):
+                mounted = (section(item, "image").get("reference") for item in value if isinstance(item, dict))
+                yield from (str(reference) for reference in mounted if reference)
             else:
                 yield from images(value)
     elif isinstance(document, list):
@@ -196,12 +199,15 @@ def images(document: object) -> Iterator[str]:
 def image_repository(image: str) -> str:
     """Return an image's name in its registry, without tag and digest; one without a registry is Docker Hub's.
 
-    https://kubernetes.io/docs/concepts/containers/images/#image-names
+    https://github.com/distribution/reference/blob/main/normalize.go, as the container runtime completes it; admission
+    policies do the same (``components/tenancy/images.py``).
     """
     name = image.partition("@")[0]
     folder, slash, last = name.rpartition("/")
     name = folder + slash + last.partition(":")[0]
     head = name.partition("/")[0]
-    if slash and ("." in head or ":" in head or head == "localhost"):
-        return name
-    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+    if not (slash and ("." in head or ":" in head or head == "localhost" or head != head.lower())):
+        name = f"docker.io/{name}"
+    name = name.removeprefix("index.") if name.startswith("index.docker.io/") else name
+    head, _, rest = name.partition("/")
+    return f"docker.io/library/{rest}" if head == "docker.io" and "/" not in rest else name

@@ -1,5 +1,6 @@
 """What the platform lets an application have: hosts, registries and secrets, against what it renders."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from bootstrap.delivery.gitops import app_folder, is_file, layers_of
 from bootstrap.delivery.render.objects import Object, image_repository, images
 from bootstrap.delivery.tenants import TAKEN, Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
-from conventions import GITOPS_FOLDER, TENANTS_FOLDER
+from conventions import GITOPS_FOLDER, IMAGE_REPOSITORY, TENANTS_FOLDER, VAULT_KEY
 
 
 def check_tenants(
@@ -43,6 +44,7 @@ def check_tenants(
                 message = f"no stack file has this environment; there are: {', '.join(known) or 'none'}"
                 yield Finding(where=where, path=f"environments.{environment}", message=message)
     yield from _hosts_once(tenants)
+    yield from _names_apart(tenants)
     for app in apps:
         if app not in tenants and not tenant_file(root, app).exists():
             message = f"nothing makes an Application of it: {TENANTS_FOLDER}/{app}.yaml is missing"
@@ -75,6 +77,23 @@ def _hosts_once(tenants: Mapping[str, Tenant]) -> Iterator[Finding]:
                         path=f"environments.{environment}.hosts[{index}]",
                         message=f"{host} is {other}'s in {environment} already",
                     )
+
+
+def _names_apart(tenants: Mapping[str, Tenant]) -> Iterator[Finding]:
+    """Yield names of which one begins another, up to a hyphen.
+
+    Traefik calls what an Ingress leads to by namespace, Service and port with hyphens between them: ``api-web`` of
+    ``app-shop`` is ``web`` of ``app-shop-api``, and the one that comes first gets the requests of both. Middlewares are
+    called likewise. No object is at fault by itself, so that no admission policy can tell.
+    https://github.com/traefik/traefik/blob/v3.7.11/pkg/provider/kubernetes/ingress/kubernetes.go
+    """
+    for app, tenant in tenants.items():
+        for other, longer in tenants.items():
+            if other.startswith(f"{app}-") and tenant.environments.keys() & longer.environments.keys():
+                message = (
+                    f"Traefik could take objects of {app} for ones of {other}; allowed: no name that begins {app}-"
+                )
+                yield Finding(where=str(tenant_file(Path(), other)), path="", message=message)
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -118,13 +137,19 @@ def check_objects(
                 message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
                 yield Finding(where=place, path="image", message=message)
         for path, key in vault_keys_of(item):
-            if key is None or not any(
-                key == allow or (allow[-1] == "*" and key.startswith(allow[:-1])) for allow in tenant.vault_keys
-            ):
+            if key is None or not any(_allows(pattern, key) for pattern in tenant.vault_keys):
                 got = "secrets that it does not name" if key is None else f"got {key!r}"
                 keys = ", ".join(tenant.vault_keys) or "no secret"
                 yield Finding(where=place, path=path, message=f"{got}; {file} allows {keys}")
 
 
 def _from(image: str, registry: str) -> bool:
-    return f"{image_repository(image)}/".startswith(f"{registry}/")
+    name = image_repository(image)
+    return re.fullmatch(IMAGE_REPOSITORY, name) is not None and f"{name}/".startswith(f"{registry}/")
+
+
+def _allows(pattern: str, key: str) -> bool:
+    name = key.rpartition("/")[2]
+    if re.fullmatch(VAULT_KEY, key) is None:
+        return False
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

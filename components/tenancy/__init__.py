@@ -1,0 +1,1 @@
+"""What the cluster refuses of an application, whoever rendered it: admission policies on the tenants' namespaces."""
