@@ -21,10 +21,21 @@ class AllowedRole(_Model):
     """Azure Resource Manager's types."""
 
 
+class AllowedCustomRole(_Model):
+    """A role that a stack may define, what it may allow, and the types of resources that it may be assigned on."""
+
+    name: str
+    """The definition's logical name."""
+    actions: frozenset[str]
+    scopes: tuple[str, ...]
+    """Azure Resource Manager's types."""
+
+
 class Allowed(_Model):
     """Everything that is allowed by name."""
 
     roles: tuple[AllowedRole, ...]
+    custom_roles: tuple[AllowedCustomRole, ...] = Field(alias="customRoles")
     resource_groups: tuple[str, ...] = Field(alias="resourceGroups")
     """Regular expressions of logical names of groups that a role may be assigned on."""
     chart_repositories: tuple[str, ...] = Field(alias="chartRepositories")

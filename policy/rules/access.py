@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from components.azure.resource_types import PREFIX, resource_type
-from policy.allowed import ALLOWED
+from policy.allowed import ALLOWED, AllowedCustomRole, AllowedRole
 from policy.resource import Resource, Stack, is_unknown
 from policy.rule import rule, stack_rule
 
@@ -24,7 +24,11 @@ _REFUSED = {
 )
 def roles_allow_listed(stack: Stack) -> Iterator[tuple[Resource, str]]:
     """A role on a subscription or a group reaches everything that comes to be in it."""
-    allowed = {role.id: role for role in ALLOWED.roles}
+    allowed: dict[str, AllowedRole | AllowedCustomRole] = {role.id: role for role in ALLOWED.roles}
+    custom = {role.name: role for role in ALLOWED.custom_roles}
+    for definition in stack.of_type("authorization:RoleDefinition"):
+        if definition.name in custom:
+            allowed[str(definition.get("roleDefinitionId")).lower()] = custom[definition.name]
     for assignment in stack.of_type("authorization:RoleAssignment"):
         role_id = str(assignment.get("roleDefinitionId") or "").rsplit("/", 1)[-1].lower()
         role = allowed.get(role_id)
@@ -39,6 +43,25 @@ def roles_allow_listed(stack: Stack) -> Iterator[tuple[Resource, str]]:
             names = ALLOWED.resource_groups
             if group.is_a("resources:ResourceGroup") and not any(re.search(each, group.name) for each in names):
                 yield assignment, f"scope: got {role.name} on the group {group.name}; allowed: {', '.join(names)}"
+
+
+@rule(
+    "roles-defined",
+    "A role of our own allows what policy/allowed.yaml lists for it, and no wildcard.",
+    "https://learn.microsoft.com/azure/role-based-access-control/custom-roles#custom-role-properties",
+    "authorization:RoleDefinition",
+)
+def roles_defined(definition: Resource) -> Iterator[str]:
+    """An action that is not listed could lead to others, and so could data actions."""
+    listed = {role.name: role.actions for role in ALLOWED.custom_roles}
+    if definition.name not in listed:
+        yield f"got the role {definition.name}; allowed: {', '.join(listed)}"
+        return
+    for index, permission in enumerate(definition.get("permissions") or []):
+        for key in ("actions", "dataActions"):
+            further = set(permission.get(key) or []) - (listed[definition.name] if key == "actions" else set())
+            if further:
+                yield f"permissions[{index}].{key}: got {', '.join(sorted(further))}; allowed: those of allowed.yaml"
 
 
 def scope_type(stack: Stack, assignment: Resource) -> str:

@@ -29,9 +29,11 @@ def no_cluster_admin(binding: Resource) -> Iterator[str]:
             yield f"subjects[{index}].name: got {subject.get('name')}; allowed: whoever signs in"
 
 
+_TOKENS = frozenset({"serviceaccounts/token"})
 _DANGEROUS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
     (frozenset({"bind", "escalate", "impersonate"}), frozenset()),
-    (frozenset({"create"}), frozenset({"serviceaccounts/token", "nodes/proxy", "persistentvolumes"})),
+    (frozenset({"create"}), _TOKENS),
+    (frozenset({"create"}), frozenset({"nodes/proxy", "persistentvolumes"})),
     (frozenset({"get"}), frozenset({"nodes/proxy"})),
     (frozenset({"update", "patch"}), frozenset({"certificatesigningrequests/approval"})),
     (
@@ -64,7 +66,10 @@ def narrow_roles(role: Resource) -> Iterator[str]:
         verbs, resources = set(each.get("verbs") or []), set(each.get("resources") or [])
         names = set(each.get("resourceNames") or [])
         for bad_verbs, bad_resources in _DANGEROUS:
-            bad = verbs & (bad_verbs - {"bind"} if names and not names & _BROAD else bad_verbs)
+            named = names and not names & _BROAD
+            bad = verbs & (bad_verbs - {"bind"} if named else bad_verbs)
+            if named and bad_resources == _TOKENS:
+                continue  # of accounts that are named
             if bad and (not bad_resources or resources & bad_resources):
                 on = ", ".join(sorted(resources & bad_resources or resources))
                 yield f"rules[{index}]: got {', '.join(sorted(bad))} on {on}; allowed: neither"

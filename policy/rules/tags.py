@@ -9,6 +9,7 @@ from policy.rule import rule
 _UNTAGGED = (
     "authorization:ManagementLockByScope",
     "authorization:RoleAssignment",
+    "authorization:RoleDefinition",
     "containerservice:MaintenanceConfiguration",
     "dns:RecordSet",
     "managedidentity:FederatedIdentityCredential",

@@ -13,7 +13,7 @@ from bootstrap.platform.policy import report as policies
 from bootstrap.platform.policy.plan import stack_of
 from bootstrap.platform.policy.report import exceptions, report
 from components.addons.charts import PINNED
-from components.azure.roles import Role
+from components.azure.roles import TXT_RECORD_ACTIONS, Role
 from policy.allowed import ALLOWED
 from policy.exceptions import ExceptionEntry
 from policy.finding import findings
@@ -124,6 +124,7 @@ def test_every_pinned_chart_and_every_role_of_the_program_is_allowed_and_nothing
         given = chart.reference if chart.oci else chart.repository
         assert any(given.startswith(each.rstrip("/")) for each in ALLOWED.chart_repositories), given
     assert {each.id for each in ALLOWED.roles} == {role.value for role in Role}
+    assert {action for each in ALLOWED.custom_roles for action in each.actions} == set(TXT_RECORD_ACTIONS)
 
 
 def test_the_command_prints_json_that_scripts_can_rely_on(prod: Program, monkeypatch: pytest.MonkeyPatch) -> None:
