@@ -9,6 +9,7 @@ import re
 from pathlib import Path, PurePath
 from typing import TypeVar
 
+from application_sources import NAME_PATTERN
 from bootstrap.errors import GitOpsError
 from conventions import GITOPS_FOLDER
 
@@ -17,7 +18,7 @@ BASE = "values.yaml"
 
 P = TypeVar("P", bound=PurePath)
 
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+NAME = re.compile(NAME_PATTERN)
 """What an application, and an environment, may be called."""
 NAMES = "lower-case letters, digits, and hyphens between them"
 NOT_BUILT = "0" * 40

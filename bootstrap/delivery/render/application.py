@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from application_sources import Sources
 from application_template import application, tenants_values
 from bootstrap.delivery.clusters import Cluster, kubernetes_version, read_cluster
 from bootstrap.delivery.gitops import NAME, NAMES, OVERRIDES, inside, is_file
@@ -81,16 +82,17 @@ def tenants_of(root: Path, cluster: Cluster) -> dict[str, Tenant]:
 
 def generated(root: Path, cluster: Cluster, app: str, tenant: Tenant) -> Manifest:
     """Return the Application of a tenant, as the ApplicationSet controller would make it."""
-    document = application(
+    sources = Sources(
         app=app,
-        chart=tenant.chart,
         repo_url=cluster.repo_url,
         revision=cluster.revision,
         # this project is that folder
         folder="",
+        environment=cluster.environment,
         layers=cluster.layers,
         facts=cluster.facts,
     )
+    document = application(app=app, sources=tenant.sources(sources))
     return Manifest(file=tenant_file(root, app), document=document)
 
 
