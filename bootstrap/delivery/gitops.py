@@ -40,6 +40,11 @@ def app_folder(root: P, app: str) -> P:
     return apps_folder(root) / app
 
 
+def charts_folder(root: P) -> P:
+    """Return the folder of the charts that are ours."""
+    return root / GITOPS_FOLDER / "charts"
+
+
 def values_files(root: P, app: str, env: str) -> list[P]:
     """Return the base and the environment's file, in the order in which Helm reads them."""
     folder = app_folder(root, app)

@@ -9,9 +9,8 @@ import pytest
 
 from bootstrap.delivery.render.application import Manifest, parse_application
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.objects import parse_objects
-from bootstrap.delivery.render.render import template
-from bootstrap.errors import GitOpsError, HelmError
+from bootstrap.delivery.render.render import render_application
+from bootstrap.errors import GitOpsError, RenderError
 from tests.argocd.argo_cd import ArgoCD
 from tests.argocd.git_repository import GitRepository
 from tests.argocd.outcome import Outcome, differences
@@ -46,10 +45,8 @@ def ours(case: Case, folder: Path) -> Outcome:
         shutil.copy(ROOT / file, root)
     try:
         read = parse_application(root, "prod", Manifest(file=root / "application.yaml", document=application))
-        kinds = Kinds(root)
-        text = template(root, read, kinds).render()
-        objects = parse_objects(text, source=case.name, namespace=read.namespace, kinds=kinds)
-    except (GitOpsError, HelmError) as error:
+        objects = render_application(root, read, Kinds(root))
+    except (GitOpsError, RenderError) as error:
         return Outcome(error=str(error))
     return Outcome.of(item.document for item in objects)
 

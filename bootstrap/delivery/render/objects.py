@@ -1,7 +1,7 @@
 """Objects of Kubernetes as they come out of Helm, and what tells one from another."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,8 +112,17 @@ def parse_objects(text: str, *, source: str, namespace: str, kinds: Kinds) -> li
     Raises:
         GitOpsError: something rendered is no object.
     """
+    return parse_documents(load_all(text, source), source=source, namespace=namespace, kinds=kinds)
+
+
+def parse_documents(documents: Iterable[object], *, source: str, namespace: str, kinds: Kinds) -> list[Object]:
+    """Read what was rendered as :func:`parse_objects` does, from documents.
+
+    Raises:
+        GitOpsError: something rendered is no object.
+    """
     found = []
-    for document in load_all(text, source):
+    for document in documents:
         for item in _items(document):
             found.append(_object(item, source=source, namespace=namespace, kinds=kinds))
     return in_order(found, namespace)
@@ -151,6 +160,9 @@ def _items(document: object) -> list[Any]:
     """A list of objects is what it lists, whatever its kind."""
     if isinstance(document, dict) and isinstance(document.get("items"), list):
         return list(document["items"])
+    if isinstance(document, dict) and "items" in document and document["items"] is None:
+        # as Argo CD does: an object may have a field of that name, which is null
+        return [] if not {"spec", "status"} & set(document) else [document]
     return [document]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bootstrap.delivery.claims import hosts_of, vault_keys_of
 from bootstrap.delivery.clusters import Cluster
-from bootstrap.delivery.gitops import app_folder, is_file, layers_of
+from bootstrap.delivery.gitops import app_folder, charts_folder, is_file, layers_of
 from bootstrap.delivery.render.objects import Object, image_repository, images
 from bootstrap.delivery.tenants import TAKEN, Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
@@ -36,7 +36,7 @@ def check_tenants(
         where = str(tenant_file(Path(), app))
         if app in TAKEN:
             yield Finding(where=where, path="", message=f"{app!r} is a project of Argo CD's or the platform's")
-        if not is_file(root / GITOPS_FOLDER / "charts" / tenant.chart / "Chart.yaml"):
+        if isinstance(tenant.chart, str) and not is_file(charts_folder(root) / tenant.chart / "Chart.yaml"):
             message = f"got {tenant.chart!r}; allowed: a folder of {GITOPS_FOLDER}/charts that has a Chart.yaml"
             yield Finding(where=where, path="chart", message=message)
         for environment in tenant.environments:
