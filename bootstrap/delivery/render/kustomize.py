@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import inside, is_file
+from bootstrap.delivery.gitops import KUSTOMIZATIONS, inside, is_file
 from bootstrap.delivery.manifests import entries, load_mapping
-from bootstrap.delivery.render.sources import KUSTOMIZATIONS
 from bootstrap.errors import GitOpsError, KustomizeError, MissingToolError
 
 _SECONDS = 60

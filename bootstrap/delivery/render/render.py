@@ -80,9 +80,12 @@ def template(root: Path, application: Application, kinds: Kinds | None = None) -
         ChartFetchError: its chart cannot be had.
     """
     source = application.helm
+    ours = isinstance(source.chart, Path)
+    chart = source.chart if isinstance(source.chart, Path) else source.chart.folder()
     return Template(
-        root=root.resolve(),
-        chart=source.chart if isinstance(source.chart, Path) else source.chart.folder(),
+        # out of which no link may lead
+        root=(root if ours else chart).resolve(),
+        chart=chart if ours else chart.resolve(),
         release=application.release,
         namespace=application.namespace,
         kube_version=kubernetes_version(root, application.environment),

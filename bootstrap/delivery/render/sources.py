@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import OVERRIDES, inside, is_file
+from bootstrap.delivery.gitops import KUSTOMIZATIONS, OVERRIDES, inside, is_file
 from bootstrap.delivery.render.published import PublishedChart
 from bootstrap.errors import GitOpsError
 
@@ -18,11 +18,6 @@ KUSTOMIZE_KEYS = frozenset({"ignoreMissingComponents"})
 """What an Application may say to Kustomize: nothing but its type."""
 DIRECTORY_KEYS = frozenset({"recurse"})
 """What an Application may say of a folder of manifests."""
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""Names by which Kustomize finds its file.
-
-https://github.com/argoproj/argo-cd/blob/v3.4.4/util/kustomize/kustomize.go, IsKustomization
-"""
 _TYPES = {"helm": HELM_KEYS, "kustomize": KUSTOMIZE_KEYS, "directory": DIRECTORY_KEYS}
 _GIT_KEYS = frozenset({"repoURL", "targetRevision", "path", "ref", "name", *_TYPES})
 
@@ -112,7 +107,7 @@ def _of_one(root: Path, source: dict[str, Any], where: Path) -> Source:
     folder = _inside(root, root / given, where, "spec.source.path")
     kind = _type(source, folder, where)
     options = _options(source, kind, where)
-    if not folder.is_dir():
+    if kind != "helm" and not folder.is_dir():
         raise GitOpsError(f"{where}: spec.source.path is {given}, where there is no folder")
     if (link := _link_in(root, given)) is not None:
         raise GitOpsError(f"{where}: spec.source.path: {link} is a link, behind which Argo CD finds nothing")
