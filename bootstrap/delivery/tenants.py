@@ -68,7 +68,7 @@ _ALLOWED = {
 class TenantEnvironment(BaseModel):
     """An environment that an application is in."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     hosts: list[_Host] = Field(default_factory=list)
     """Host names that its routes may have there."""
@@ -81,7 +81,7 @@ class TenantEnvironment(BaseModel):
 class RepositoryChart(BaseModel):
     """A chart that somebody else publishes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     repository: _Repository
     """Where it is published: ``https://charts.example.com``, or ``oci://registry.example.com/charts``."""
@@ -105,7 +105,7 @@ _Chart = Annotated[
 class Tenant(BaseModel):
     """The whole file, which has one of ``chart`` and ``manifests``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     owner: _Text
     """Who answers for the application."""

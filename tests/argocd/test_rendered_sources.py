@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from kubernetes import config, dynamic
 
 from bootstrap.delivery.render.application import Manifest, parse_application
 from bootstrap.delivery.render.kinds import Kinds
@@ -63,6 +64,13 @@ def test_bootstrap_renders_the_same_or_refuses_both_but_for_what_is_listed(case:
     pairs = zip_longest(found, case.differs, fillvalue="")
     assert [pair for pair in pairs if not pair[1] or not pair[0].startswith(pair[1])] == []
     assert bool(case.differs) == bool(case.because), "what is listed has a reason"
+
+
+def test_helm_is_told_of_kinds_that_a_cluster_has(argo: ArgoCD, tmp_path: Path) -> None:
+    resources = dynamic.DynamicClient(config.new_client_from_config(str(argo.kubeconfig))).resources.search()
+    served = {(found.group_version, found.kind) for found in resources if "list" in found.verbs}
+    told = {tuple(name.rsplit("/", 1)) for name in Kinds(tmp_path).api_versions if name.rpartition("/")[2][0].isupper()}
+    assert ("apps/v1", "Deployment") in told and told <= served
 
 
 def test_every_case_is_recorded_and_nothing_else() -> None:

@@ -133,9 +133,9 @@ def test_an_image_is_copied_from_another_environment_once_it_ran_there(remote, c
 def test_what_ran_is_told_and_gone_back_to(remote, clone):
     for sha in SHAS:
         promote(clone, shop(sha, render=False))
-    options = {"remote": "origin", "branch": "main", "most": 20}
-    assert [version.image for version in history(clone, "shop", "dev", **options)] == SHAS[::-1]
-    [now] = history(clone, None, None, **options)
+    found = history(clone, "shop", "dev", remote="origin", branch="main", most=20)
+    assert [version.image for version in found] == SHAS[::-1]
+    [now] = history(clone, None, None, remote="origin", branch="main", most=20)
     assert (now.app, now.environment, now.image, now.path) == ("shop", "dev", SHAS[2], "images[0].newTag")
     result = rollback(clone, Request(app="shop", environment="dev", render=False))
     assert (result.edit.before, result.edit.after) == (SHAS[2], SHAS[1])

@@ -1,12 +1,17 @@
 """Every mistake of a tenant's file is reported with the file, the place, what was given and what is allowed."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from bootstrap.delivery import tenant_schema as schema
+from bootstrap.delivery.manifests import load_mapping, parse_mapping
 from bootstrap.delivery.tenants import parse_tenant, read_tenant, read_tenants, tenant_names
 from bootstrap.errors import GitOpsError
 
+ROOT = Path(__file__).resolve().parents[2]
 FILE = "tenants/shop.yaml"
 GOOD = """\
 owner: shop-team@example.com
@@ -41,12 +46,21 @@ def test_secrets_hosts_and_protection_may_be_left_out() -> None:
     assert (tenant.vault_keys, tenant.of("dev").hosts, tenant.of("dev").protected) == ([], [], False)
 
 
+def test_editors_get_the_schema_of_the_model() -> None:
+    committed = json.loads((ROOT / schema.FILE).read_text(encoding="utf-8"))
+    assert committed == schema.tenant_schema(), "run `make schema`"
+    jsonschema.validate(load_mapping(ROOT / "tenants" / "hello.yaml"), committed)
+    first = (ROOT / "tenants" / "hello.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert first == f"# yaml-language-server: $schema=../{schema.FILE}"
+
+
 def with_chart(chart: str) -> str:
     return GOOD.replace("chart: web", chart)
 
 
 @pytest.mark.parametrize("kind", ["kustomize", "plain"])
 def test_an_application_may_have_manifests_in_the_place_of_a_chart(kind: str) -> None:
+    jsonschema.validate(parse_mapping(with_chart(f"manifests: {kind}"), FILE), schema.tenant_schema())
     tenant = parse_tenant(with_chart(f"manifests: {kind}"), FILE)
     assert (tenant.chart, tenant.manifests, tenant.repository_chart) == (None, kind, None)
 
@@ -132,6 +146,8 @@ VERSION = "one version such as 6.7.1, as the chart spells it; no range"
 def test_every_mistake_of_what_is_rendered_is_told(chart: str, told: list[str]) -> None:
     lines = refused(with_chart(chart))
     assert len(lines) == len(told)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(parse_mapping(with_chart(chart), FILE), schema.tenant_schema())
     for line, beginning in zip(sorted(lines), sorted(told), strict=True):
         assert line.startswith(f"{FILE}: {beginning}")
 

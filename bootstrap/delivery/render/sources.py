@@ -3,6 +3,9 @@
 https://argo-cd.readthedocs.io/en/stable/user-guide/application_sources/
 """
 
+import glob
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +21,7 @@ KUSTOMIZE_KEYS = frozenset({"ignoreMissingComponents"})
 """What an Application may say to Kustomize: nothing but its type."""
 DIRECTORY_KEYS = frozenset({"recurse"})
 """What an Application may say of a folder of manifests."""
+_PATTERN = re.compile(r"[*?\[]")
 _TYPES = {"helm": HELM_KEYS, "kustomize": KUSTOMIZE_KEYS, "directory": DIRECTORY_KEYS}
 _GIT_KEYS = frozenset({"repoURL", "targetRevision", "path", "ref", "name", *_TYPES})
 
@@ -179,7 +183,7 @@ def _published(root: Path, source: dict[str, Any], ref: str | None, where: Path)
 def _helm(root: Path, chart: Path | PublishedChart, options: dict[str, Any], base: Path, where: Path) -> HelmSource:
     """Read what Helm is given; paths of value files are relative to ``base``."""
     key = "spec.source.helm.valueFiles"
-    value_files = [_inside(root, base / file, where, key) for file in _listed(options, where)]
+    value_files = _expanded(root, base, _listed(options, where), where, key)
     if options.get("ignoreMissingValueFiles"):
         value_files = [file for file in value_files if file.exists()]
     for file in value_files:
@@ -192,6 +196,29 @@ def _helm(root: Path, chart: Path | PublishedChart, options: dict[str, Any], bas
         values=mapping(options, "valuesObject", where),
         release=options.get("releaseName") or None,
     )
+
+
+def _expanded(root: Path, base: Path, files: Sequence[str], where: Path, key: str) -> list[Path]:
+    """Return where paths of value files lead; what stands twice counts once.
+
+    A path that begins with a slash is one from the top of the repository. A pattern stands for the files that match it
+    and are not named by themselves.
+    https://github.com/argoproj/argo-cd/blob/v3.4.4/reposerver/repository/repository.go, getResolvedValueFiles
+    """
+    parents = [(root, file.lstrip("/")) if file.startswith("/") else (base, file) for file in files]
+    named = {_inside(root, parent / file, where, key) for parent, file in parents if not _PATTERN.search(file)}
+    found: list[Path] = []
+    for parent, file in parents:
+        if not _PATTERN.search(file):
+            found.append(_inside(root, parent / file, where, key))
+            continue
+        # Path.glob refuses patterns that Argo CD takes, such as **.yaml
+        found_names = glob.glob(file, root_dir=parent, recursive=True, include_hidden=True)  # noqa: PTH207 - see above
+        matches = sorted(found_names, key=os.fsencode)
+        resolved = [_inside(root, parent / match, where, key) for match in matches]
+        # a pattern that nothing matches is as a file that is missing
+        found += [match for match in resolved if match not in named] if matches else [parent / file]
+    return list(dict.fromkeys(found))
 
 
 def _listed(options: dict[str, Any], where: Path) -> Sequence[str]:
