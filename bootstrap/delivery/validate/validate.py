@@ -1,4 +1,4 @@
-"""Everything that a pull request to ``gitops/`` has to pass, in one call that needs no cluster and no network."""
+"""Everything that a pull request to ``gitops/`` has to pass, in one call: no cluster, no network but for charts."""
 
 import json
 import os
