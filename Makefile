@@ -102,8 +102,9 @@ pack: setup ## the environment of the policy pack: then `pulumi preview --policy
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/pack $(UV) sync --quiet --frozen --no-build --project policy/pack
 
 .PHONY: schema
-schema: setup ## write stack.schema.json from the settings' models
+schema: setup ## write stack.schema.json and tenant.schema.json from the models
 	@$(BIN)/bootstrap schema
+	@$(BIN)/bootstrap app schema
 
 .PHONY: e2e
 e2e: setup ## every end-to-end test: real engine, real API server (needs them on PATH)

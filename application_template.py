@@ -4,29 +4,21 @@ The Application of a tenant is filled in by Argo CD's ApplicationSet controller;
 the root Application. How every application is synced is decided here and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from conventions import ARGO_CD_NAMESPACE, GITOPS_FOLDER, IN_CLUSTER, TENANT_KINDS, TENANT_NAMESPACE_PREFIX
+from conventions import ARGO_CD_NAMESPACE, IN_CLUSTER, TENANT_KINDS, TENANT_NAMESPACE_PREFIX
 
 
-def application(
-    *, app: str, chart: str, repo_url: str, revision: str, folder: str, layers: Sequence[str], facts: Mapping[str, str]
-) -> dict[str, Any]:
+def application(*, app: str, sources: Mapping[str, Any]) -> dict[str, Any]:
     """Return the Application of one tenant in one cluster.
 
     https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml
 
     Args:
         app: the application's name; its project has the same, its namespace is ``app-<name>``.
-        chart: the chart's folder in ``gitops/charts``.
-        repo_url: repository of the applications' half.
-        revision: what Argo CD follows there.
-        folder: where ``gitops/`` is in the repository; empty for its top.
-        layers: names of the values files that are laid over ``values.yaml`` where they exist, in this order.
-        facts: facts of the infrastructure by name (``dns-zone``), which charts read as ``global.platform.dnsZone``.
+        sources: ``source`` or ``sources``, as :class:`application_sources.Sources` makes them.
     """
-    values = f"../../apps/{app}"
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
@@ -38,17 +30,7 @@ def application(
         },
         "spec": {
             "project": app,
-            "source": {
-                "repoURL": repo_url,
-                "targetRevision": revision,
-                "path": f"{folder}/{GITOPS_FOLDER}/charts/{chart}".lstrip("/"),
-                "helm": {
-                    "releaseName": app,
-                    "valueFiles": [f"{values}/{layer}.yaml" for layer in ("values", *layers)],
-                    "ignoreMissingValueFiles": True,
-                    "valuesObject": {"global": {"platform": {camel_case(key): facts[key] for key in sorted(facts)}}},
-                },
-            },
+            **sources,
             "destination": {"server": IN_CLUSTER, "namespace": f"{TENANT_NAMESPACE_PREFIX}{app}"},
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
@@ -79,12 +61,6 @@ def tenants_values(*, environment: str, repo_url: str, production: bool) -> dict
         "production": production,
         "kinds": [{"group": kind.group, "kind": kind.kind} for kind in TENANT_KINDS],
     }
-
-
-def camel_case(fact: str) -> str:
-    """Return a fact's name as charts read it: ``dns-zone`` is ``dnsZone``."""
-    first, *others = fact.split("-")
-    return first + "".join(word.capitalize() for word in others)
 
 
 def layers(environment: str, environment_class: str | None, region: str | None) -> list[str]:

@@ -40,13 +40,13 @@ def rendering(folder: Path) -> tuple[float, float]:
     applications = [read_application(folder, *pair) for pair in wanted]
 
     def plain(made: Application) -> None:
-        values = [part for file in made.value_files for part in ("--values", str(file))]
+        values = [part for file in made.helm.value_files for part in ("--values", str(file))]
         facts = ["--set", "global.platform.dnsZone=example.com"]
         command = [
             find_helm(),
             "template",
             made.release,
-            str(made.chart),
+            str(made.helm.chart),
             "--namespace",
             made.namespace,
             *values,

@@ -53,5 +53,17 @@ class GitOpsError(BootstrapError):
     """Something in ``gitops/`` is not what it has to be; the text names the file."""
 
 
-class HelmError(BootstrapError):
+class RenderError(BootstrapError):
+    """What an application is made of cannot be rendered; the text is that of the program that renders it."""
+
+
+class HelmError(RenderError):
     """Helm refuses a chart or its values; the text is Helm's own."""
+
+
+class KustomizeError(RenderError):
+    """Kustomize refuses an overlay; the text is Kustomize's own."""
+
+
+class ChartFetchError(RenderError):
+    """A chart cannot be had from its repository; the text says which, from where, and why."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.delivery import freeze as freezing
     from bootstrap.delivery import migrate as migration
     from bootstrap.delivery import new_app
+    from bootstrap.delivery import tenant_schema as schemas
     from bootstrap.delivery.overlay import check as overlays
     from bootstrap.delivery.promote import promote as promotion
     from bootstrap.delivery.promote import request
@@ -33,6 +34,7 @@ else:  # a command loads what it needs, and no more
     freezing = on_demand("bootstrap.delivery.freeze")
     migration = on_demand("bootstrap.delivery.migrate")
     new_app = on_demand("bootstrap.delivery.new_app")
+    schemas = on_demand("bootstrap.delivery.tenant_schema")
     overlays = on_demand("bootstrap.delivery.overlay.check")
     promotion = on_demand("bootstrap.delivery.promote.promote")
     request = on_demand("bootstrap.delivery.promote.request")
@@ -74,7 +76,7 @@ ProjectFolder = Annotated[
     ),
 ]
 NoRender = Annotated[
-    bool, typer.Option("--no-render", help="Do not let Helm render the new values before they are pushed.")
+    bool, typer.Option("--no-render", help="Do not let Helm or Kustomize render what is new before it is pushed.")
 ]
 
 
@@ -180,7 +182,7 @@ def validate(
     project: ProjectFolder = ROOT,
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
-    """Check gitops/ as a pull request has to pass it: no cluster, no network.
+    """Check gitops/ as a pull request has to pass it: no cluster, and no network but for charts of repositories.
 
     Every Application and project against the rules of the house, every rendered object against Kubernetes' own types
     (unknown fields are mistakes) and against its project, and no Secret in Git.
@@ -223,7 +225,7 @@ def promote(
         typer.Option(
             metavar="PATH",
             parser=some_text,
-            help="Where in the file; image.tag unless said, image.digest for a digest.",
+            help="Where in the file; image.tag unless said, image.digest for a digest; in an overlay images[0].newTag.",
         ),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Ask the registry for the image first.")] = False,
@@ -453,6 +455,16 @@ def migrate() -> None:
     that a tenant can be.
     """
     _print(migration.migrate(ROOT))
+
+
+@apps.command("schema")
+@ends_tidily
+def schema() -> None:
+    """Write tenant.schema.json, from which editors complete and check files of tenants/, from the model.
+
+    Exit status: 0 written, 1 an error.
+    """
+    typer.echo(f"wrote {schemas.write_schema(ROOT).relative_to(ROOT)}")
 
 
 def _print_result(result: "request.Result", output: Format) -> None:

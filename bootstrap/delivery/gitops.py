@@ -3,12 +3,17 @@
 ``gitops/apps/<application>/`` has the values of a chart in ``gitops/charts/``: ``values.yaml`` holds what every
 environment has in common. Laid over it, each with its differences only, are ``<class>.yaml`` (a class of environments),
 ``<environment>.yaml`` and ``<environment>-<region>.yaml``, as far as they are there. Helm reads them in this order.
+
+An application without a chart has ``overlays/<environment>/`` for Kustomize, or ``manifests/<environment>/``, in the
+place of values.
 """
 
 import re
+from collections.abc import Container, Sequence
 from pathlib import Path, PurePath
 from typing import TypeVar
 
+from application_sources import NAME_PATTERN, OVERLAYS
 from bootstrap.errors import GitOpsError
 from conventions import GITOPS_FOLDER
 
@@ -17,11 +22,16 @@ BASE = "values.yaml"
 
 P = TypeVar("P", bound=PurePath)
 
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+NAME = re.compile(NAME_PATTERN)
 """What an application, and an environment, may be called."""
 NAMES = "lower-case letters, digits, and hyphens between them"
 NOT_BUILT = "0" * 40
 """The tag of an application that was never built: Git's name for no commit."""
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""Names by which Kustomize finds its file.
+
+https://github.com/argoproj/argo-cd/blob/v3.4.4/util/kustomize/kustomize.go, IsKustomization
+"""
 OVERRIDES = ".argocd-source*.yaml"
 """Files with which Argo CD would override an Application's source, in the source's own folder.
 
@@ -39,10 +49,41 @@ def app_folder(root: P, app: str) -> P:
     return apps_folder(root) / app
 
 
+def charts_folder(root: P) -> P:
+    """Return the folder of the charts that are ours."""
+    return root / GITOPS_FOLDER / "charts"
+
+
 def values_files(root: P, app: str, env: str) -> list[P]:
     """Return the base and the environment's file, in the order in which Helm reads them."""
     folder = app_folder(root, app)
     return [folder / BASE, folder / f"{env}.yaml"]
+
+
+def image_file(root: P, there: Container[P], app: str, env: str) -> P:
+    """Return the file that says which image an environment runs: its overlay's, or its values.
+
+    Args:
+        root: the project.
+        there: the files that there are.
+        app: the application.
+        env: the environment.
+    """
+    folder = app_folder(root, app) / OVERLAYS / env
+    overlays = (folder / name for name in KUSTOMIZATIONS)
+    return next((file for file in overlays if file in there), values_files(root, app, env)[1])
+
+
+def environment_of(parts: Sequence[str]) -> str | None:
+    """Return the class, environment or region whose image a file of an application says; None of other files.
+
+    Args:
+        parts: the file's path in the application's folder.
+    """
+    if len(parts) == 1:
+        return layer_of(parts[0])
+    is_overlay = len(parts) == 3 and parts[0] == OVERLAYS and parts[2] in KUSTOMIZATIONS
+    return parts[1] if is_overlay and NAME.fullmatch(parts[1]) else None
 
 
 def require_folder(root: Path) -> None:

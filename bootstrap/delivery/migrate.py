@@ -18,8 +18,8 @@ from bootstrap.delivery.new_app import Made, write
 from bootstrap.delivery.render.application import Application, Manifest, parse_application, platform_objects
 from bootstrap.delivery.render.compare import compare
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.objects import Object, image_repository, images, parse_objects
-from bootstrap.delivery.render.render import render, template
+from bootstrap.delivery.render.objects import Object, image_repository, images
+from bootstrap.delivery.render.render import render, render_application
 from bootstrap.delivery.tenants import tenant_file, tenant_text
 from bootstrap.errors import GitOpsError, HelmError
 from conventions import DEFAULT_PROJECT, GITOPS_FOLDER, HALVES, TENANTS_FOLDER
@@ -108,13 +108,11 @@ def _manifests(root: Path, folder: Path) -> list[Manifest]:
 def _take(root: Path, environment: str, manifest: Manifest, found: dict[str, _Found]) -> None:
     application = parse_application(root, environment, manifest)
     _require_equal(root, application)
-    one = found.setdefault(application.name, _Found(chart=application.chart.name))
-    if one.chart != application.chart.name:
-        raise GitOpsError(f"has the chart {application.chart.name}, and {one.chart} elsewhere; a tenant has one")
-    kinds = Kinds(root)
-    text = template(root, application, kinds).render()
-    label = f"{application.name} in {environment}"
-    objects = parse_objects(text, source=label, namespace=application.namespace, kinds=kinds)
+    chart = application.helm.chart.name
+    one = found.setdefault(application.name, _Found(chart=chart))
+    if one.chart != chart:
+        raise GitOpsError(f"has the chart {chart}, and {one.chart} elsewhere; a tenant has one")
+    objects = render_application(root, application, Kinds(root))
     one.objects[environment] = objects
     one.hosts[environment] = sorted({host for item in objects for _, host in hosts_of(item) if host})
     one.registries |= {image_repository(image) for item in objects for image in images(item.document)}
@@ -123,13 +121,16 @@ def _take(root: Path, environment: str, manifest: Manifest, found: dict[str, _Fo
 
 def _require_equal(root: Path, application: Application) -> None:
     """Refuse what a tenant's Application would have otherwise."""
-    name = application.name
+    name, helm = application.name, application.helm
+    if not isinstance(helm.chart, Path):
+        # earlier versions rendered none
+        raise GitOpsError("spec.source.chart: a chart of a repository is not taken over; write its tenant by hand")
     expected = {
-        "spec.source.path": (application.chart.parent, (root / GITOPS_FOLDER / "charts").resolve()),
+        "spec.source.path": (helm.chart.parent, (root / GITOPS_FOLDER / "charts").resolve()),
         "spec.source.helm.releaseName": (application.release, name),
         "spec.destination.namespace": (application.namespace, f"app-{name}"),
         "spec.source.helm.valueFiles": (
-            [*application.value_files],
+            [*helm.value_files],
             [path.resolve() for path in values_files(root, name, application.environment)],
         ),
     }

@@ -2,15 +2,24 @@
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from application_sources import KUSTOMIZE, OVERLAYS, PLAIN_FOLDER
 from bootstrap.delivery.clusters import cluster_names, known_environments, read_cluster, stack_section
 from bootstrap.delivery.gitops import BASE, NOT_BUILT, app_folder, inside, is_file, require_folder, values_files
 from bootstrap.delivery.manifests import load_mapping, read_text, section
 from bootstrap.delivery.overlay.edit import put_in
-from bootstrap.delivery.tenants import TAKEN, environment_lines, read_tenant, read_tenants, tenant_file, tenant_text
+from bootstrap.delivery.tenants import (
+    TAKEN,
+    Tenant,
+    environment_lines,
+    read_tenant,
+    read_tenants,
+    tenant_file,
+    tenant_text,
+)
 from bootstrap.errors import GitOpsError
 from conventions import ENVIRONMENT_PATTERN, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
@@ -69,14 +78,25 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
             f"there is no environment {unknown[0]!r}; there are: {', '.join(there) or 'none'}. "
             f"One more is `bootstrap app new-environment {unknown[0]} --like dev`"
         )
-    wanted = {environment: _hosts(root, name, environment, chart) for environment in dict.fromkeys(environments)}
+    tenant, base = tenant_file(root, name), app_folder(root, name) / BASE
+    there_already = read_tenant(root, name) if tenant.exists() else None
+    own = there_already is None or isinstance(there_already.chart, str)
+    if there_already is not None and there_already.manifests is not None:
+        folder = OVERLAYS if there_already.manifests == KUSTOMIZE else PLAIN_FOLDER
+        raise GitOpsError(
+            f"{name} has no chart: add {', '.join(environments)} to {tenant.relative_to(root)} and to "
+            f"{app_folder(Path(), name) / folder} by hand; nothing was written"
+        )
+    wanted = {
+        environment: _hosts(root, name, environment, chart) if own else []
+        for environment in dict.fromkeys(environments)
+    }
     files: dict[Path, str] = {}
     changed: dict[Path, str] = {}
-    tenant, base = tenant_file(root, name), app_folder(root, name) / BASE
-    if not base.exists():
+    if own and not base.exists():
         files[base] = _base(name, chart, image) + _starter(root, chart)
-    if tenant.exists():
-        if taken := sorted(set(read_tenant(root, name).environments) & set(wanted)):
+    if there_already is not None:
+        if taken := sorted(set(there_already.environments) & set(wanted)):
             raise GitOpsError(f"{name} is in {', '.join(taken)} already; nothing was written")
         changed[tenant] = _with_environments(read_text(tenant, tenant.relative_to(root)), wanted)
     else:
@@ -119,8 +139,7 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
         file = tenant_file(root, app)
         hosts = [_in_zone(root, host, like, environment) for host in tenant.of(like).hosts]
         changed[file] = _with_environments(read_text(file, file.relative_to(root)), {environment: hosts})
-        own, target = (values_files(root, app, name)[1] for name in (like, environment))
-        if own.exists():
+        for own, target in _copies(root, app, tenant, like, environment):
             files[target] = _renamed(read_text(own, own.relative_to(root)), like, environment)
     write(root, files, changed)
     stack = f"Pulumi.{environment}.yaml"
@@ -134,6 +153,19 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
             f"make up STACK={environment}",
         ],
     )
+
+
+def _copies(root: Path, app: str, tenant: Tenant, like: str, environment: str) -> Iterator[tuple[Path, Path]]:
+    """Yield an environment's files of an application, each with its place in another environment."""
+    if tenant.manifests is None:
+        own, target = (values_files(root, app, name)[1] for name in (like, environment))
+        if own.exists():
+            yield own, target
+        return
+    folder = app_folder(root, app) / (OVERLAYS if tenant.manifests == KUSTOMIZE else PLAIN_FOLDER)
+    for own in sorted((folder / like).rglob("*")):
+        if own.is_file():
+            yield own, folder / environment / own.relative_to(folder / like)
 
 
 def _starter(root: Path, chart: str) -> str:

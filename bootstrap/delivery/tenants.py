@@ -8,10 +8,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, ValidationError
 
+from application_sources import (
+    CHART_NAME_PATTERN,
+    CHART_REPOSITORY_PATTERN,
+    CHART_VERSION_PATTERN,
+    MANIFESTS,
+    Sources,
+    argo_cd_url,
+)
 from bootstrap.delivery.gitops import NAME, NAMES, inside
 from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.errors import GitOpsError
@@ -36,11 +44,18 @@ _Host = Annotated[
 _Registry = Annotated[
     str, StringConstraints(strict=True, pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*$", max_length=253)
 ]
+_Repository = Annotated[str, StringConstraints(strict=True, pattern=rf"^({CHART_REPOSITORY_PATTERN})$", max_length=253)]
+_ChartName = Annotated[str, StringConstraints(strict=True, pattern=rf"^{CHART_NAME_PATTERN}$", max_length=250)]
+_Version = Annotated[str, StringConstraints(strict=True, pattern=rf"^{CHART_VERSION_PATTERN}$", max_length=128)]
 _Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9A-Za-z-]{1,127}\*?$")]
 
 _ALLOWED = {
     "owner": "who answers for it, such as an address",
-    "chart": "a folder of gitops/charts",
+    "chart": "a folder of gitops/charts, or a mapping of repository, name and version",
+    "repository": "a repository of charts, https://… or oci://…, without a user name and a slash at its end",
+    "name": "the chart's name in its repository",
+    "version": "one version such as 6.7.1, as the chart spells it; no range",
+    "manifests": " or ".join(MANIFESTS),
     "registries": "registries or folders of them, such as example.azurecr.io/shop",
     "vaultKeys": "names of the vault's secrets: letters, digits and hyphens, at the end * for all that begin so",
     "environments": "a mapping of environments, each with hosts, protected and digests",
@@ -53,7 +68,7 @@ _ALLOWED = {
 class TenantEnvironment(BaseModel):
     """An environment that an application is in."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     hosts: list[_Host] = Field(default_factory=list)
     """Host names that its routes may have there."""
@@ -63,15 +78,45 @@ class TenantEnvironment(BaseModel):
     """Whether the cluster runs images there only if their digest is named."""
 
 
-class Tenant(BaseModel):
-    """The whole file."""
+class RepositoryChart(BaseModel):
+    """A chart that somebody else publishes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    repository: _Repository
+    """Where it is published: ``https://charts.example.com``, or ``oci://registry.example.com/charts``."""
+    name: _ChartName
+    """What it is called there."""
+    version: _Version
+    """Which version: exactly one, as a range would change what runs without a commit."""
+
+    @property
+    def url(self) -> str:
+        """The repository, as Argo CD spells it."""
+        return argo_cd_url(self.repository)
+
+
+_Chart = Annotated[
+    Annotated[_Name, Tag("folder")] | Annotated[RepositoryChart, Tag("repository")],
+    Discriminator(lambda given: "repository" if isinstance(given, dict | RepositoryChart) else "folder"),
+]
+
+
+class Tenant(BaseModel):
+    """The whole file, which has one of ``chart`` and ``manifests``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     owner: _Text
     """Who answers for the application."""
-    chart: _Name
-    """A folder of ``gitops/charts``."""
+    chart: _Chart | None = None
+    """A folder of ``gitops/charts``, or a chart of a repository."""
+    manifests: Literal["kustomize", "plain"] | None = None
+    """What the application's folder has in the place of values for a chart.
+
+    ``kustomize``: ``overlays/<environment>/kustomization.yaml``, as a rule on a ``base/`` beside it. ``plain``:
+    manifests below ``manifests/<environment>/``.
+    """
     registries: list[_Registry] = Field(min_length=1)
     """Where its images may come from."""
     vault_keys: list[_Key] = Field(default_factory=list, alias="vaultKeys")
@@ -82,6 +127,19 @@ class Tenant(BaseModel):
     def of(self, environment: str) -> TenantEnvironment:
         """Return what holds in an environment that it is in."""
         return self.environments[environment] or TenantEnvironment()
+
+    @property
+    def repository_chart(self) -> RepositoryChart | None:
+        """Its chart, where that comes from a repository."""
+        return self.chart if isinstance(self.chart, RepositoryChart) else None
+
+    def sources(self, possible: Sources) -> dict[str, Any]:
+        """Return which of the possible sources its Application has, as the ApplicationSet's template chooses."""
+        if self.manifests is not None:
+            return possible.manifests(self.manifests)
+        if isinstance(self.chart, RepositoryChart):
+            return possible.repository_chart(url=self.chart.url, name=self.chart.name, version=self.chart.version)
+        return possible.local_chart(str(self.chart))
 
 
 def tenants_folder(root: P) -> P:
@@ -147,10 +205,22 @@ def parse_tenant(text: str, shown: str) -> Tenant:
     Raises:
         GitOpsError: it is not what it has to be; all mistakes at once.
     """
+    given = parse_mapping(text, shown)
+    mistakes = []
+    if "chart" not in given and "manifests" not in given:
+        mistakes.append(f"chart is missing; allowed: {_ALLOWED['chart']}; or manifests: {_ALLOWED['manifests']}")
+    if "chart" in given and "manifests" in given:
+        mistakes.append("chart and manifests are both there; allowed: one of them")
+    # to the model, null is as if the key were not there
+    empty = [key for key in ("chart", "manifests") if key in given and given[key] is None]
+    mistakes += [f"{key}: got None; allowed: {_ALLOWED[key]}" for key in empty]
     try:
-        return Tenant.model_validate(parse_mapping(text, shown))
+        tenant = Tenant.model_validate(given)
     except ValidationError as error:
-        raise GitOpsError("\n".join(f"{shown}: {_told(mistake)}" for mistake in error.errors())) from None
+        mistakes += map(_told, error.errors())
+    if mistakes:
+        raise GitOpsError("\n".join(f"{shown}: {mistake}" for mistake in mistakes))
+    return tenant
 
 
 def tenant_text(
@@ -196,6 +266,9 @@ def environment_lines(environment: str, hosts: Sequence[str]) -> list[str]:
 
 def _told(mistake: Mapping[str, Any]) -> str:
     path = [part for part in mistake["loc"] if part != "[key]"]
+    if path[:1] == ["chart"]:
+        # the second part is which of the two it was taken for
+        return _told_of_chart(mistake, path[2:])
     place = ".".join(map(_spelled, path))
     if not path:
         # half of a surrogate pair, which no YAML parser but ours lets through
@@ -209,6 +282,19 @@ def _told(mistake: Mapping[str, Any]) -> str:
     # environments.<name>.<field> or <field>, whatever the environment is called
     field = path[2] if len(path) > 2 else path[0]
     return f"{place}: got {mistake['input']!r}; allowed: {_ALLOWED[str(field)]}"
+
+
+def _told_of_chart(mistake: Mapping[str, Any], path: Sequence[str | int]) -> str:
+    """Return a mistake within ``chart``; an empty path is of the whole."""
+    if not path:
+        return f"chart: got {mistake['input']!r}; allowed: {_ALLOWED['chart']}"
+    place = f"chart.{_spelled(path[0])}"
+    if mistake["type"] == "extra_forbidden":
+        return f"{place} is unknown; allowed: {_keys(RepositoryChart)}"
+    if mistake["type"] == "missing":
+        return f"{place} is missing; allowed: {_ALLOWED[str(path[0])]}"
+    given = re.sub(r"(?<=://)[^/]*@", "[hidden]@", repr(mistake["input"]))
+    return f"{place}: got {given}; allowed: {_ALLOWED[str(path[0])]}"
 
 
 def _keys(model: type[BaseModel]) -> str:

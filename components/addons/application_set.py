@@ -1,9 +1,19 @@
 """The ApplicationSet that makes an Application of every tenant that this cluster's environment has."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from application_sources import (
+    CHART_NAME_PATTERN,
+    CHART_REPOSITORY_PATTERN,
+    CHART_VERSION_PATTERN,
+    MANIFESTS,
+    NAME_PATTERN,
+    OCI,
+    Sources,
+)
 from application_template import application, layers
 from conventions import FACT_PREFIX, TENANTS_FOLDER
 from settings.addons import GitOps
@@ -11,15 +21,41 @@ from settings.addons import GitOps
 NAME = "tenants"
 
 _APP = '{{ trimSuffix ".yaml" .file.path.filename }}'
-_KEYS = ("owner", "chart", "registries", "vaultKeys", "environments")
+_KEYS = ("owner", "chart", "manifests", "registries", "vaultKeys", "environments")
 """Keys of a tenant's file. Any other is refused: it could stand for a parameter of the other generators."""
+_CHART_KEYS = {
+    "repository": CHART_REPOSITORY_PATTERN,
+    "name": CHART_NAME_PATTERN,
+    "version": CHART_VERSION_PATTERN,
+}
+"""Keys of a chart of a repository, each with what its value has to match."""
+
+
 _ENVIRONMENTS = """\
 {{- $file := .file.path.filename }}
 {{- range $key, $_ := . }}
-{{- if not (has $key (list "file" KEYS)) }}{{ fail (printf "%s: %s is unknown" $file $key) }}{{ end }}
+{{- if not (has $key (list "file" @KEYS@)) }}{{ fail (printf "%s: %s is unknown" $file $key) }}{{ end }}
 {{- end }}
-{{- if not (and (hasKey . "chart") (kindIs "string" .chart) .chart) }}
-{{- fail (printf "%s: chart is missing" $file) }}
+{{- if eq (hasKey . "chart") (hasKey . "manifests") }}
+{{- fail (printf "%s: chart is missing, or is there together with manifests" $file) }}
+{{- end }}
+{{- if hasKey . "manifests" }}
+{{- if not (has .manifests (list @MANIFESTS@)) }}
+{{- fail (printf "%s: manifests has to be one of %s" $file (list @MANIFESTS@ | join ", ")) }}
+{{- end }}
+{{- else if kindIs "map" .chart }}
+{{- $chart := .chart }}
+{{- range $key, $_ := $chart }}
+{{- if not (has $key (list @CHART_KEYS@)) }}{{ fail (printf "%s: chart.%s is unknown" $file $key) }}{{ end }}
+{{- end }}
+{{- range $key, $pattern := dict @CHART_PATTERNS@ }}
+{{- $given := get $chart $key }}
+{{- if not (and (kindIs "string" $given) (regexMatch $pattern $given)) }}
+{{- fail (printf "%s: chart.%s is missing, or is none" $file $key) }}
+{{- end }}
+{{- end }}
+{{- else if not (and (kindIs "string" .chart) (regexMatch @NAME@ .chart)) }}
+{{- fail (printf "%s: chart is no folder's name, and no mapping" $file) }}
 {{- end }}
 {{- if not (and (hasKey . "environments") (kindIs "map" .environments) .environments) }}
 {{- fail (printf "%s: environments is missing, or no mapping" $file) }}
@@ -27,8 +63,15 @@ _ENVIRONMENTS = """\
 {{- range $name, $_ := .environments }}
 - environment: {{ quote $name }}
 {{- end }}
-""".replace("KEYS", " ".join(json.dumps(key) for key in _KEYS))
+"""
 """Lists a tenant's environments. What would silently be no environment fails: the Application would be deleted."""
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "KEYS": _KEYS,
+    "MANIFESTS": MANIFESTS,
+    "CHART_KEYS": tuple(_CHART_KEYS),
+    "CHART_PATTERNS": tuple(text for key, pattern in _CHART_KEYS.items() for text in (key, f"^({pattern})$")),
+    "NAME": (f"^({NAME_PATTERN})$",),
+}
 _RETRY_SECONDS = 30
 """How soon it is tried again what lacked a project: a new cluster has them only once the root Application is synced."""
 
@@ -47,15 +90,16 @@ def application_set_spec(
         facts: names of the facts that the in-cluster Secret has as annotations.
         production: whether an Application that is no longer generated stays until somebody deletes it.
     """
-    template = application(
+    sources = Sources(
         app=_APP,
-        chart="{{ .chart }}",
         repo_url=settings.served_url,
         revision=settings.revision,
         folder=settings.folder,
+        environment=environment,
         layers=layers(environment, settings.environment_class, settings.region),
         facts={fact: f'{{{{ index .metadata.annotations "{FACT_PREFIX}{fact}" }}}}' for fact in facts},
     )
+    template = application(app=_APP, sources={})
     return {
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
@@ -63,6 +107,7 @@ def application_set_spec(
         # else a lost label of the in-cluster Secret would delete every application with all that is in it
         "syncPolicy": {"applicationsSync": "create-update" if production else "sync"},
         "template": {"metadata": template["metadata"], "spec": template["spec"]},
+        "templatePatch": _source(sources),
     }
 
 
@@ -74,6 +119,48 @@ def tenants_path(settings: GitOps) -> str:
 def cluster_labels(environment: str) -> dict[str, str]:
     """Return the labels of the in-cluster Secret, by which the ApplicationSet finds it."""
     return {"argocd.argoproj.io/secret-type": "cluster", "environment": environment}
+
+
+def _source(sources: Sources) -> str:
+    """Return the template of the part that depends on what a tenant names: its source, or its sources.
+
+    A template can choose between texts only; the patch, which is a template as a whole, between shapes too.
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Template/#template-patch
+    """
+    url = f'{{{{ trimPrefix "{OCI}" .chart.repository }}}}'
+    chart = sources.repository_chart(url=url, name="{{ .chart.name }}", version="{{ .chart.version }}")
+    return "\n".join(
+        [
+            '{{- if hasKey . "manifests" }}',
+            *(
+                f'{{{{- if eq .manifests "{kind}" }}}}\n{_patch(sources.manifests(kind))}\n{{{{- end }}}}'
+                for kind in MANIFESTS
+            ),
+            '{{- else if kindIs "map" .chart }}',
+            _patch(chart),
+            "{{- else }}",
+            _patch(sources.local_chart("{{ .chart }}")),
+            "{{- end }}",
+        ]
+    )
+
+
+def _patch(spec: dict[str, Any]) -> str:
+    return _json({"spec": spec})
+
+
+def _json(value: object) -> str:
+    """Spell a value as JSON whose texts may contain expressions, whatever these result in."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    if not isinstance(value, str) or "{{" not in value:
+        return json.dumps(value)
+    # every other part is an expression
+    parts = re.split(r"\{\{ (.*?) \}\}", value)
+    texts = [f"({part})" if index % 2 else json.dumps(part) for index, part in enumerate(parts) if part]
+    return f"{{{{ print {' '.join(texts)} | toJson }}}}"
 
 
 def _tenants(settings: GitOps) -> dict[str, Any]:
@@ -98,10 +185,18 @@ def _tenants(settings: GitOps) -> dict[str, Any]:
                         "requeueAfterSeconds": _RETRY_SECONDS,
                     }
                 },
-                {"list": {"elementsYaml": _ENVIRONMENTS}},
+                {"list": {"elementsYaml": _environments()}},
             ]
         }
     }
+
+
+def _environments() -> str:
+    """Return the template with its arguments, each text as Go spells it."""
+    template = _ENVIRONMENTS
+    for mark, texts in _ARGUMENTS.items():
+        template = template.replace(f"@{mark}@", " ".join(map(json.dumps, texts)))
+    return template
 
 
 def _clusters() -> dict[str, Any]:

@@ -71,8 +71,9 @@ class Renderer:
 
 
 def _gist(error: str) -> str:
-    """Return an error without the command that was run, the cluster's version and temporary files."""
+    """Return an error without the commands that were run, the cluster's version and temporary files."""
     text = error.rpartition("desc = ")[2].rpartition("Error: ")[2].partition("\n\nUse --debug")[0]
+    text = re.sub(r"failed to run '.*", "failed to run Git", text, flags=re.DOTALL)
     return re.sub(r'"/[\w/.-]+/\d+"', "a file", re.sub(r"v1\.\d+\.\d+", "v1.x", text))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.delivery.clusters import Cluster, read_cluster
 from bootstrap.delivery.render.application import generated, tenants_of
+from bootstrap.delivery.tenants import parse_tenant
 from conventions import FACT_PREFIX, IN_CLUSTER, TENANTS_FOLDER, WORKING_TREE_URL
 from tests.argocd.argo_cd import API_VERSION, ArgoCD
 from tests.argocd.generator import APPLICATIONS, Generated, Generator, start_generator
@@ -19,6 +20,20 @@ __all__ = ["program"]
 
 URL = "https://github.com/example/aks-bootstrap.git"
 TENANT = "owner: us\nchart: web\nregistries: [ghcr.io/us]\nenvironments:\n  dev:\n  prod:\n    hosts: [a.example.com]\n"
+
+
+def with_chart(text: str) -> str:
+    return TENANT.replace("chart: web", text)
+
+
+PODINFO = "chart: {repository: 'https://charts.example.com', name: podinfo, version: 6.7.1}"
+KINDS = {
+    "a chart of gitops/charts": TENANT,
+    "a chart of a Helm repository": with_chart(PODINFO),
+    "a chart of a registry": with_chart(PODINFO.replace("https://", "oci://")),
+    "Kustomize": with_chart("manifests: kustomize"),
+    "plain manifests": with_chart("manifests: plain"),
+}
 BROKEN = {
     "an unknown key": "metadata: {annotations: {}}\n" + TENANT,
     "the list's own parameter": "environment: dev\n" + TENANT,
@@ -29,6 +44,22 @@ BROKEN = {
     "environments that are none": TENANT.partition("environments")[0] + "environments: {}\n",
     "environments in a list": TENANT.partition("environments")[0] + "environments: [prod]\n",
     "nothing": "# later\n",
+    "a chart and manifests": "manifests: plain\n" + TENANT,
+    "a chart in a list": with_chart("chart: [web]"),
+    "a chart that is a path": with_chart("chart: ../apps/shop"),
+    "manifests that are null": with_chart("manifests:"),
+    "manifests of an unknown kind": with_chart("manifests: jsonnet"),
+    "manifests in a mapping": with_chart("manifests: {kustomize: true}"),
+    "a chart of nowhere": with_chart("chart: {name: podinfo, version: 6.7.1}"),
+    "a chart without a name": with_chart(PODINFO.replace("name: podinfo, ", "")),
+    "a chart without a version": with_chart(PODINFO.replace(", version: 6.7.1", "")),
+    "a chart in a range of versions": with_chart(PODINFO.replace("6.7.1", "^6.7.1")),
+    "a chart in any version": with_chart(PODINFO.replace("6.7.1", "'*'")),
+    "a version that is a number": with_chart(PODINFO.replace("6.7.1", "6.7")),
+    "a version that is null": with_chart(PODINFO.replace("6.7.1", "")),
+    "a repository with a password": with_chart(PODINFO.replace("https://", "https://me:secret@")),
+    "a repository that is a folder": with_chart(PODINFO.replace("https://charts.example.com", "file:///charts")),
+    "an unknown key of a chart": with_chart(PODINFO.replace("name:", "path: x, name:")),
 }
 """Tenants' files, each of which would delete its application or stop all others if nothing refused it."""
 
@@ -107,6 +138,49 @@ def test_what_is_rendered_is_what_argo_cd_generates(
         assert theirs["spec"] == ours["spec"]
         for key in ("name", "namespace", "finalizers"):
             assert theirs["metadata"][key] == ours["metadata"][key]
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_source_is_generated_as_it_is_rendered(
+    kind: str, stack: str, generator: Generator, repository: GitRepository, program: Callable[..., Program]
+) -> None:
+    it = Stack(program(stack), repository)
+    text = KINDS[kind].replace("  dev:\n", f"  {stack}:\n")
+    it.commit({"tenants/shop.yaml": text})
+    result = generator.generate(it.application_set, it.secret)
+    assert result.error == ""
+    ours = generated(ROOT, it.cluster(stack), "shop", parse_tenant(text, "tenants/shop.yaml")).document
+    assert spec_of(result, "shop") == ours["spec"]
+
+
+def test_an_application_changes_from_each_kind_of_source_to_each_other(
+    generator: Generator, repository: GitRepository, program: Callable[..., Program]
+) -> None:
+    it = Stack(program("dev"), repository)
+    for kind in [*KINDS, *reversed(KINDS)]:
+        it.commit({"tenants/shop.yaml": KINDS[kind]})
+        expected = generated(ROOT, it.cluster("dev"), "shop", parse_tenant(KINDS[kind], "shop")).document["spec"]
+
+        def is_there(expected: dict[str, Any] = expected) -> bool | None:
+            # a generation that was under way may have used up the request to read Git again
+            result = generator.generate(it.application_set, it.secret)
+            assert (result.kept, result.error) == (["hello", "shop"], "")
+            return spec_of(result, "shop") == expected or None
+
+        generator.wait(is_there, f"an Application of {kind}")
+
+
+def test_what_a_fact_contains_stays_text(
+    generator: Generator, repository: GitRepository, program: Callable[..., Program]
+) -> None:
+    it = Stack(program("dev"), repository)
+    fact = FACT_PREFIX + "vault-uri"
+    it.annotations[fact] = it.secret["metadata"]["annotations"][fact] = 'a"b\\c{{ .chart }}\n<&>é'
+    it.commit()
+    result = generator.generate(it.application_set, it.secret)
+    values = spec_of(result, "hello")["source"]["helm"]["valuesObject"]
+    assert values["global"]["platform"]["vaultUri"] == it.annotations[fact]
 
 
 def test_a_region_reads_its_layers(

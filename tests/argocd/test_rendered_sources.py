@@ -6,12 +6,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from kubernetes import config, dynamic
 
 from bootstrap.delivery.render.application import Manifest, parse_application
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.objects import parse_objects
-from bootstrap.delivery.render.render import template
-from bootstrap.errors import GitOpsError, HelmError
+from bootstrap.delivery.render.render import render_application
+from bootstrap.errors import GitOpsError, RenderError
 from tests.argocd.argo_cd import ArgoCD
 from tests.argocd.git_repository import GitRepository
 from tests.argocd.outcome import Outcome, differences
@@ -46,10 +46,8 @@ def ours(case: Case, folder: Path) -> Outcome:
         shutil.copy(ROOT / file, root)
     try:
         read = parse_application(root, "prod", Manifest(file=root / "application.yaml", document=application))
-        kinds = Kinds(root)
-        text = template(root, read, kinds).render()
-        objects = parse_objects(text, source=case.name, namespace=read.namespace, kinds=kinds)
-    except (GitOpsError, HelmError) as error:
+        objects = render_application(root, read, Kinds(root))
+    except (GitOpsError, RenderError) as error:
         return Outcome(error=str(error))
     return Outcome.of(item.document for item in objects)
 
@@ -66,6 +64,13 @@ def test_bootstrap_renders_the_same_or_refuses_both_but_for_what_is_listed(case:
     pairs = zip_longest(found, case.differs, fillvalue="")
     assert [pair for pair in pairs if not pair[1] or not pair[0].startswith(pair[1])] == []
     assert bool(case.differs) == bool(case.because), "what is listed has a reason"
+
+
+def test_helm_is_told_of_kinds_that_a_cluster_has(argo: ArgoCD, tmp_path: Path) -> None:
+    resources = dynamic.DynamicClient(config.new_client_from_config(str(argo.kubeconfig))).resources.search()
+    served = {(found.group_version, found.kind) for found in resources if "list" in found.verbs}
+    told = {tuple(name.rsplit("/", 1)) for name in Kinds(tmp_path).api_versions if name.rpartition("/")[2][0].isupper()}
+    assert ("apps/v1", "Deployment") in told and told <= served
 
 
 def test_every_case_is_recorded_and_nothing_else() -> None:

@@ -1,8 +1,9 @@
 """What the program registers for tenants, and that ``bootstrap`` renders the same Applications."""
 
 import json
+import re
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,31 @@ def facts(program: Program) -> dict[str, str]:
     return {key.removeprefix(FACT_PREFIX): value for key, value in annotations.items()}
 
 
+def local_chart(spec: dict[str, Any]) -> str:
+    """Return what the patch is for a chart of ``gitops/charts``: its last branch."""
+    branch, _, rest = str(spec["templatePatch"]).rpartition("{{- else }}")[2].rpartition("{{- end }}")
+    assert not rest
+    return branch
+
+
+def replaced(text: str, expressions: Mapping[str, str]) -> str:
+    """Return a branch of the patch with the values of its expressions, as Go would print them."""
+
+    def value(found: "re.Match[str]") -> str:
+        parts = re.findall(r'("(?:[^"\\]|\\.)*")|\(((?:[^()"]|"[^"]*")*)\)', found[1])
+        return json.dumps("".join(json.loads(literal) if literal else expressions[name] for literal, name in parts))
+
+    return re.sub(r"\{\{ print (.*?) \| toJson \}\}", value, text)
+
+
+def source_of(program: Program, chart: str = "web") -> dict[str, Any]:
+    """Return the source of an application called shop, whose facts are empty."""
+    spec = spec_of(program)
+    facts_ = {f'index .metadata.annotations "{FACT_PREFIX}{key}"': "" for key in facts(program)}
+    text = replaced(local_chart(spec), {'trimSuffix ".yaml" .file.path.filename': "shop", ".chart": chart, **facts_})
+    return dict(json.loads(text)["spec"]["source"])
+
+
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
@@ -65,23 +91,22 @@ def test_only_what_up_makes_is_unknown_before(program: Run, stack: str, expected
 @pytest.mark.parametrize("stack", STACKS)
 def test_bootstrap_renders_the_application_that_the_application_set_makes(program: Run, stack: str) -> None:
     cluster, tenant = read_cluster(ROOT, stack), read_tenant(ROOT, "hello")
-    template = spec_of(program(stack))["template"]
-    text = json.dumps(template)
+    spec = spec_of(program(stack))
     filled = {
-        '{{ trimSuffix ".yaml" .file.path.filename }}': "hello",
-        "{{ .chart }}": tenant.chart,
-        **{f'{{{{ index .metadata.annotations "{FACT_PREFIX}{key}" }}}}': fact for key, fact in cluster.facts.items()},
+        'trimSuffix ".yaml" .file.path.filename': "hello",
+        ".chart": str(tenant.chart),
+        **{f'index .metadata.annotations "{FACT_PREFIX}{key}"': fact for key, fact in cluster.facts.items()},
     }
-    for expression, value in filled.items():
-        assert json.dumps(expression)[1:-1] in text, expression
-        text = text.replace(json.dumps(expression)[1:-1], value)
+    text = json.dumps(spec["template"]).replace(json.dumps(f"{{{{ {next(iter(filled))} }}}}")[1:-1], "hello")
     assert "{{" not in text, "each expression has its value"
+    made = json.loads(text)
+    made["spec"] |= json.loads(replaced(local_chart(spec), filled))["spec"]
     document = generated(ROOT, cluster, "hello", tenant).document
     if stack == "local":
         # the working tree stands for the repository
-        assert template["spec"]["source"]["repoURL"] == WORKING_TREE_URL
+        assert made["spec"]["source"]["repoURL"] == WORKING_TREE_URL
         document["spec"]["source"]["repoURL"] = WORKING_TREE_URL
-    assert json.loads(text) == {"metadata": document["metadata"], "spec": document["spec"]}
+    assert made == {"metadata": document["metadata"], "spec": document["spec"]}
 
 
 # --- the ApplicationSet ----------------------------------------------------------------------------------------------
@@ -130,6 +155,7 @@ def test_the_closed_list_of_keys_is_that_of_tenants_files(dev: Program) -> None:
     assert list(application_set._KEYS) == keys
     _, elements, _ = generators(dev)
     assert f"(list {' '.join(json.dumps(key) for key in ('file', *keys))})" in elements
+    assert "@" not in elements, "every list is filled in"
 
 
 def test_a_parameter_that_is_missing_stops_the_generation(dev: Program) -> None:
@@ -142,10 +168,9 @@ LAYERED = {"environment": "main", "environmentClass": "production", "region": "w
 
 def test_a_cluster_reads_the_layers_of_its_class_environment_and_region(program: Run) -> None:
     layered = program("prod", gitops=LAYERED)
-    helm = spec_of(layered)["template"]["spec"]["source"]["helm"]
-    app = '../../apps/{{ trimSuffix ".yaml" .file.path.filename }}'
+    helm = source_of(layered)["helm"]
     names = ["values", "production", "main", "main-weu"]
-    assert helm["valueFiles"] == [f"{app}/{name}.yaml" for name in names]
+    assert helm["valueFiles"] == [f"../../apps/shop/{name}.yaml" for name in names]
     assert helm["ignoreMissingValueFiles"] is True
 
 
@@ -166,9 +191,9 @@ def test_each_half_is_read_from_its_own_repository(program: Run) -> None:
     )
     git, _, _ = generators(made)
     assert (git["repoURL"], git["revision"]) == (url, "main")
-    source = spec_of(made)["template"]["spec"]["source"]
+    source = source_of(made)
     assert (source["repoURL"], source["targetRevision"]) == ("https://github.com/example/aks-bootstrap.git", "next")
-    assert source["path"] == "deploy/gitops/charts/{{ .chart }}"
+    assert source["path"] == "deploy/gitops/charts/web"
     root = made.one("argoproj.io/v1alpha1:Application").inputs["spec"]["source"]
     assert (root["repoURL"], root["targetRevision"], root["path"]) == (url, "main", "deploy/tenants")
     assert root["helm"]["valuesObject"]["repoURL"] == source["repoURL"], "projects allow the applications' half"

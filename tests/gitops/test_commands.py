@@ -18,7 +18,7 @@ def copy(example, tmp_path):
     shutil.copytree(example.root, root)
     for folder in ("bootstrap", "settings"):
         shutil.copytree(ROOT / folder, root / folder)
-    for module in ("startup.py", "conventions.py", "application_template.py"):
+    for module in ("startup.py", "conventions.py", "application_sources.py", "application_template.py"):
         shutil.copy(ROOT / module, root)
     return Project(root.resolve())
 

@@ -74,7 +74,9 @@ def test_a_class_and_regions_pass_every_check(regional):
 
 
 def test_a_cluster_reads_the_base_its_class_its_environment_and_its_region_in_this_order(regional):
-    read = {name: [f.name for f in read_application(regional.root, "hello", name).value_files] for name in CLUSTERS}
+    read = {
+        name: [f.name for f in read_application(regional.root, "hello", name).helm.value_files] for name in CLUSTERS
+    }
     assert read == {
         "dev": ["values.yaml", "dev.yaml"],
         "local": ["values.yaml", "local.yaml"],

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from application_sources import Sources
 from application_template import application
 from bootstrap.delivery.manifests import dump, load_all, load_mapping
 from bootstrap.delivery.migrate import migrate
@@ -21,9 +22,16 @@ def old(project):
     """Return a project as earlier versions laid it out."""
     (project.root / "tenants" / "hello.yaml").unlink()
     for environment in ENVIRONMENTS:
-        document = application(
-            app="hello", chart="web", repo_url=URL, revision="main", folder="", layers=[environment], facts={}
+        possible = Sources(
+            app="hello",
+            repo_url=URL,
+            revision="main",
+            folder="",
+            environment=environment,
+            layers=[environment],
+            facts={},
         )
+        document = application(app="hello", sources=possible.local_chart("web"))
         document["spec"]["project"] = "apps"
         for key in ("ignoreMissingValueFiles", "valuesObject"):
             del document["spec"]["source"]["helm"][key]

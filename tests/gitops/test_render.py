@@ -128,7 +128,7 @@ def test_without_helm_it_says_where_it_comes_from(project, monkeypatch):
     [
         ({"path": "gitops/charts/wep"}, "no Chart.yaml"),
         ({"path": "../elsewhere"}, "leads out of the repository"),
-        ({"path": None}, r"source\.path has to be a chart's folder"),
+        ({"path": None}, r"source\.path has to be a folder in this repository"),
         ({"helm.ignoreMissingValueFiles": False}, "names gitops/apps/hello/stage.yaml, which is not there"),
         ({"helm.valueFiles": ["../../../../dev.yaml"]}, "leads out of the repository"),
         ({"helm.parameters": [{"name": "a", "value": "b"}]}, r"helm\.parameters is not rendered"),
@@ -139,7 +139,7 @@ def test_without_helm_it_says_where_it_comes_from(project, monkeypatch):
 def test_an_application_that_cannot_be_rendered_is_told(project, change, told):
     cluster = replace(read_cluster(project.root, "dev"), layers=["dev", "stage"])
     manifest = generated(project.root, cluster, "hello", read_tenant(project.root, "hello"))
-    assert parse_application(project.root, "dev", manifest).value_files
+    assert parse_application(project.root, "dev", manifest).helm.value_files
     spec = manifest.document["spec"]
     for path, value in change.items():
         *parents, key = ["destination", "namespace"] if path.startswith("dest") else ["source", *path.split(".")]

@@ -10,10 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # what a room's modules may import of this project besides their own room, which is the longest prefix that fits
-BOTTOM = {"application_template", "conventions", "startup"}
+BOTTOM = {"application_sources", "application_template", "conventions", "startup"}
 ROOMS: dict[str, set[str]] = {
     "conventions": set(),
     "startup": set(),
+    "application_sources": {"conventions"},
     "application_template": {"conventions"},
     "settings": BOTTOM,
     # the joints between the rooms of components/

@@ -1,12 +1,17 @@
 """Every mistake of a tenant's file is reported with the file, the place, what was given and what is allowed."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from bootstrap.delivery import tenant_schema as schema
+from bootstrap.delivery.manifests import load_mapping, parse_mapping
 from bootstrap.delivery.tenants import parse_tenant, read_tenant, read_tenants, tenant_names
 from bootstrap.errors import GitOpsError
 
+ROOT = Path(__file__).resolve().parents[2]
 FILE = "tenants/shop.yaml"
 GOOD = """\
 owner: shop-team@example.com
@@ -39,6 +44,112 @@ def test_a_whole_file_is_read() -> None:
 def test_secrets_hosts_and_protection_may_be_left_out() -> None:
     tenant = parse_tenant("owner: a\nchart: web\nregistries: [docker.io]\nenvironments: {dev: {}}\n", FILE)
     assert (tenant.vault_keys, tenant.of("dev").hosts, tenant.of("dev").protected) == ([], [], False)
+
+
+def test_editors_get_the_schema_of_the_model() -> None:
+    committed = json.loads((ROOT / schema.FILE).read_text(encoding="utf-8"))
+    assert committed == schema.tenant_schema(), "run `make schema`"
+    jsonschema.validate(load_mapping(ROOT / "tenants" / "hello.yaml"), committed)
+    first = (ROOT / "tenants" / "hello.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert first == f"# yaml-language-server: $schema=../{schema.FILE}"
+
+
+def with_chart(chart: str) -> str:
+    return GOOD.replace("chart: web", chart)
+
+
+@pytest.mark.parametrize("kind", ["kustomize", "plain"])
+def test_an_application_may_have_manifests_in_the_place_of_a_chart(kind: str) -> None:
+    jsonschema.validate(parse_mapping(with_chart(f"manifests: {kind}"), FILE), schema.tenant_schema())
+    tenant = parse_tenant(with_chart(f"manifests: {kind}"), FILE)
+    assert (tenant.chart, tenant.manifests, tenant.repository_chart) == (None, kind, None)
+
+
+@pytest.mark.parametrize(
+    ("repository", "url"),
+    [
+        ("https://charts.example.com", "https://charts.example.com"),
+        ("https://example.com:8443/charts/stable", "https://example.com:8443/charts/stable"),
+        ("oci://registry.example.com/charts", "registry.example.com/charts"),
+        ("oci://127.0.0.1:5000/charts", "127.0.0.1:5000/charts"),
+        ("http://localhost:8080", "http://localhost:8080"),
+    ],
+)
+@pytest.mark.parametrize("version", ["6.7.1", "v1.21.1", "1.0.0-rc.1+build.5"])
+def test_a_chart_may_come_from_a_repository(repository: str, url: str, version: str) -> None:
+    text = with_chart(f"chart: {{repository: '{repository}', name: podinfo, version: {version}}}")
+    chart = parse_tenant(text, FILE).repository_chart
+    assert chart is not None
+    assert (chart.repository, chart.url, chart.name, chart.version) == (repository, url, "podinfo", version)
+
+
+REPOSITORY = "a repository of charts, https://… or oci://…, without a user name and a slash at its end"
+VERSION = "one version such as 6.7.1, as the chart spells it; no range"
+
+
+@pytest.mark.parametrize(
+    ("chart", "told"),
+    [
+        (
+            "",
+            ["chart is missing; allowed: a folder of gitops/charts, or a mapping of repository, name and version; or "],
+        ),
+        ("chart: web\nmanifests: plain", ["chart and manifests are both there; allowed: one of them"]),
+        ("manifests: helm", ["manifests: got 'helm'; allowed: kustomize or plain"]),
+        ("manifests:", ["manifests: got None; allowed: kustomize or plain"]),
+        ("chart: {}", [f"chart.{key} is missing; allowed: " for key in ("repository", "name", "version")]),
+        (
+            "chart: {repository: 'https://a.b', name: podinfo, versions: 1.0.0}",
+            ["chart.version is missing; allowed: ", "chart.versions is unknown; allowed: name, repository, version"],
+        ),
+        *(
+            (
+                f"chart: {{repository: '{given}', name: podinfo, version: 1.0.0}}",
+                [f"chart.repository: got '{given}'; allowed: {REPOSITORY}"],
+            )
+            for given in (
+                "http://charts.example.com",
+                "https://charts.example.com/",
+                "https://charts.example.com?token=x",
+                "registry.example.com/charts",
+                "git@github.com:example/charts.git",
+                "file:///charts",
+                "http://127.0.0.1.example.com",
+            )
+        ),
+        *(
+            (
+                f"chart: {{repository: 'https://a.b', name: podinfo, version: {given}}}",
+                [f"chart.version: got {told}; allowed: {VERSION}"],
+            )
+            for given, told in (
+                ("'*'", "'*'"),
+                ("'^6.7.1'", "'^6.7.1'"),
+                ("'>=6'", "'>=6'"),
+                ("6.x.x", "'6.x.x'"),
+                ("6.7", "6.7"),
+                ("'6.7'", "'6.7'"),
+                ("latest", "'latest'"),
+                ("06.7.1", "'06.7.1'"),
+            )
+        ),
+        (
+            "chart: {repository: 'https://me:secret@charts.example.com', name: podinfo, version: 1.0.0}",
+            [f"chart.repository: got 'https://[hidden]@charts.example.com'; allowed: {REPOSITORY}"],
+        ),
+        (
+            "chart: {repository: 'https://a.b', name: ../podinfo, version: 1.0.0}",
+            ["chart.name: got '../podinfo'; allowed: the chart's name in its repository"],
+        ),
+    ],
+)
+def test_every_mistake_of_what_is_rendered_is_told(chart: str, told: list[str]) -> None:
+    lines = refused(with_chart(chart))
+    assert len(lines) == len(told)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(parse_mapping(with_chart(chart), FILE), schema.tenant_schema())
+    for line, beginning in zip(sorted(lines), sorted(told), strict=True):
+        assert line.startswith(f"{FILE}: {beginning}")
 
 
 @pytest.mark.parametrize(
@@ -97,16 +208,20 @@ def test_secrets_hosts_and_protection_may_be_left_out() -> None:
             "vaultKeys.1: got 'shared_token'; allowed: names of the vault's secrets: letters, digits and hyphens, at "
             "the end * for all that begin so",
         ),
-        ("vaultKeys", "vaultKey", "vaultKey is unknown; allowed: chart, environments, owner, registries, vaultKeys"),
+        (
+            "vaultKeys",
+            "vaultKey",
+            "vaultKey is unknown; allowed: chart, environments, manifests, owner, registries, vaultKeys",
+        ),
         (
             "vaultKeys",
             "vault_keys",
-            "vault_keys is unknown; allowed: chart, environments, owner, registries, vaultKeys",
+            "vault_keys is unknown; allowed: chart, environments, manifests, owner, registries, vaultKeys",
         ),
         (
             "chart: web",
             'chart: web\n"a\\nb": 1',
-            '"a\\nb" is unknown; allowed: chart, environments, owner, registries, ',
+            '"a\\nb" is unknown; allowed: chart, environments, manifests, owner, registries, ',
         ),
         (
             "{ hosts: [shop.example.com], protected: true }",

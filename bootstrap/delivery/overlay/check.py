@@ -1,6 +1,6 @@
 """Gathers everything that is wrong with the values of all applications, and mends what can be mended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from bootstrap.delivery.overlay.paths import spell
 from bootstrap.delivery.overlay.rules import Rules, read_rules
 from bootstrap.delivery.overlay.unread import unread
 from bootstrap.delivery.overlay.values import Values, read_values
+from bootstrap.delivery.tenants import read_tenants
 from bootstrap.errors import GitOpsError
 
 
@@ -68,8 +69,8 @@ def check(
     """
     require_folder(root)
     refuse_links_out(root)
-    # None is every application; a name that is none is told by read_values
-    names = list(applications(root) if apps is None else apps)
+    # None is every application that has values; a name that is none is told by read_values
+    names = list(_with_values(root) if apps is None else apps)
     steps: list[Step] = []
     written: list[str] = []
     findings: list[Finding] = []
@@ -90,6 +91,12 @@ def check(
         findings += unexpected(values, rules)
         findings += never_ran(root, values, rules, history)
     return Report(apps=names, findings=findings, steps=steps, written=written)
+
+
+def _with_values(root: Path) -> Iterator[str]:
+    """Yield the applications that have a chart, or whose file cannot be read, which is told with the others."""
+    tenants, _ = read_tenants(root)
+    yield from (app for app in applications(root) if app not in tenants or tenants[app].manifests is None)
 
 
 def _read(root: Path, names: Sequence[str]) -> dict[str, tuple[Rules, Values]]:

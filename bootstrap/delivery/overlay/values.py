@@ -94,6 +94,8 @@ def read_values(root: Path, app: str) -> Values:
         there = ", ".join(applications(root)) or "none"
         raise GitOpsError(f"there is no application {app!r} in {GITOPS_FOLDER}/apps; there are: {there}")
     tenant = read_tenant(root, app)
+    if tenant.manifests is not None:
+        raise GitOpsError(f"{app} has no values, and so no overlay of them: tenants/{app}.yaml says `manifests`")
     names = layers_of(root, app)
     layers: dict[str, Layer] = {}
     templates: dict[str, Template] = {}

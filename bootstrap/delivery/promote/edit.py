@@ -1,10 +1,18 @@
 """Computes a promotion's change at one tip of the branch; nothing is written."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
-from bootstrap.delivery.gitops import BASE, apps_folder, layer_of, values_files
+from application_sources import PLAIN_FOLDER
+from bootstrap.delivery.gitops import (
+    BASE,
+    KUSTOMIZATIONS,
+    apps_folder,
+    environment_of,
+    image_file,
+    values_files,
+)
 from bootstrap.delivery.promote.git import File, Repository, text_of
 from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
 from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
@@ -12,6 +20,9 @@ from bootstrap.delivery.promote.tenant import tenant_environment
 from bootstrap.delivery.promote.version import check_version, digest_of, is_digest, pin, same_image
 from bootstrap.errors import RefusedError
 
+TAGS = ("tag", "newTag")
+"""Keys of an image's tag, in values and in Kustomize's file; a key ``digest`` beside it wins."""
+_IMAGE_KEYS = ("name", "newName", "newTag", "digest")
 _PLAIN_FILE = "100644"
 
 
@@ -29,9 +40,9 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
         source = environment_file(repository.prefix, there, request.app, request.source or "")
         value, path = running(text_of(repository, source, there[source]), source, path)
     value = pin(value, request.digest)
-    path = path or (DIGEST if is_digest(value) else TAG)
+    path = path or image_paths(old, file)[0 if is_digest(value) else 1]
     check_version(value, allow_mutable=request.allow_mutable)
-    if digest_of(value) and parse_path(path)[-1] == "tag":
+    if digest_of(value) and parse_path(path)[-1] in TAGS:
         beside = scalar_at(old, _beside(path, "digest"))
         if beside and beside.value:
             # a digest there wins over whatever the tag says
@@ -43,7 +54,7 @@ def edit_at(repository: Repository, tip: str, request: Request) -> Edit:
         new = text if same else replace_scalar(text, parse_path(path), value)
     except ScalarError as error:
         raise RefusedError(f"{file}: {error}") from None
-    if parse_path(path)[-1] == "tag" and not same:
+    if parse_path(path)[-1] in TAGS and not same:
         _refuse_digest(repository, there, file, old, _beside(path, "digest"))
     mode = _PLAIN_FILE if first else there[file].mode
     return Edit(tip=tip, file=file, mode=mode, path=path, before=found.value, after=value, old=old, new=new)
@@ -53,7 +64,7 @@ def _target(
     repository: Repository, tip: str, there: Mapping[PurePosixPath, File], request: Request
 ) -> tuple[PurePosixPath, bool]:
     """Return the file to change, and whether it is the first promotion that makes it."""
-    file = values_files(repository.prefix, request.app, request.environment)[1]
+    file = image_file(repository.prefix, there, request.app, request.environment)
     is_new = file not in there and file.with_name(BASE) in there
     if is_new and tenant_environment(repository, tip, request.app, request.environment) is not None:
         return file, True
@@ -99,7 +110,12 @@ def repository_of(repository: Repository, edit: Edit, request: Request) -> str:
     there = repository.files(edit.tip, edit.file.parent)
     base, _ = values_files(repository.prefix, request.app, request.environment)
     texts = [edit.old, *([text_of(repository, base, there[base])] if base in there else [])]
-    name = _effective(texts, _beside(edit.path, "repository"))
+    if edit.file.name in KUSTOMIZATIONS:
+        # what it is called before, if it has no other name
+        texts = [edit.old]
+        name = _effective(texts, _beside(edit.path, "newName")) or _effective(texts, _beside(edit.path, "name"))
+    else:
+        name = _effective(texts, _beside(edit.path, "repository"))
     if not name:
         raise RefusedError(
             f"--verify: {_beside(edit.path, 'repository')} is in neither {edit.file} nor {base.name}, so that no "
@@ -110,7 +126,7 @@ def repository_of(repository: Repository, edit: Edit, request: Request) -> str:
     return f"{registry}/{name}" if registry else name
 
 
-def environment_file(prefix: PurePosixPath, there: Iterable[PurePosixPath], app: str, env: str) -> PurePosixPath:
+def environment_file(prefix: PurePosixPath, there: Collection[PurePosixPath], app: str, env: str) -> PurePosixPath:
     """Return an environment's file.
 
     Args:
@@ -125,14 +141,44 @@ def environment_file(prefix: PurePosixPath, there: Iterable[PurePosixPath], app:
     folder = apps_folder(prefix)
     apps: dict[str, set[str]] = {}
     for name, *rest in (path.relative_to(folder).parts for path in there):
-        found = layer_of(rest[0]) if len(rest) == 1 else None
+        found = environment_of(rest)
         if rest:
             apps.setdefault(name, set()).update([found] if found else [])
     if app not in apps:
         raise RefusedError(f"there is no application {app!r} in {folder}: {_offer(app, apps)}")
+    if not apps[app] and any(path.is_relative_to(folder / app / PLAIN_FOLDER) for path in there):
+        raise RefusedError(
+            f"{app} has plain manifests, and no file that says the image of {env or 'an environment'}: commit it to "
+            f"{folder / app / PLAIN_FOLDER}, or use Kustomize, whose images can be promoted (`manifests: kustomize`)"
+        )
     if env not in apps[app]:
         raise RefusedError(f"{app} has no environment {env!r} in {folder / app}: {_offer(env, apps[app])}")
-    return values_files(prefix, app, env)[1]
+    return image_file(prefix, there, app, env)
+
+
+def image_paths(text: str, file: PurePosixPath) -> tuple[str, str]:
+    """Return where a file says its image's digest and tag, as a rule.
+
+    https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/
+
+    Args:
+        text: the file's.
+        file: what a message names; by its name it is Kustomize's or has values.
+
+    Raises:
+        RefusedError: Kustomize's has no image, or several.
+    """
+    if file.name not in KUSTOMIZATIONS:
+        return DIGEST, TAG
+    count = 0
+    while any(scalar_at(text, f"images[{count}].{key}") for key in _IMAGE_KEYS):
+        count += 1
+    if count == 0:
+        example = '`images: [{name: example.azurecr.io/shop, newTag: ""}]`'
+        raise RefusedError(f"{file} names no image: add it once by hand, such as {example}")
+    if count > 1:
+        raise RefusedError(f"{file} has {count} images: say which, such as --path images[0].newTag")
+    return "images[0].digest", "images[0].newTag"
 
 
 def running(text: str, file: PurePosixPath, path: str | None = None) -> tuple[str, str]:
@@ -141,16 +187,17 @@ def running(text: str, file: PurePosixPath, path: str | None = None) -> tuple[st
     Args:
         text: the environment's file.
         file: what a message names.
-        path: where the image is said; None for ``image.digest``, or ``image.tag`` where there is none.
+        path: where the image is said; None for its digest, or its tag where there is none.
 
     Raises:
         RefusedError: it runs nothing yet.
     """
-    for candidate in [path] if path else [DIGEST, TAG]:
+    candidates = [path] if path else image_paths(text, file)
+    for candidate in candidates:
         found = scalar_at(text, candidate)
         if found and found.value:
             return found.value, candidate
-    raise RefusedError(f"{file} runs nothing yet: it has no value at {path or f'{DIGEST} or {TAG}'}")
+    raise RefusedError(f"{file} runs nothing yet: it has no value at {' or '.join(candidates)}")
 
 
 def scalar_at(text: str, path: str) -> Scalar | None:

@@ -6,7 +6,7 @@ tip: the clone that a pipeline calls us from may be older.
 
 from pathlib import PurePosixPath
 
-from bootstrap.delivery.gitops import values_files
+from bootstrap.delivery.gitops import apps_folder, image_file
 from bootstrap.delivery.overlay.rules import FILE, RulesFile, parse_file
 from bootstrap.delivery.promote.edit import image_in
 from bootstrap.delivery.promote.git import Repository, text_of
@@ -77,7 +77,8 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
 
 def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool:
     """Whether an environment's file ever had the image; an application that is not there has nothing to wait for."""
-    file = values_files(repository.prefix, app, environment)[1]
+    there = repository.files(edit.tip, apps_folder(repository.prefix))
+    file = image_file(repository.prefix, there, app, environment)
     [now] = repository.contents(file, [edit.tip])
     if now is None:
         # a tenant that is in the environment is to run there, and has not yet

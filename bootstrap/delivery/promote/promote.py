@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.delivery.gitops import values_files
+from bootstrap.delivery.gitops import apps_folder, image_file
 from bootstrap.delivery.promote.answer import Answer, Pushed
 from bootstrap.delivery.promote.edit import diff, edit_at, repository_of
 from bootstrap.delivery.promote.environments import check_environment
@@ -98,7 +98,8 @@ def _copied(repository: Repository, edit: Edit, request: Request) -> Request:
     """Settle what a promotion of another environment's image copies: the image, and what its commit says of it."""
     if request.source is None:
         return replace(request, value=edit.after, path=edit.path)
-    file = values_files(repository.prefix, request.app, request.source)[1]
+    there_now = repository.files(edit.tip, apps_folder(repository.prefix))
+    file = image_file(repository.prefix, there_now, request.app, request.source)
     there = setter(repository, edit.tip, file, edit.after)
     return replace(
         request,

@@ -6,12 +6,19 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 from bootstrap.delivery.clusters import cluster_names, read_cluster
-from bootstrap.delivery.gitops import apps_folder
+from bootstrap.delivery.gitops import KUSTOMIZATIONS, apps_folder
 from bootstrap.delivery.links import refuse_links_out
 from bootstrap.delivery.promote.git import File, Repository
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.delivery.render.render import render
-from bootstrap.errors import BootstrapError, GitOpsError, HelmError, RefusedError
+from bootstrap.errors import (
+    BootstrapError,
+    ChartFetchError,
+    GitOpsError,
+    KustomizeError,
+    RefusedError,
+    RenderError,
+)
 from conventions import HALVES
 
 _LINK = "120000"
@@ -26,14 +33,14 @@ class Renderer:
         self._files: dict[PurePosixPath, File] = {}
 
     def check(self, edit: Edit, request: Request) -> str | None:
-        """Let a change pass that Helm renders, or return why it was not rendered.
+        """Let a change pass that Helm or Kustomize renders, or return why it was not rendered.
 
         Raises:
-            RefusedError: Helm refuses the chart with the new values.
+            RefusedError: Helm refuses the chart with the new values, or Kustomize the overlay.
         """
         if not request.render:
             return "--no-render"
-        if shutil.which("helm") is None:
+        if edit.file.name not in KUSTOMIZATIONS and shutil.which("helm") is None:
             return "Helm is not on PATH"
         files = self._read(edit, request.app)
         if files == self._files:
@@ -51,12 +58,16 @@ class Renderer:
                 for cluster in cluster_names(root):
                     if read_cluster(root, cluster).environment == request.environment:
                         render(root, request.app, cluster)
-            except HelmError as error:
+            except ChartFetchError as error:
+                # a repository that does not answer says nothing of the values
+                return str(error)
+            except RenderError as error:
+                program = "Kustomize" if isinstance(error, KustomizeError) else "Helm"
                 pinned = "@" in edit.after
                 remedy = ", or leave --digest out where the chart takes no <tag>@<digest>" if pinned else ""
                 raise RefusedError(
-                    f"{edit.file}: with {edit.path} {edit.after}, Helm refuses what Argo CD would deploy: {error}. "
-                    f"Nothing was pushed; mend the values or the chart first{remedy} (--no-render leaves this out)"
+                    f"{edit.file}: with {edit.path} {edit.after}, {program} refuses what Argo CD would deploy: {error}."
+                    f" Nothing was pushed; mend the values or the chart first{remedy} (--no-render leaves this out)"
                 ) from None
             except BootstrapError as error:
                 # nothing names a chart: what is there is for `bootstrap validate` to say

@@ -6,10 +6,10 @@ from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bootstrap.delivery.gitops import NAME, NOT_BUILT, app_folder, apps_folder, layer_of, values_files
-from bootstrap.delivery.promote.edit import environment_file, image_in, running
+from bootstrap.delivery.gitops import NAME, NOT_BUILT, app_folder, apps_folder, environment_of, image_file
+from bootstrap.delivery.promote.edit import environment_file, image_in, image_paths, running
 from bootstrap.delivery.promote.environments import protected_by, read_environments
-from bootstrap.delivery.promote.git import Repository
+from bootstrap.delivery.promote.git import Repository, text_of
 from bootstrap.delivery.promote.history import Deed, log, takes_back
 from bootstrap.delivery.promote.promote import promote, tip_of
 from bootstrap.delivery.promote.request import Request, Result
@@ -75,16 +75,19 @@ def history(
         tip = tip_of(repository, branch)
         there = repository.files(tip, apps_folder(repository.prefix))
         if app is not None and environment is not None:
-            environment_file(repository.prefix, there, app, environment)
-            return list(islice(_versions(repository, tip, app, environment), most))
+            file = environment_file(repository.prefix, there, app, environment)
+            image_paths(text_of(repository, file, there[file]), file)  # tells where there are several
+            return list(islice(_versions(repository, tip, file, app, environment), most))
         if app is not None and not any(app_folder(repository.prefix, app) in file.parents for file in there):
             environment_file(repository.prefix, there, app, "")  # tells which there are
         found = []
         for file in sorted(there):
             name, *rest = file.relative_to(apps_folder(repository.prefix)).parts
-            env = layer_of(rest[0]) if len(rest) == 1 else None
-            if env is not None and NAME.fullmatch(name) and app in (None, name):
-                found += list(islice(_versions(repository, tip, name, env), 1))
+            env = environment_of(rest)
+            # beside an overlay, values are read by nothing
+            is_read = env is not None and file == image_file(repository.prefix, there, name, env)
+            if env is not None and is_read and NAME.fullmatch(name) and app in (None, name):
+                found += list(islice(_versions(repository, tip, file, name, env), 1))
         return found
 
 
@@ -107,7 +110,8 @@ def rollback(root: Path, request: Request, steps: int = 1) -> Result:
         tip = tip_of(repository, request.branch)
         there = repository.files(tip, apps_folder(repository.prefix))
         file = environment_file(repository.prefix, there, request.app, request.environment)
-        found = list(_versions(repository, tip, request.app, request.environment))
+        image_paths(text_of(repository, file, there[file]), file)  # tells where there are several
+        found = list(_versions(repository, tip, file, request.app, request.environment))
         by_steps = {version.steps: version for version in found if version.steps is not None}
         now, target = by_steps.get(0), by_steps.get(steps)
         if now is None or target is None:
@@ -132,9 +136,8 @@ def rollback(root: Path, request: Request, steps: int = 1) -> Result:
     )
 
 
-def _versions(repository: Repository, tip: str, app: str, environment: str) -> Iterator[Version]:
+def _versions(repository: Repository, tip: str, file: PurePosixPath, app: str, environment: str) -> Iterator[Version]:
     """Yield what ran in an environment, the latest first; nothing where nothing runs."""
-    file = values_files(repository.prefix, app, environment)[1]
     [content] = repository.contents(file, [tip])
     try:
         now, path = running((content or b"").decode(errors="replace"), file)

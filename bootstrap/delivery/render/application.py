@@ -1,24 +1,22 @@
 """Reads the Applications of a cluster: what the platform's ApplicationSet makes of its tenants."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from application_sources import Sources
 from application_template import application, tenants_values
 from bootstrap.delivery.clusters import Cluster, kubernetes_version, read_cluster
-from bootstrap.delivery.gitops import NAME, NAMES, OVERRIDES, inside, is_file
+from bootstrap.delivery.gitops import NAME, NAMES, is_file
 from bootstrap.delivery.manifests import load_all, section
 from bootstrap.delivery.render.helm import Template
+from bootstrap.delivery.render.sources import HelmSource, Source, mapping, parse_source
 from bootstrap.delivery.tenants import Tenant, in_environment, read_tenant, read_tenants, tenant_file, tenants_folder
 from bootstrap.errors import GitOpsError, HelmError
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION, TENANTS_FOLDER
 
-HELM_KEYS = frozenset({"ignoreMissingValueFiles", "releaseName", "valueFiles", "valuesObject"})
-"""What an Application may say to Helm."""
-
 _LONGEST_NAME = 63
-_KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +50,30 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
-    """What an Application asks for, as far as Helm is concerned."""
+    """What an Application asks for."""
 
     name: str
     environment: str
     """The cluster: its stack's name."""
     file: Path
-    chart: Path
-    value_files: list[Path]
-    """In the order in which Helm reads them: the later wins."""
-    values: dict[str, Any] = field(default_factory=dict)
-    """Values that win over those of files."""
-    release: str
     namespace: str
+    source: Source
+
+    @property
+    def helm(self) -> HelmSource:
+        """Its source, if that is a chart.
+
+        Raises:
+            GitOpsError: it is none.
+        """
+        if not isinstance(self.source, HelmSource):
+            raise GitOpsError(f"{self.name} has no chart: tenants/{self.name}.yaml says `manifests`")
+        return self.source
+
+    @property
+    def release(self) -> str:
+        """The name of its Helm release."""
+        return self.helm.release or self.name
 
 
 def tenants_of(root: Path, cluster: Cluster) -> dict[str, Tenant]:
@@ -81,16 +90,17 @@ def tenants_of(root: Path, cluster: Cluster) -> dict[str, Tenant]:
 
 def generated(root: Path, cluster: Cluster, app: str, tenant: Tenant) -> Manifest:
     """Return the Application of a tenant, as the ApplicationSet controller would make it."""
-    document = application(
+    sources = Sources(
         app=app,
-        chart=tenant.chart,
         repo_url=cluster.repo_url,
         revision=cluster.revision,
         # this project is that folder
         folder="",
+        environment=cluster.environment,
         layers=cluster.layers,
         facts=cluster.facts,
     )
+    document = application(app=app, sources=tenant.sources(sources))
     return Manifest(file=tenant_file(root, app), document=document)
 
 
@@ -169,66 +179,18 @@ def parse_application(root: Path, environment: str, manifest: Manifest) -> Appli
         GitOpsError: as for :func:`read_application`.
     """
     where = manifest.file.relative_to(root)
-    spec = _mapping(manifest.document, "spec", where)
-    source = _mapping(spec, "source", where)
-    helm = _mapping(source, "helm", where)
-    destination = _mapping(spec, "destination", where)
-    if further := sorted(set(helm) - HELM_KEYS):
-        raise GitOpsError(
-            f"{where}: spec.source.helm.{further[0]} is not rendered; allowed: {', '.join(sorted(HELM_KEYS))}. "
-            "Values belong in the files of gitops/apps"
-        )
-    if not isinstance(source.get("path"), str):
-        raise GitOpsError(f"{where}: spec.source.path has to be a chart's folder in this repository")
-    chart = _inside(root, root / source["path"], where, "spec.source.path")
-    if not is_file(chart / "Chart.yaml"):
-        raise GitOpsError(f"{where}: spec.source.path is {source['path']}, where there is no Chart.yaml")
-    # https://github.com/argoproj/argo-cd/blob/v3.4.4/util/kustomize/kustomize.go, IsKustomization
-    if kustomized := sorted(path.name for path in chart.iterdir() if path.name in _KUSTOMIZATIONS):
-        raise GitOpsError(f"{where}: {kustomized[0]} is beside {source['path']}/Chart.yaml, which Argo CD would ignore")
-    if (link := _link_in(root, source["path"])) is not None:
-        raise GitOpsError(f"{where}: spec.source.path: {link} is a link, behind which Argo CD finds nothing")
-    if overriding := sorted(chart.glob(OVERRIDES)):
-        raise GitOpsError(
-            f"{overriding[0].relative_to(root.resolve())} overrides the Application in {where}, and is not rendered: "
-            "values belong in the files of gitops/apps"
-        )
-    namespace = _name(destination.get("namespace"), where, "spec.destination.namespace")
-    release = _name(helm.get("releaseName") or manifest.name, where, "spec.source.helm.releaseName")
-    files = helm.get("valueFiles") or []
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise GitOpsError(f"{where}: spec.source.helm.valueFiles has to be a list of paths")
-    value_files = [_inside(root, chart / file, where, "spec.source.helm.valueFiles") for file in files]
-    if helm.get("ignoreMissingValueFiles"):
-        value_files = [file for file in value_files if file.exists()]
-    for file in value_files:
-        if not is_file(file):
-            shown = file.relative_to(root.resolve())
-            raise GitOpsError(f"{where}: spec.source.helm.valueFiles names {shown}, which is not there")
+    spec = mapping(manifest.document, "spec", where)
+    source = parse_source(root, spec, where)
+    destination = mapping(spec, "destination", where)
+    if isinstance(source, HelmSource):
+        _name(source.release or manifest.name, where, "spec.source.helm.releaseName")
     return Application(
         name=manifest.name,
         environment=environment,
         file=manifest.file,
-        chart=chart,
-        value_files=value_files,
-        values=_mapping(helm, "valuesObject", where),
-        release=release,
-        namespace=namespace,
+        namespace=_name(destination.get("namespace"), where, "spec.destination.namespace"),
+        source=source,
     )
-
-
-def _link_in(root: Path, path: str) -> Path | None:
-    """Return the first part of a path that is a link."""
-    parts = Path(path).parts
-    heads = (Path(*parts[:length]) for length in range(1, len(parts) + 1))
-    return next((head for head in heads if (root / head).is_symlink()), None)
-
-
-def _mapping(parent: dict[str, Any], key: str, where: Path) -> dict[str, Any]:
-    value = parent.get(key) or {}
-    if not isinstance(value, dict):
-        raise GitOpsError(f"{where}: {key} has to be a mapping")
-    return value
 
 
 def _name(value: object, where: Path, key: str) -> str:
@@ -237,10 +199,3 @@ def _name(value: object, where: Path, key: str) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value) or len(value) > _LONGEST_NAME:
         raise GitOpsError(f"{where}: {key}: got {value!r}; allowed: up to {_LONGEST_NAME} {NAMES}")
     return value
-
-
-def _inside(root: Path, path: Path, where: Path, key: str) -> Path:
-    try:
-        return inside(root, path)
-    except GitOpsError as error:
-        raise GitOpsError(f"{where}: {key} {error}") from None

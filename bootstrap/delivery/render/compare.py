@@ -11,7 +11,7 @@ from bootstrap.delivery.manifests import same
 from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.render.render import Rendered, everything, render_several
 from bootstrap.delivery.tenants import tenants_folder
-from bootstrap.errors import GitOpsError, HelmError, RevisionError, StackFileError
+from bootstrap.errors import GitOpsError, RenderError, RevisionError, StackFileError
 from bootstrap.revision import unpack
 
 CONTEXT_LINES = 3
@@ -87,7 +87,7 @@ def render_at(root: Path, revision: str, wanted: Sequence[tuple[str, str]] | Non
         try:
             there = everything(tree)
             return render_several(tree, there if wanted is None else [pair for pair in wanted if pair in there])
-        except (GitOpsError, HelmError, StackFileError) as error:
+        except (GitOpsError, RenderError, StackFileError) as error:
             raise RevisionError(f"{revision} does not render: {str(error).replace(f'{tree}/', '')}") from None
 
 

@@ -54,7 +54,7 @@ class Template:
         except subprocess.TimeoutExpired:
             raise HelmError(f"{self.chart.name}: Helm did not end within {_TIMEOUT_SECONDS} s") from None
         if done.returncode != 0:
-            raise HelmError(_said(done.stderr))
+            raise HelmError(said(done.stderr))
         return done.stdout
 
     def _run(self, helm: str, home: Path) -> "subprocess.CompletedProcess[str]":
@@ -107,6 +107,7 @@ def _environment(home: str) -> dict[str, str]:
     return kept | {"HOME": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}
 
 
-def _said(stderr: str) -> str:
+def said(stderr: str) -> str:
+    """Return the reason that Helm gives."""
     lines = [line for line in stderr.strip().splitlines() if line and "--debug" not in line]
     return "\n".join(lines).removeprefix("Error: ") or "Helm failed and said nothing"

@@ -25,6 +25,27 @@ FILE = Path(GITOPS_FOLDER) / "cluster" / "kinds.yaml"
 # Helm is told both on its command line: https://kubernetes.io/docs/reference/using-api/#api-groups
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[a-z0-9]+")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]*")
+_STABLE = ("v1", "v2")
+"""Versions that are served in every cluster; others a cluster has to be asked for."""
+_OWN_GROUPS = (
+    *("", "apps", "autoscaling", "batch", "policy"),
+    *(
+        f"{name}.k8s.io"
+        for name in (
+            *("admissionregistration", "apiextensions", "apiregistration", "certificates", "coordination", "discovery"),
+            *("events", "flowcontrol.apiserver", "networking", "node", "rbac.authorization", "resource", "scheduling"),
+            "storage",
+        )
+    ),
+)
+"""Groups of Kubernetes' own kinds that can be listed. https://kubernetes.io/docs/reference/kubernetes-api/."""
+_YOUNG = frozenset(
+    {
+        *("ClusterTrustBundle", "DeviceTaintRule", "PodCertificateRequest"),
+        *("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"),
+    }
+)
+"""Kinds that the client has in a stable version, and the oldest Kubernetes that is supported has not (1.35)."""
 _KEYS = ("from", "apiVersion", "namespaced", "cluster")
 
 
@@ -49,11 +70,12 @@ class Kinds:
 
     @property
     def api_versions(self) -> list[str]:
-        """What ``helm template`` is told of, besides what it knows: ``group/version`` and ``group/version/Kind``.
+        """What ``helm template`` is told of: ``group/version`` and ``group/version/Kind``, of which it knows few.
 
         https://argo-cd.readthedocs.io/en/stable/user-guide/helm/#kubernetes-capabilities
         """
-        return sorted({version for version, _ in self._namespaced} | {"/".join(both) for both in self._namespaced})
+        served = {*self._namespaced, *_own_kinds()}
+        return sorted({version for version, _ in served} | {"/".join(both) for both in served})
 
     def namespaced(self, api_version: str, kind: str) -> bool | None:
         """Whether objects of this kind live in a namespace; None where the cluster has no such kind."""
@@ -89,6 +111,29 @@ def _mistakes(documents: list[object]) -> Iterator[str]:
 
 def _is_kind(kind: object) -> bool:
     return isinstance(kind, str) and _KIND.fullmatch(kind) is not None
+
+
+@cache
+def _own_kinds() -> frozenset[tuple[str, str]]:
+    """Return Kubernetes' own kinds that can be listed, as Argo CD finds them in the cluster, each with its version."""
+    # CoreV1Event and EventsV1Event, as several groups have the kind
+    models = [found for name in client.__all__ if (found := re.fullmatch(r"(?:[A-Z][a-z]+)?(V[0-9])([A-Z]\w*)", name))]
+    return frozenset(
+        (api_version, kind)
+        for group in _OWN_GROUPS
+        for version in _STABLE
+        for api_version in [f"{group}/{version}".lstrip("/")]
+        for kind in {model[2] for model in models if model[1] == version.capitalize()}
+        if kind not in _YOUNG and _is_listed(api_version, kind)
+    )
+
+
+def _is_listed(api_version: str, kind: str) -> bool:
+    method = create_method(api_version, kind)
+    if method is None:
+        return False
+    owner = getattr(client, method.__qualname__.partition(".")[0])
+    return hasattr(owner, method.__name__.replace("create_", "list_", 1))
 
 
 @cache

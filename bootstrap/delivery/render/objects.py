@@ -1,7 +1,7 @@
 """Objects of Kubernetes as they come out of Helm, and what tells one from another."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,8 +37,10 @@ class Object:
 
     @property
     def name(self) -> str:
-        """Its name."""
-        return str(self.document["metadata"]["name"])
+        """Its name; one that the API server completes ends with an asterisk."""
+        metadata = self.document["metadata"]
+        # of a hook that the API server names
+        return str(metadata["name"]) if "name" in metadata else f"{metadata['generateName']}*"
 
     @property
     def namespace(self) -> str:
@@ -112,8 +114,17 @@ def parse_objects(text: str, *, source: str, namespace: str, kinds: Kinds) -> li
     Raises:
         GitOpsError: something rendered is no object.
     """
+    return parse_documents(load_all(text, source), source=source, namespace=namespace, kinds=kinds)
+
+
+def parse_documents(documents: Iterable[object], *, source: str, namespace: str, kinds: Kinds) -> list[Object]:
+    """Read what was rendered as :func:`parse_objects` does, from documents.
+
+    Raises:
+        GitOpsError: something rendered is no object.
+    """
     found = []
-    for document in load_all(text, source):
+    for document in documents:
         for item in _items(document):
             found.append(_object(item, source=source, namespace=namespace, kinds=kinds))
     return in_order(found, namespace)
@@ -151,6 +162,9 @@ def _items(document: object) -> list[Any]:
     """A list of objects is what it lists, whatever its kind."""
     if isinstance(document, dict) and isinstance(document.get("items"), list):
         return list(document["items"])
+    if isinstance(document, dict) and "items" in document and document["items"] is None:
+        # as Argo CD does: an object may have a field of that name, which is null
+        return [] if not {"spec", "status"} & set(document) else [document]
     return [document]
 
 
@@ -159,23 +173,29 @@ def _object(document: object, *, source: str, namespace: str, kinds: Kinds) -> O
         raise GitOpsError(f"{source}: rendered something that is no object: {str(document)[:60]!r}")
     given = document.get("metadata")
     metadata: dict[str, Any] = given if isinstance(given, dict) else {}
+    # whatever is no hook is applied, which needs a name
+    generated = "name" not in metadata and is_hook(section(metadata, "annotations"))
+    name = metadata.get("generateName" if generated else "name")
     for key, value in (
         ("apiVersion", document.get("apiVersion")),
         ("kind", document.get("kind")),
-        ("metadata.name", metadata.get("name")),
+        ("metadata.name", name),
     ):
         if not isinstance(value, str) or not value:
             kind = document.get("kind") or "an object"
             raise GitOpsError(f"{source}: rendered {kind} without {key}")
     if not isinstance(metadata.get("annotations") or {}, dict):
-        raise GitOpsError(f"{source}: {document['kind']} {metadata['name']}: metadata.annotations has to be a mapping")
+        raise GitOpsError(f"{source}: {document['kind']} {name}: metadata.annotations has to be a mapping")
     namespaced = kinds.namespaced(document["apiVersion"], document["kind"])
     if namespaced is False and "namespace" in metadata:
         metadata = {key: value for key, value in metadata.items() if key != "namespace"}
         document = {**document, "metadata": metadata}
     if namespaced and not metadata.get("namespace"):
         # behind the name, where people look for it
-        metadata = {"name": metadata["name"], "namespace": namespace} | {**metadata, "namespace": namespace}
+        metadata = {"generateName" if generated else "name": name, "namespace": namespace} | {
+            **metadata,
+            "namespace": namespace,
+        }
         document = {**document, "metadata": metadata}
     return Object(document=document)
 

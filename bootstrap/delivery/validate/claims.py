@@ -1,12 +1,13 @@
 """What the platform lets an application have: hosts, registries and secrets, against what it renders."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from application_sources import KUSTOMIZE, OVERLAYS, PLAIN, PLAIN_FOLDER
 from bootstrap.delivery.claims import hosts_of, vault_keys_of
 from bootstrap.delivery.clusters import Cluster
-from bootstrap.delivery.gitops import app_folder, is_file, layers_of
+from bootstrap.delivery.gitops import BASE, app_folder, charts_folder, is_file, layers_of
 from bootstrap.delivery.render.objects import Object, image_repository, images
 from bootstrap.delivery.tenants import TAKEN, Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
@@ -36,7 +37,7 @@ def check_tenants(
         where = str(tenant_file(Path(), app))
         if app in TAKEN:
             yield Finding(where=where, path="", message=f"{app!r} is a project of Argo CD's or the platform's")
-        if not is_file(root / GITOPS_FOLDER / "charts" / tenant.chart / "Chart.yaml"):
+        if isinstance(tenant.chart, str) and not is_file(charts_folder(root) / tenant.chart / "Chart.yaml"):
             message = f"got {tenant.chart!r}; allowed: a folder of {GITOPS_FOLDER}/charts that has a Chart.yaml"
             yield Finding(where=where, path="chart", message=message)
         for environment in tenant.environments:
@@ -55,12 +56,31 @@ def check_tenants(
 
 def _layers(root: Path, app: str, tenant: Tenant, clusters: Iterable[Cluster]) -> Iterator[Finding]:
     """Yield values files that no cluster reads: most of the time a half-made addition, or a name that is mistyped."""
+    if tenant.manifests is not None:
+        layers = {layer for cluster in clusters for layer in cluster.layers}
+        yield from _unread(root, app, tenant.manifests, tenant, layers)
+        return
     read = {layer for cluster in clusters if cluster.environment in tenant.environments for layer in cluster.layers}
     for layer in layers_of(root, app):
         if layer not in read:
             where = str(app_folder(Path(), app) / f"{layer}.yaml")
             message = f"no cluster of {app} reads it; read are: {', '.join(sorted(read)) or 'none'}"
             yield Finding(where=where, path="", message=message)
+
+
+def _unread(root: Path, app: str, kind: str, tenant: Tenant, layers: Collection[str]) -> Iterator[Finding]:
+    """Yield what nothing reads of an application without a chart: values, and folders of no environment of its."""
+    values = {BASE, *(f"{layer}.yaml" for layer in layers)}
+    file, folder = tenant_file(Path(), app), app_folder(root, app)
+    for path in sorted(folder.glob("*.yaml")):
+        # an overlay may have the application's folder for its base
+        if kind == PLAIN or path.name in values:
+            where = str(path.relative_to(root))
+            yield Finding(where=where, path="", message=f"nothing reads it: {file} says `manifests: {kind}`")
+    for path in sorted((folder / (OVERLAYS if kind == KUSTOMIZE else PLAIN_FOLDER)).glob("*")):
+        if path.name not in tenant.environments:
+            message = f"no cluster of {app} reads it; read are: {', '.join(tenant.environments)}"
+            yield Finding(where=str(path.relative_to(root)), path="", message=message)
 
 
 def _hosts_once(tenants: Mapping[str, Tenant]) -> Iterator[Finding]:

@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from application_sources import PLAIN_FOLDER
 from bootstrap.delivery.clusters import cluster_names
 from bootstrap.delivery.gitops import (
     APPLICATIONS,
     BASE,
+    KUSTOMIZATIONS,
     NAME,
     NAMES,
     OVERRIDES,
@@ -83,6 +85,10 @@ def _name(root: Path, file: Path) -> Iterator[str]:
     name, folder = file.name, file.parent
     if file.match(OVERRIDES):
         yield "overrides an Application's source, where nobody looks; allowed: the values files of gitops/apps"
+    is_manifest = folder.is_relative_to(_APPS) and len(file.parts) > 5 and file.parts[3] == PLAIN_FOLDER
+    # https://github.com/argoproj/argo-cd/blob/v3.4.4/reposerver/repository/repository.go, GetAppSourceType
+    if is_manifest and name in {"Chart.yaml", *KUSTOMIZATIONS}:
+        yield "is read as a manifest, or by nothing: this folder's files are applied as they are"
     if name.startswith("."):
         return
     if folder == _APPS and (root / file).is_dir() and not NAME.fullmatch(name):

@@ -53,7 +53,7 @@ def check_manifests(root: Path, cluster: Cluster, manifests: Sequence[Manifest])
             yield Finding(where=where, path="metadata.name", message=f"{manifest.name!r} is there twice")
         seen.add(key)
         if manifest.kind == "AppProject":
-            yield from _project(manifest, where, cluster)
+            yield from _project(manifest, where, [cluster.repo_url, *_chart_repositories(manifests, manifest.name)])
         elif manifest.kind == "RoleBinding":
             yield from _binding(manifest, where)
         elif manifest.kind == "Application":
@@ -119,15 +119,24 @@ def _binding(manifest: Manifest, where: str) -> Iterator[Finding]:
         yield Finding(where=where, path="roleRef", message=f"got {got!r}; allowed: ClusterRole {TENANT_ROLE}")
 
 
-def _project(manifest: Manifest, where: str, cluster: Cluster) -> Iterator[Finding]:
+def _chart_repositories(manifests: Iterable[Manifest], project: str) -> Iterator[str]:
+    """Yield where the chart of a project's Application comes from, if that is a repository of charts."""
+    for manifest in manifests:
+        spec = section(manifest.document, "spec")
+        if manifest.kind == "Application" and spec.get("project") == project:
+            yield from (str(source.get("repoURL")) for source in entries(spec.get("sources")) if "chart" in source)
+
+
+def _project(manifest: Manifest, where: str, repositories: Sequence[str]) -> Iterator[Finding]:
     spec = section(manifest.document, "spec")
     if manifest.name == DEFAULT_PROJECT:
         yield from _empty(spec, where)
         return
     if manifest.name in TAKEN:
         yield Finding(where=where, path="metadata.name", message=f"{manifest.name!r} is not yours to define")
-    if spec.get("sourceRepos") != [cluster.repo_url]:
-        yield Finding(where=where, path="spec.sourceRepos", message=f"allowed: {cluster.repo_url} and no other")
+    if spec.get("sourceRepos") != repositories:
+        message = f"allowed: {' and '.join(repositories)} and no other"
+        yield Finding(where=where, path="spec.sourceRepos", message=message)
     for index, given in enumerate(entries(spec.get("destinations")) or [{}]):
         path, destination = f"spec.destinations[{index}]", section(given)
         if destination.get("server") != IN_CLUSTER:

@@ -1,4 +1,4 @@
-"""Everything that a pull request to ``gitops/`` has to pass, in one call that needs no cluster and no network."""
+"""Everything that a pull request to ``gitops/`` has to pass, in one call: no cluster, no network but for charts."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from bootstrap.delivery.validate.files import check_files
 from bootstrap.delivery.validate.findings import Finding
 from bootstrap.delivery.validate.schemas import Schemas, resolve
 from bootstrap.delivery.validate.structure import mistakes
-from bootstrap.errors import GitOpsError, HelmError, StackFileError
+from bootstrap.errors import GitOpsError, HelmError, RenderError, StackFileError
 from conventions import TENANTS_FOLDER
 
 LARGEST_OBJECT = 3 << 19
@@ -154,13 +154,12 @@ def _rendered(root: Path, broken: Sequence[Path], app: str, cluster: Cluster) ->
     """Render, unless a file that is read for it is broken: that is told once, and not for each cluster."""
     try:
         application = read_application(root, app, cluster.name)
-        read = [application.chart, *application.value_files]
-        if any(path.is_relative_to(part) for path in broken for part in read):
+        if any(path.is_relative_to(part) for path in broken for part in application.source.reads):
             return [], []
         return render(root, app, cluster.name).objects, []
     except StackFileError:
         return [], []
-    except (GitOpsError, HelmError) as error:
+    except (GitOpsError, RenderError) as error:
         where = f"{app} in {cluster.name}"
         return [], [Finding(where=where, path="", message=str(error).removeprefix(f"{where}: "))]
 
