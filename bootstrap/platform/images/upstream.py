@@ -1,0 +1,144 @@
+"""Asks the publishers' registries and repositories what their tags and versions stand for."""
+
+import http
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urljoin
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from bootstrap.errors import BootstrapError, ImageMissingError
+from bootstrap.platform.images.packed import ARCHIVE, digest_of, pack
+from bootstrap.registry import MANIFEST_TYPES, Reply, Repository, fetch, parse_image
+from bootstrap.registry_credentials import RegistryError
+
+PLATFORMS = ("linux/amd64",)
+"""What nodes are, as operating system and architecture."""
+
+
+def split(reference: str) -> tuple[str, str]:
+    """Return the name and the tag or digest of a whole reference."""
+    name, found, digest = reference.partition("@")
+    if found:
+        return name, digest
+    name, _, tag = reference.rpartition(":")
+    return name, tag
+
+
+def manifest(repository: Repository, reference: str, *, method: str = "GET") -> Reply:
+    """Return a manifest.
+
+    Args:
+        repository: where it is.
+        reference: its tag or digest.
+        method: HEAD for its headers alone.
+
+    Raises:
+        ImageMissingError: the registry does not have it.
+        RegistryError: the registry does not say.
+    """
+    shown = f"{repository.image.host}/{repository.image.name}{'@' if ':' in reference else ':'}{reference}"
+    reply = repository.send(f"manifests/{reference}", method=method, headers={"Accept": MANIFEST_TYPES})
+    if reply.status == http.HTTPStatus.NOT_FOUND:
+        raise ImageMissingError(f"there is no {shown}: the registry answers 404")
+    if reply.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
+        host = repository.image.host
+        raise RegistryError(f"{shown} may not be read ({reply.status}): sign in with `docker login {host}`")
+    if reply.status != http.HTTPStatus.OK:
+        raise RegistryError(f"{repository.image.host} does not show {shown}: it answers {reply.status}")
+    return reply
+
+
+def image_digest(reference: str, platforms: Sequence[str] = PLATFORMS) -> str:
+    """Return the digest of an image: of its index, where it has one for several platforms.
+
+    The digest is that of the bytes that came, not of what the registry says about them.
+
+    Args:
+        reference: its name with registry and tag.
+        platforms: what it has to be there for.
+
+    Raises:
+        ImageMissingError: the registry does not have it, or not for a platform.
+        RegistryError: the registry does not say.
+    """
+    name, tag = split(reference)
+    reply = manifest(Repository(parse_image(name, where=reference)), tag)
+    there = {_platform(entry) for entry in _parsed(reply.text, reference).get("manifests") or []}
+    if there and (missing := [platform for platform in platforms if platform not in there]):
+        raise ImageMissingError(
+            f"{reference} is not there for {', '.join(missing)}, only for {', '.join(sorted(there))}"
+        )
+    return digest_of(reply.text)
+
+
+def chart_digests(key: str) -> tuple[str, str]:
+    """Return the digests of a chart's manifest and of its archive.
+
+    A chart of a plain repository has no manifest; it is the one that a mirror gets.
+
+    Args:
+        key: the chart's place and version, as in the lock file.
+
+    Raises:
+        BootstrapError: it is not there, or nobody answers.
+    """
+    place, version = split(key)
+    if not place.startswith("oci://"):
+        archive = chart_archive(key)
+        return digest_of(pack(archive)[0]), digest_of(archive)
+    # a tag has no plus: https://helm.sh/docs/topics/registries/
+    reply = manifest(Repository(parse_image(place.removeprefix("oci://"), where=key)), version.replace("+", "_"))
+    layers = [layer for layer in _parsed(reply.text, key).get("layers") or [] if layer.get("mediaType") == ARCHIVE]
+    if len(layers) != 1:
+        raise RegistryError(f"{key} is no chart: its manifest has {len(layers)} archives; allowed: one")
+    return digest_of(reply.text), str(layers[0]["digest"])
+
+
+def chart_archive(key: str) -> bytes:
+    """Return the archive of a chart in a plain repository.
+
+    https://helm.sh/docs/topics/chart_repository/#the-index-file
+
+    Args:
+        key: the chart's place and version.
+
+    Raises:
+        BootstrapError: it is not there, or the repository does not answer.
+    """
+    place, version = split(key)
+    repository, _, name = place.rpartition("/")
+    try:
+        index = YAML(typ="safe").load(_got(f"{repository}/index.yaml"))
+        entries = [entry for entry in index["entries"][name] if entry["version"] == version]
+        urls = [str(url) for url in entries[0]["urls"]]
+    except (YAMLError, KeyError, IndexError, TypeError) as error:
+        raise BootstrapError(f"{repository}/index.yaml has no {name} {version} ({type(error).__name__})") from None
+    url = urljoin(f"{repository}/", urls[0])
+    if not url.startswith(("https://", "http://")):
+        raise BootstrapError(f"{repository}/index.yaml: got {urls[0]!r} for {name}; allowed: an http(s) URL")
+    return _got(url)
+
+
+def _got(url: str) -> bytes:
+    reply = fetch(url, limit=64 << 20)
+    if reply.status != http.HTTPStatus.OK:
+        raise RegistryError(f"{url}: the server answers {reply.status}")
+    return reply.text
+
+
+def _parsed(text: bytes, shown: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RegistryError(f"{shown}: the registry's answer is no manifest")
+    return found
+
+
+def _platform(entry: dict[str, Any]) -> str:
+    platform = entry.get("platform") or {}
+    return f"{platform.get('os')}/{platform.get('architecture')}"
