@@ -126,7 +126,7 @@ class Release(pulumi.ComponentResource):
                 delete_before_replace=True,
                 # Helm's own wait comes first; this one only bounds a provider that hangs
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 120}s", update=f"{seconds + 120}s"),
-                hooks=release_hooks(name, args.access, guard),
+                hooks=release_hooks(name, args.access, guard, args.supply.comparison(args.chart, args.charts)),
             ),
         )
         settle_unfinished(args.access, guard, self.ready.status)

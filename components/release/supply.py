@@ -1,10 +1,12 @@
 """Where a release's chart and images come from: the mirror, where there is one, and by digest, where it is locked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from components.release.archive import compare_archive
 from components.release.chart import Chart, ChartImage
 from components.release.lock import Lock, LockedChart, read_lock
 from settings import Settings
@@ -39,8 +41,8 @@ class Supply:
     def chart(self, chart: Chart, charts: Charts) -> Chart:
         """Return the chart to install.
 
-        The repository of its own override wins over ``charts.mirror``, that one over the images' mirror, and any
-        of them over what is pinned. The digest of its manifest goes along where the manifest is upstream's: there, and in
+        The repository of its own override wins over ``charts.mirror``, that one over the images' mirror, and any of
+        them over what is pinned. The digest of its manifest goes along where the manifest is upstream's: there, and in
         the images' mirror, which copies it. Another repository may have packed the same archive again.
         """
         upstream = chart.upstream(charts)
@@ -54,9 +56,16 @@ class Supply:
             digest=locked.manifest if is_copy and repository.startswith("oci://") else None,
         )
 
-    def archive(self, chart: Chart, charts: Charts) -> str | None:
-        """Return the digest of a chart's archive; None where it is not locked."""
-        return self.lock.charts.get(chart.upstream(charts).key, LockedChart()).archive
+    def comparison(self, chart: Chart, charts: Charts) -> Callable[[], None] | None:
+        """Return what compares a plain repository's archive with the lock; None where Helm does, or nothing is locked.
+
+        A repository that is not upstream's may have packed the chart again.
+        """
+        upstream, installed = chart.upstream(charts), self.chart(chart, charts)
+        digest = self.lock.charts.get(installed.key, LockedChart()).archive
+        if installed.oci or digest is None or installed.key != upstream.key:
+            return None
+        return partial(compare_archive, installed.repository, installed.name, installed.version, digest)
 
     def values(self, chart: Chart, charts: Charts, own: Mapping[str, Any]) -> dict[str, Any]:
         """Return the release's values: where its images are, over the addon's own, below those of the stack file.
@@ -81,13 +90,22 @@ class Supply:
     def _image(self, image: ChartImage, locked: tuple[str, str] | None) -> dict[str, Any]:
         section: dict[str, Any] = {}
         if self.mirror and image.registry:
-            section = {"registry": self.mirror, "repository": image.repository}
+            section = {"registry": self.mirror, "repository": path_in_mirror(image.repository)}
         elif self.mirror:
-            section = {"repository": f"{self.mirror}/{image.repository}"}
+            section = {"repository": f"{self.mirror}/{path_in_mirror(image.repository)}"}
         if locked is not None:
             # every chart prints what follows the colon as it is, and few have a key for the digest
             section["tag"] = "@".join(locked)
         return section
+
+
+def path_in_mirror(name: str) -> str:
+    """Return where an image is in a mirror: below its registry, so that no two share a place.
+
+    Args:
+        name: the image's name with its registry; a path holds no colon, which a port has in front of it.
+    """
+    return name.replace(":", "_")
 
 
 def section_of(values: Mapping[str, Any], place: str) -> Any:  # noqa: ANN401 - values of any chart

@@ -17,7 +17,7 @@ from bootstrap.platform.images.upstream import chart_archive, manifest, split
 from bootstrap.registry import Image, Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
 from components.release.lock import Lock
-from components.release.supply import CHARTS_FOLDER
+from components.release.supply import CHARTS_FOLDER, path_in_mirror
 
 _SPOOLED = 8 << 20
 """Bytes of a layer that are held in memory; larger ones pass through a temporary file."""
@@ -67,7 +67,7 @@ def copies(lock: Lock, mirror: str) -> list[Copy]:
             if digest is None:
                 left.append(image)
             else:
-                found[image] = Copy(source=image, name=f"{mirror}/{name}", tag=tag, digest=digest)
+                found[image] = Copy(source=image, name=f"{mirror}/{path_in_mirror(name)}", tag=tag, digest=digest)
     if left or not found:
         raise BootstrapError(
             "what is not locked cannot be copied by digest; run `bootstrap images lock` first:\n"

@@ -4,15 +4,12 @@ import http
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urljoin
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from bootstrap.errors import BootstrapError, ImageMissingError
 from bootstrap.platform.images.packed import ARCHIVE, digest_of, pack
-from bootstrap.registry import MANIFEST_TYPES, Reply, Repository, fetch, parse_image
+from bootstrap.registry import MANIFEST_TYPES, Reply, Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
+from components.release.archive import ArchiveError, fetch_archive
 
 PLATFORMS = ("linux/amd64",)
 """What nodes are, as operating system and architecture."""
@@ -100,8 +97,6 @@ def chart_digests(key: str) -> tuple[str, str]:
 def chart_archive(key: str) -> bytes:
     """Return the archive of a chart in a plain repository.
 
-    https://helm.sh/docs/topics/chart_repository/#the-index-file
-
     Args:
         key: the chart's place and version.
 
@@ -111,22 +106,9 @@ def chart_archive(key: str) -> bytes:
     place, version = split(key)
     repository, _, name = place.rpartition("/")
     try:
-        index = YAML(typ="safe").load(_got(f"{repository}/index.yaml"))
-        entries = [entry for entry in index["entries"][name] if entry["version"] == version]
-        urls = [str(url) for url in entries[0]["urls"]]
-    except (YAMLError, KeyError, IndexError, TypeError) as error:
-        raise BootstrapError(f"{repository}/index.yaml has no {name} {version} ({type(error).__name__})") from None
-    url = urljoin(f"{repository}/", urls[0])
-    if not url.startswith(("https://", "http://")):
-        raise BootstrapError(f"{repository}/index.yaml: got {urls[0]!r} for {name}; allowed: an http(s) URL")
-    return _got(url)
-
-
-def _got(url: str) -> bytes:
-    reply = fetch(url, limit=64 << 20)
-    if reply.status != http.HTTPStatus.OK:
-        raise RegistryError(f"{url}: the server answers {reply.status}")
-    return reply.text
+        return fetch_archive(repository, name, version)
+    except ArchiveError as error:
+        raise BootstrapError(str(error)) from None
 
 
 def _parsed(text: bytes, shown: str) -> dict[str, Any]:
