@@ -1,8 +1,9 @@
 """The archive of a chart in a plain repository, compared with its digest before Helm installs it.
 
 Helm compares what it pulls from an OCI registry with the digest that it was asked for. Of an archive in a plain
-repository it checks signatures alone, which few publishers make: https://helm.sh/docs/topics/provenance/. It fetches the
-archive again after this, so that a repository that answers two requests differently is not caught.
+repository it checks signatures alone, which few publishers make: https://helm.sh/docs/topics/provenance/.
+
+It fetches the archive again after this, so that a repository that answers two requests differently is not caught.
 """
 
 import hashlib
