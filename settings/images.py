@@ -29,21 +29,19 @@ def _no_mirror(value: str) -> str | None:
     return None
 
 
-ImageRegistry = Annotated[
-    str,
-    Form(
-        rf"{_HOST}(?::[0-9]{{1,5}})?(?:/{_PART})*",
-        "a registry, and a path in it, such as example.azurecr.io/mirror",
-        hints=(_mirror_hint,),
-        refused=(_no_mirror,),
-    ),
-]
+MIRROR = Form(
+    rf"{_HOST}(?::[0-9]{{1,5}})?(?:/{_PART})*",
+    "a registry, and a path in it, such as example.azurecr.io/mirror",
+    hints=(_mirror_hint,),
+    refused=(_no_mirror,),
+)
+"""What a mirror is called."""
 
 
 class Images(Section):
     """The addons' images."""
 
-    mirror: ImageRegistry | None = None
+    mirror: Annotated[str, MIRROR] | None = None
     """A registry that has every image and every chart of the addons, by the same digests; `bootstrap images mirror`
     fills it.
 

@@ -37,7 +37,7 @@ def test_a_stack_comes_up_from_its_mirror_by_digest_and_asks_for_nothing_else(cl
             manifest = push_chart(f"{host}/mirror/charts/{chart.name}", chart.version, archive)
             charts[chart.key] = LockedChart(manifest=manifest)
         write(project.folder, Lock(charts=charts))
-        project.configure({"images": {"mirror": f"{host}/mirror"}, "charts": {"timeoutSeconds": 60}})
+        project.configure({"images": {"mirror": f"{host}/mirror"}, "charts": {"timeoutSeconds": 300}})
 
         project.pulumi("up", "--yes")
 

@@ -15,14 +15,29 @@ from bootstrap.signals import ends_tidily
 if TYPE_CHECKING:
     from bootstrap.platform import run
     from bootstrap.platform.images import listing, lock, mirror, outside
+    from settings import images as settings
 else:  # a command loads what it needs, and no more
     run = on_demand("bootstrap.platform.run")
     listing = on_demand("bootstrap.platform.images.listing")
     lock = on_demand("bootstrap.platform.images.lock")
     mirror = on_demand("bootstrap.platform.images.mirror")
     outside = on_demand("bootstrap.platform.images.outside")
+    settings = on_demand("settings.images")
 
 images = typer.Typer(help="The addons' images and charts: list, lock by digest, mirror.")
+
+
+def _registry(given: str) -> str:
+    """Take a mirror's name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return settings.MIRROR(given)
+    except ValueError as error:
+        raise ValueError(f"got {given!r}; {error}") from None
+
 
 DIFFERENT = 2
 """How a command ends that found a difference; 1 is an error."""
@@ -101,7 +116,7 @@ def lock_(
 @ends_tidily
 def mirror_(
     to: Annotated[
-        str, typer.Option("--to", metavar="REGISTRY", parser=some_text, help="Such as example.azurecr.io/mirror.")
+        str, typer.Option("--to", metavar="REGISTRY", parser=_registry, help="Such as example.azurecr.io/mirror.")
     ],
 ) -> None:
     """Copy what supply.lock.yaml holds into a registry, by digest. Run it again to go on where it ended.
@@ -124,7 +139,7 @@ def check_(
     *,
     mirror_in: Annotated[
         str | None,
-        typer.Option("--in", metavar="REGISTRY", parser=some_text, help="Compare this registry alone."),
+        typer.Option("--in", metavar="REGISTRY", parser=_registry, help="Compare this registry alone."),
     ] = None,
     charts: Charts = None,
 ) -> None:
