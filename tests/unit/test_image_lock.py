@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,9 @@ def crane(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
+@cache
 def archive(name: str, version: str) -> bytes:
+    """Return a chart's archive; gzip writes the time into it."""
     packed = io.BytesIO()
     files = {
         "Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: '1'\n",
@@ -170,6 +173,12 @@ def test_an_image_that_is_not_there_for_the_nodes_is_refused(upstream: Upstream,
     listed = [ListedChart(key=upstream.chart, images={arm: {"dev"}})]
     with pytest.raises(BootstrapError, match="not there for linux/amd64, only for linux/arm64"):
         locking.ask(tmp_path, listed, lambda _: None)
+
+
+def test_an_image_is_no_chart(upstream: Upstream, tmp_path: Path) -> None:
+    key = f"oci://{upstream.host}/team/part-amd64:v1"
+    with pytest.raises(BootstrapError, match="is no chart: its manifest has 0 archives"):
+        locking.ask(tmp_path, [ListedChart(key=key)], lambda _: None)
 
 
 def test_a_mirror_gets_all_that_is_locked_under_the_same_digests(upstream: Upstream, locked: Lock, empty: str) -> None:

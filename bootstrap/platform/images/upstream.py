@@ -2,6 +2,7 @@
 
 import http
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ def image_digest(reference: str, platforms: Sequence[str] = PLATFORMS) -> str:
     """
     name, tag = split(reference)
     reply = manifest(Repository(parse_image(name, where=reference)), tag)
-    there = {_platform(entry) for entry in _parsed(reply.text, reference).get("manifests") or []}
+    there = {_platform(entry) for entry in _mappings(_parsed(reply.text, reference).get("manifests"))}
     if there and (missing := [platform for platform in platforms if platform not in there]):
         raise ImageMissingError(
             f"{reference} is not there for {', '.join(missing)}, only for {', '.join(sorted(there))}"
@@ -88,10 +89,11 @@ def chart_digests(key: str) -> tuple[str, str]:
         return digest_of(pack(archive)[0]), digest_of(archive)
     # a tag has no plus: https://helm.sh/docs/topics/registries/
     reply = manifest(Repository(parse_image(place.removeprefix("oci://"), where=key)), version.replace("+", "_"))
-    layers = [layer for layer in _parsed(reply.text, key).get("layers") or [] if layer.get("mediaType") == ARCHIVE]
-    if len(layers) != 1:
-        raise RegistryError(f"{key} is no chart: its manifest has {len(layers)} archives; allowed: one")
-    return digest_of(reply.text), str(layers[0]["digest"])
+    layers = [layer for layer in _mappings(_parsed(reply.text, key).get("layers")) if layer.get("mediaType") == ARCHIVE]
+    digests = [str(layer.get("digest")) for layer in layers]
+    if len(digests) != 1 or not re.fullmatch("sha256:[0-9a-f]{64}", digests[0]):
+        raise RegistryError(f"{key} is no chart: its manifest has {len(digests)} archives; allowed: one, with a sha256")
+    return digest_of(reply.text), digests[0]
 
 
 def chart_archive(key: str) -> bytes:
@@ -121,6 +123,10 @@ def _parsed(text: bytes, shown: str) -> dict[str, Any]:
     return found
 
 
+def _mappings(found: object) -> list[dict[str, Any]]:
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
 def _platform(entry: dict[str, Any]) -> str:
-    platform = entry.get("platform") or {}
-    return f"{platform.get('os')}/{platform.get('architecture')}"
+    platform = entry.get("platform")
+    return f"{platform.get('os')}/{platform.get('architecture')}" if isinstance(platform, dict) else "unknown"
