@@ -30,8 +30,8 @@ def outside(root: Path, stack: str, mirror: str, charts: Path | None = None) -> 
             continue
         name = inputs["name"]
         if not str(inputs["chart"]).startswith(f"oci://{mirror}/"):
-            repository = (inputs.get("repositoryOpts") or {}).get("repo", "")
-            found[f"{name}: the chart {repository} {inputs['chart']}"] = None
+            repository = (inputs.get("repositoryOpts") or {}).get("repo")
+            found[f"{name}: the chart {' '.join(filter(None, (repository, inputs['chart'])))}"] = None
         for item in Source(inputs=inputs, charts=charts).objects(kube_version(root, stack)):
             for reference in references(item):
                 if not reference.startswith(f"{mirror}/"):
