@@ -123,30 +123,25 @@ class Repository:
             RegistryError: the registry cannot be reached, or does not let this in.
         """
         url = urljoin(f"{self.image.origin}/v2/{self.image.name}/", path)
+        given = urlsplit(url)
+        # where a registry wants an upload sent is its choice, and a credential's way in is not
+        if given.scheme != "https" and not (given.scheme == "http" and self.image.origin.startswith("http://")):
+            raise RegistryError(
+                f"{self.image.host} names an address that is none: {given.scheme}://; allowed: https://"
+            )
+        ours = given.netloc == self.image.host
         start = data.tell() if data is not None and not isinstance(data, bytes) else 0
-        reply = self._fetch(url, method, headers, data, into)
-        if reply.status == http.HTTPStatus.UNAUTHORIZED:
+        authorization = self._authorization if ours else None
+        reply = fetch(url, method=method, headers=headers, data=data, authorization=authorization, into=into)
+        if reply.status == http.HTTPStatus.UNAUTHORIZED and ours:
             # nothing was given yet, or a token that lives for minutes has expired
             shown = f"{self.image.host}/{self.image.name}"
             challenges = reply.headers.get_all("WWW-Authenticate") or []
             self._authorization = _authorize(self.image, challenges, shown, self._actions)
             if data is not None and not isinstance(data, bytes):
                 data.seek(start)
-            reply = self._fetch(url, method, headers, data, into)
+            reply = fetch(url, method=method, headers=headers, data=data, authorization=self._authorization, into=into)
         return reply
-
-    def _fetch(
-        self,
-        url: str,
-        method: str,
-        headers: Mapping[str, str] | None,
-        data: bytes | IO[bytes] | None,
-        into: IO[bytes] | None,
-    ) -> Reply:
-        # an upload may be sent somewhere else, where the credential has no business
-        ours = urlsplit(url).netloc == self.image.host
-        authorization = self._authorization if ours else None
-        return fetch(url, method=method, headers=headers, data=data, authorization=authorization, into=into)
 
 
 def fetch(

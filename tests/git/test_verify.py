@@ -230,7 +230,7 @@ def test_a_credential_goes_to_the_registrys_own_host_and_to_known_token_servers(
 ):
     asked = []
 
-    def fetch(url, *, method=None, headers=None, authorization=None, data=None, follow=True):
+    def fetch(url, *, method=None, headers=None, authorization=None, data=None, into=None, follow=True):
         asked.append((url, authorization))
         if method == "HEAD" and authorization is None:
             challenge = Message()

@@ -82,7 +82,6 @@ def test_nobody_elses_text_is_run(path):
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_no_job_keeps_the_credential_that_it_checked_out_with(path):
     for name, job in jobs(path).items():
-        pushes = re.search(r"bootstrap promote|git push", scripts(job))
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False, name

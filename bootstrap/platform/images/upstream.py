@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap.errors import BootstrapError, ImageMissingError
 from bootstrap.platform.images.packed import ARCHIVE, digest_of, pack
-from bootstrap.registry import MANIFEST_TYPES, Reply, Repository, parse_image
+from bootstrap.registry import LARGEST_MANIFEST, MANIFEST_TYPES, Reply, Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
 from components.release.archive import ArchiveError, fetch_archive
 
@@ -46,6 +46,8 @@ def manifest(repository: Repository, reference: str, *, method: str = "GET") -> 
         raise RegistryError(f"{shown} may not be read ({reply.status}): sign in with `docker login {host}`")
     if reply.status != http.HTTPStatus.OK:
         raise RegistryError(f"{repository.image.host} does not show {shown}: it answers {reply.status}")
+    if len(reply.text) > LARGEST_MANIFEST:
+        raise RegistryError(f"{shown} has more than {LARGEST_MANIFEST:,} bytes, which is no manifest")
     return reply
 
 
