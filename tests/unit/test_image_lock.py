@@ -122,7 +122,7 @@ def test_every_digest_is_the_one_that_another_client_sees(upstream: Upstream, lo
 
 def test_the_same_contents_are_written_as_the_same_bytes_and_read_back(locked: Lock, tmp_path: Path) -> None:
     first = locking.write(tmp_path, locked).read_bytes()
-    backwards = Lock(charts=dict(reversed(locked.charts.items())))
+    backwards = Lock(charts=dict(reversed(list(locked.charts.items()))))
     assert locking.write(tmp_path, backwards).read_bytes() == first
     assert read_lock(tmp_path) == locked
     assert [file.name for file in tmp_path.iterdir()] == [FILE], "nothing is left beside it"
