@@ -1,6 +1,7 @@
 """Renders the releases of a stack with Helm, as the program would install them."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from ruamel.yaml import YAML
 from bootstrap.errors import HelmError, MissingToolError
 
 _SECONDS = 120
+_DOCUMENTS = re.compile(r"^---\s*$", re.MULTILINE)
+_CRD = re.compile(r"^kind: CustomResourceDefinition\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,7 @@ class Source:
         return [given["chart"], "--version", given["version"], *(["--repo", repository] if repository else [])]
 
     def objects(self, kube_version: str) -> Iterator[dict[str, Any]]:
-        """Yield what Helm renders: hooks and tests too.
+        """Yield what Helm renders: hooks and tests too, but no CRDs, which take most of the time and name no images.
 
         Args:
             kube_version: the cluster's.
@@ -66,6 +69,6 @@ class Source:
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if line.startswith("Error:")] or done.stderr.splitlines()
             raise HelmError(f"{name}: {' '.join(said[-1:]).removeprefix('Error: ') or 'Helm failed and said nothing'}")
-        for document in YAML(typ="safe").load_all(done.stdout):
-            if isinstance(document, dict):
+        for text in _DOCUMENTS.split(done.stdout):
+            if not _CRD.search(text) and isinstance(document := YAML(typ="safe").load(text), dict):
                 yield document
