@@ -101,6 +101,11 @@ evidence: setup ## what answers each control of the CIS AKS Benchmark and of Mic
 pack: setup ## the environment of the policy pack: then `pulumi preview --policy-pack policy/pack`
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/pack $(UV) sync --quiet --frozen --no-build --project policy/pack
 
+.PHONY: sbom
+sbom: $(filter .tools/%,$(UV)) ## write sbom.cdx.json, a CycloneDX list of the Python packages in uv.lock
+	@$(UV) export --quiet --frozen --no-dev --format cyclonedx1.5 --output-file sbom.cdx.json
+	@echo "wrote sbom.cdx.json"
+
 .PHONY: schema
 schema: setup ## write stack.schema.json and tenant.schema.json from the models
 	@$(BIN)/bootstrap schema

@@ -9,6 +9,7 @@ from components.addons.cert_manager import CertManager, CertManagerArgs
 from components.addons.external_secrets import ExternalSecrets, ExternalSecretsArgs
 from components.addons.gateway_api import GatewayApi, GatewayApiArgs
 from components.addons.ingress import Ingress, IngressArgs
+from components.addons.locked import warn_of_what_is_not_locked
 from components.addons.root_application import RootApplication, RootApplicationArgs
 from components.azure_stack import AzureStack
 from components.existing_cluster import ExistingCluster
@@ -18,6 +19,7 @@ from settings import load
 from settings.types import Target
 
 s = load()
+warn_of_what_is_not_locked(s)
 
 if s.target is Target.AZURE:
     azure = AzureStack(s)

@@ -24,7 +24,15 @@ PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
 """Programs that have to be on PATH or in the CLI's plugin folder: nothing is downloaded."""
 
 _FOLDERS = ("settings", "components", "gitops")
-_COPIED = ("Pulumi.yaml", "__main__.py", "startup.py", "conventions.py", "stack.schema.json", *_FOLDERS)
+_COPIED = (
+    "Pulumi.yaml",
+    "__main__.py",
+    "startup.py",
+    "conventions.py",
+    "stack.schema.json",
+    "supply.lock.yaml",
+    *_FOLDERS,
+)
 
 
 def missing_programs() -> list[str]:

@@ -23,6 +23,8 @@ from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress
 from settings.cluster import Cluster, Local
 from settings.forms import Form
 from settings.foundation import Azure, Dns, KeyVault, Observability, Registry, Tags
+from settings.images import Images
+from settings.images import warnings_of as mirror_warnings_of
 from settings.keys import misplaced, stray_keys
 from settings.merge import merge
 from settings.network import Network
@@ -80,6 +82,8 @@ class Settings(Section):
     """What the root Application points at."""
     charts: Charts = Charts()
     """Charts."""
+    images: Images = Images()
+    """Images of the addons."""
     local: Local = Local()
     """The existing cluster of target ``local``."""
 
@@ -148,7 +152,8 @@ def load() -> Settings:
         deployed=deployed,
         backend=backend.url if backend is not None else None,
     )
-    for warning in warnings_of(settings.charts):
+    existing = settings.registry.existing_host if settings.target is Target.AZURE else None
+    for warning in (*warnings_of(settings.charts), *mirror_warnings_of(settings.images, existing)):
         pulumi.log.warn(warning)
     return settings
 

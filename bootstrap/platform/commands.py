@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bootstrap.options import ROOT, Format, progress_console, result_console, some_text, text_or_json
+from bootstrap.platform.images.commands import images
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ else:  # a command loads what it needs, and no more
     timeline = on_demand("rehearsal.timeline")
 
 commands = typer.Typer()
+commands.add_typer(images, name="images")
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="The stack: dev, prod, local, or one of yours.")]
 

@@ -21,6 +21,7 @@ from components.platform import Platform, RegistrySignIn
 from components.release.guard import serving_hooks
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
+from components.release.supply import Supply
 from conventions import ARGO_CD_NAMESPACE as NAMESPACE
 from conventions import IMAGE_UPDATER_SECRET
 from settings import Settings
@@ -38,6 +39,7 @@ class ArgoCdArgs:
 
     access: ClusterAccess
     charts: Charts
+    supply: Supply
     settings: ArgoCdSettings
     zone: str
     """DNS zone that its host is in."""
@@ -61,6 +63,7 @@ class ArgoCdArgs:
         return cls(
             access=platform.access,
             charts=settings.charts,
+            supply=Supply.of(settings),
             settings=settings.argocd,
             zone=settings.dns.zone,
             issuer=settings.certificates.issuer,
@@ -105,6 +108,7 @@ class ArgoCd(Addon):
                 access=args.access,
                 chart=ARGO_CD,
                 charts=args.charts,
+                supply=args.supply,
                 namespace=NAMESPACE,
                 values=values(
                     args.settings,
@@ -177,6 +181,7 @@ class ArgoCd(Addon):
                 ImageUpdaterArgs(
                     access=args.access,
                     charts=args.charts,
+                    supply=args.supply,
                     argocd=release,
                     argocd_namespace=NAMESPACE,
                     registry=args.image_registry,

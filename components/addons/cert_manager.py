@@ -14,6 +14,7 @@ from components.addons.placement import PLACEMENT, replicated
 from components.platform import AzureDns, Platform
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
+from components.release.supply import Supply
 from settings import Settings
 from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Certificates, Charts
@@ -39,6 +40,7 @@ class CertManagerArgs:
 
     access: ClusterAccess
     charts: Charts
+    supply: Supply
     certificates: Certificates
     production: bool
     azure_dns: AzureDns | None = None
@@ -52,6 +54,7 @@ class CertManagerArgs:
         return cls(
             access=platform.access,
             charts=settings.charts,
+            supply=Supply.of(settings),
             certificates=settings.certificates,
             production=settings.production,
             azure_dns=platform.azure_dns,
@@ -82,6 +85,7 @@ class CertManager(Addon):
                 access=args.access,
                 chart=CERT_MANAGER,
                 charts=args.charts,
+                supply=args.supply,
                 namespace=NAMESPACE,
                 values=values(
                     production=args.production,

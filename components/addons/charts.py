@@ -1,6 +1,9 @@
-"""Where each addon's chart comes from, and which version: the one place that Renovate reads."""
+"""Where each addon's chart comes from, which version, and where its values name images.
 
-from components.release.chart import Chart
+This is the one place that Renovate reads; ``supply.lock.yaml`` has the digests.
+"""
+
+from components.release.chart import Chart, ChartImage
 
 # renovate: datasource=docker depName=quay.io/jetstack/charts/cert-manager
 CERT_MANAGER = Chart(
@@ -8,6 +11,13 @@ CERT_MANAGER = Chart(
     repository="oci://quay.io/jetstack/charts",
     version="v1.21.1",
     override=lambda charts: charts.cert_manager,
+    images=(
+        ChartImage(repository="quay.io/jetstack/cert-manager-controller", section="image"),
+        ChartImage(repository="quay.io/jetstack/cert-manager-webhook", section="webhook.image"),
+        ChartImage(repository="quay.io/jetstack/cert-manager-cainjector", section="cainjector.image"),
+        ChartImage(repository="quay.io/jetstack/cert-manager-acmesolver", section="acmesolver.image"),
+        ChartImage(repository="quay.io/jetstack/cert-manager-startupapicheck", section="startupapicheck.image"),
+    ),
 )
 # renovate: datasource=docker depName=ghcr.io/traefik/helm/traefik
 TRAEFIK = Chart(
@@ -15,6 +25,7 @@ TRAEFIK = Chart(
     repository="oci://ghcr.io/traefik/helm",
     version="41.3.0",
     override=lambda charts: charts.traefik,
+    images=(ChartImage(repository="docker.io/library/traefik", section="image", registry=True),),
 )
 # renovate: datasource=helm registryUrl=https://charts.external-secrets.io depName=external-secrets
 EXTERNAL_SECRETS = Chart(
@@ -22,6 +33,11 @@ EXTERNAL_SECRETS = Chart(
     repository="https://charts.external-secrets.io",
     version="2.9.0",
     override=lambda charts: charts.external_secrets,
+    images=(
+        ChartImage(repository="ghcr.io/external-secrets/external-secrets", section="image"),
+        ChartImage(repository="ghcr.io/external-secrets/external-secrets", section="webhook.image"),
+        ChartImage(repository="ghcr.io/external-secrets/external-secrets", section="certController.image"),
+    ),
 )
 # renovate: datasource=docker depName=ghcr.io/argoproj/argo-helm/argo-cd
 ARGO_CD = Chart(
@@ -29,6 +45,13 @@ ARGO_CD = Chart(
     repository="oci://ghcr.io/argoproj/argo-helm",
     version="10.1.1",
     override=lambda charts: charts.argo_cd,
+    images=(
+        ChartImage(repository="quay.io/argoproj/argocd", section="global.image"),
+        ChartImage(repository="ecr-public.aws.com/docker/library/redis", section="redis.image"),
+        ChartImage(repository="ecr-public.aws.com/docker/library/redis", section="redis-ha.image"),
+        ChartImage(repository="ecr-public.aws.com/docker/library/haproxy", section="redis-ha.haproxy.image"),
+        ChartImage(repository="docker.io/koalaman/shellcheck", section="redis-ha.configmapTest.image"),
+    ),
 )
 # renovate: datasource=docker depName=ghcr.io/argoproj/argo-helm/argocd-image-updater
 IMAGE_UPDATER = Chart(
@@ -36,6 +59,7 @@ IMAGE_UPDATER = Chart(
     repository="oci://ghcr.io/argoproj/argo-helm",
     version="1.2.4",
     override=lambda charts: charts.image_updater,
+    images=(ChartImage(repository="quay.io/argoprojlabs/argocd-image-updater", section="image"),),
 )
 
 # renovate: datasource=github-releases depName=kubernetes-sigs/gateway-api

@@ -21,6 +21,7 @@ from components.addons.placement import replicated
 from components.platform import Platform, Vault
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
+from components.release.supply import Supply
 from conventions import ARGO_CD_NAMESPACE, ARGO_CD_SECRET_STORE, SECRET_STORE, TENANT_LABEL
 from settings import Settings
 from settings.addon_requests import SMALL, WATCHER
@@ -49,6 +50,7 @@ class ExternalSecretsArgs:
 
     access: ClusterAccess
     charts: Charts
+    supply: Supply
     production: bool
     vault: Vault | None = None
     """None makes a Kubernetes-backed store."""
@@ -56,7 +58,13 @@ class ExternalSecretsArgs:
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "ExternalSecretsArgs":
         """Take the inputs from the stack's settings and the platform."""
-        return cls(access=platform.access, charts=settings.charts, production=settings.production, vault=platform.vault)
+        return cls(
+            access=platform.access,
+            charts=settings.charts,
+            supply=Supply.of(settings),
+            production=settings.production,
+            vault=platform.vault,
+        )
 
 
 class ExternalSecrets(Addon):
@@ -84,6 +92,7 @@ class ExternalSecrets(Addon):
                 access=args.access,
                 chart=EXTERNAL_SECRETS,
                 charts=args.charts,
+                supply=args.supply,
                 namespace=NAMESPACE,
                 values=values(production=args.production, keep_crds=args.charts.keep_crds),
                 needs=self.needs,

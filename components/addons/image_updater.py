@@ -21,6 +21,7 @@ from components.addons.kubernetes_role import bound_role
 from components.addons.placement import PLACEMENT
 from components.platform import RegistrySignIn
 from components.release.release import Release, ReleaseArgs
+from components.release.supply import Supply
 from conventions import IMAGE_UPDATER_GROUP as GROUP
 from settings.addon_requests import WATCHER
 from settings.addons import Charts
@@ -59,6 +60,7 @@ class ImageUpdaterArgs:
 
     access: ClusterAccess
     charts: Charts
+    supply: Supply
     argocd: Release
     """Argo CD's release: in its namespace are the Applications, and the credentials to push with."""
     argocd_namespace: str
@@ -89,6 +91,7 @@ class ImageUpdater(Addon):
                 access=args.access,
                 chart=IMAGE_UPDATER,
                 charts=args.charts,
+                supply=args.supply,
                 namespace=NAMESPACE,
                 values=values(args.registry, args.argocd_namespace, keep_crds=args.charts.keep_crds),
                 needs=self.needs,

@@ -19,6 +19,7 @@ from components.addons.placement import PLACEMENT, spread
 from components.platform import Platform, PublicAddress
 from components.release.guard import serving_hooks
 from components.release.release import Object, Release, ReleaseArgs
+from components.release.supply import Supply
 from conventions import INGRESS_CLASS
 from settings import Settings
 from settings.addon_requests import TRAEFIK as TRAEFIK_REQUEST
@@ -58,6 +59,7 @@ class IngressArgs:
 
     access: ClusterAccess
     charts: Charts
+    supply: Supply
     settings: IngressSettings
     zone: str
     """DNS zone that the default certificate covers."""
@@ -71,6 +73,7 @@ class IngressArgs:
         return cls(
             access=platform.access,
             charts=settings.charts,
+            supply=Supply.of(settings),
             settings=settings.ingress,
             zone=settings.dns.zone,
             issuer=settings.certificates.issuer,
@@ -91,6 +94,7 @@ class Ingress(Addon):
                 access=args.access,
                 chart=TRAEFIK,
                 charts=args.charts,
+                supply=args.supply,
                 namespace=NAMESPACE,
                 values=values(args.settings, args.address),
                 crds=CRDS_ALONE,

@@ -1,9 +1,21 @@
-"""A Helm chart: where it comes from, which version, and what the stack file overrides of it."""
+"""A Helm chart: where it comes from, which version, its images, and what the stack file overrides of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from settings.addons import ChartOverride, Charts
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartImage:
+    """An image of a chart, and where its values say which one it is."""
+
+    repository: str
+    """The image's name as the chart has it, with its registry: ``docker.io/library/traefik``."""
+    section: str
+    """Keys that lead to the section of the values with ``repository`` and ``tag``, with dots between them."""
+    registry: bool = False
+    """Whether the section has the registry apart, in ``registry``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +27,10 @@ class Chart:
     version: str
     override: Callable[[Charts], ChartOverride]
     """Finds the section of the stack file that overrides this chart."""
+    images: tuple[ChartImage, ...] = ()
+    """The images that the program can make it render."""
+    digest: str | None = None
+    """Of the manifest in an OCI registry, where it is locked: it is installed then, whatever the version stands for."""
 
     @property
     def oci(self) -> bool:
@@ -22,15 +38,30 @@ class Chart:
         return self.repository.startswith("oci://")
 
     @property
-    def reference(self) -> str:
-        """What Helm installs: the full OCI reference, or the name that goes with the repository's URL."""
-        return f"{self.repository.rstrip('/')}/{self.name}" if self.oci else self.name
+    def place(self) -> str:
+        """The chart in its repository, without a version."""
+        return f"{self.repository.rstrip('/')}/{self.name}"
 
-    def resolve(self, charts: Charts) -> "Chart":
-        """Return the chart to install: its own override wins over the mirror, the mirror over what is pinned."""
+    @property
+    def key(self) -> str:
+        """What the lock file calls it."""
+        return f"{self.place}:{self.version}"
+
+    @property
+    def reference(self) -> str:
+        """What Helm installs: the full OCI reference, or the name that goes with the repository's URL.
+
+        Helm refuses a chart whose manifest has another digest. https://helm.sh/docs/topics/registries/
+        """
+        if not self.oci:
+            return self.name
+        return f"{self.place}@{self.digest}" if self.digest else self.place
+
+    def upstream(self, charts: Charts) -> "Chart":
+        """Return the chart without any mirror: what the stack file overrides of it wins over what is pinned."""
         override = self.override(charts)
         return replace(
             self,
-            repository=override.repository or charts.mirror or self.repository,
+            repository=override.repository or self.repository,
             version=override.version or self.version,
         )

@@ -13,7 +13,7 @@ from startup import on_demand
 import asyncio
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,10 +159,21 @@ async def _holder(access: ClusterAccess) -> str:
     return f"{stack}/{await access.provider.id.future()}"
 
 
-def release_hooks(name: str, access: ClusterAccess, guard: Guard) -> pulumi.ResourceHookBinding:
-    """Return the hooks that check a release before it is created or updated, and end its lease afterwards."""
+def release_hooks(
+    name: str, access: ClusterAccess, guard: Guard, compare: Callable[[], None] | None = None
+) -> pulumi.ResourceHookBinding:
+    """Return the hooks that check a release before it is created or updated, and end its lease afterwards.
+
+    Args:
+        name: the hooks' names begin with it.
+        access: the cluster.
+        guard: of the release.
+        compare: fails where the chart is not the one that is locked; None where Helm sees to it, or nothing is.
+    """
 
     async def before(hook: pulumi.ResourceHookArgs) -> None:
+        if compare is not None:
+            await asyncio.to_thread(compare)
         if (api := await sign_in(access)) is not None:
             operation = Operation.CREATE if hook.old_outputs is None else Operation.UPDATE
             await asyncio.to_thread(guard.begin, api, await _holder(access), operation)

@@ -16,8 +16,8 @@ from components.release.chart import Chart
 from components.release.crds import chart_crds
 from components.release.guard import Guard, release_hooks, settle_unfinished
 from components.release.probe import Probe
+from components.release.supply import Supply
 from settings.addons import Charts
-from settings.merge import merge
 
 
 class Object(NamedTuple):
@@ -39,9 +39,11 @@ class ReleaseArgs:
     """The pinned chart; the stack file's override of it is applied here."""
     charts: Charts
     """The stack file's settings of charts: mirror, overrides, time-out."""
+    supply: Supply
+    """The mirror of images and charts, and the digests of those that are locked."""
     namespace: str
     values: Mapping[str, pulumi.Input[Any]]
-    """The addon's own values; those of the stack file's override are merged over them, deeply."""
+    """The addon's own values; where images are, and what the stack file overrides, are merged over them, deeply."""
     pod_security: str = "restricted"
     """Pod Security Standard that the namespace enforces. https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
     crds: Mapping[str, Any] | None = None
@@ -66,7 +68,7 @@ class Release(pulumi.ComponentResource):
     def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the namespace and the release; both carry the chart's name."""
         super().__init__("aks-bootstrap:release:Release", name, None, opts)
-        chart, seconds = args.chart.resolve(args.charts), args.charts.timeout_seconds
+        chart, seconds = args.supply.chart(args.chart, args.charts), args.charts.timeout_seconds
         namespace = Namespace(
             name,
             metadata=ObjectMetaArgs(
@@ -113,7 +115,7 @@ class Release(pulumi.ComponentResource):
             chart=chart.reference,
             version=chart.version,
             repository_opts=None if chart.oci else RepositoryOptsArgs(repo=chart.repository),
-            values=merge(args.values, chart.override(args.charts).values),
+            values=args.supply.values(args.chart, args.charts, args.values),
             timeout=seconds,
             max_history=5,
             skip_crds=True if crds else None,
@@ -124,7 +126,7 @@ class Release(pulumi.ComponentResource):
                 delete_before_replace=True,
                 # Helm's own wait comes first; this one only bounds a provider that hangs
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 120}s", update=f"{seconds + 120}s"),
-                hooks=release_hooks(name, args.access, guard),
+                hooks=release_hooks(name, args.access, guard, args.supply.comparison(args.chart, args.charts)),
             ),
         )
         settle_unfinished(args.access, guard, self.ready.status)

@@ -7,12 +7,13 @@ from email.message import Message
 
 import pytest
 
-from bootstrap.delivery.promote import registry as registry_module
-from bootstrap.delivery.promote.credentials import RegistryError, credential_of
+from bootstrap import registry as registry_module
 from bootstrap.delivery.promote.promote import promote
-from bootstrap.delivery.promote.registry import parse_image, verify
+from bootstrap.delivery.promote.registry import verify
 from bootstrap.delivery.promote.request import Request
 from bootstrap.errors import ImageMissingError, RefusedError
+from bootstrap.registry import parse_image
+from bootstrap.registry_credentials import RegistryError, credential_of
 from tests.git.loopback_registry import DIGEST, MANIFEST, serve
 from tests.git.remotes import change
 
@@ -229,7 +230,7 @@ def test_a_credential_goes_to_the_registrys_own_host_and_to_known_token_servers(
 ):
     asked = []
 
-    def fetch(url, *, method=None, headers=None, authorization=None, data=None, follow=True):
+    def fetch(url, *, method=None, headers=None, authorization=None, data=None, into=None, follow=True):
         asked.append((url, authorization))
         if method == "HEAD" and authorization is None:
             challenge = Message()
@@ -237,7 +238,7 @@ def test_a_credential_goes_to_the_registrys_own_host_and_to_known_token_servers(
             return registry_module.Reply(401, challenge, b"")
         return registry_module.Reply(200, Message(), b'{"token": "good"}')
 
-    monkeypatch.setattr(registry_module, "_fetch", fetch)
+    monkeypatch.setattr(registry_module, "fetch", fetch)
     names = ["https://index.docker.io/v1/", "contoso.azurecr.io", "registry.gitlab.com"]
     docker({"auths": {name: {"auth": encoded("robot", "hunter2")} for name in names}})
     if sent:

@@ -179,7 +179,7 @@ def test_an_identity_without_a_home_can_work(arguments):
 
 
 def test_a_home_that_is_none_is_no_registry_credential(monkeypatch):
-    from bootstrap.delivery.promote.credentials import credential_of  # noqa: PLC0415
+    from bootstrap.registry_credentials import credential_of  # noqa: PLC0415
 
     def nowhere(_):
         raise RuntimeError("Could not determine home directory.")

@@ -1,80 +1,12 @@
-"""Asks a registry whether it has an image, by the OCI distribution API."""
+"""Asks a registry whether it has an image."""
 
 import hashlib
-import http.client
-import json
-import re
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
-from email.message import Message
-from typing import IO, NamedTuple
-from urllib.parse import SplitResult, urlencode, urlsplit
+import http
 
-from bootstrap.delivery.promote.credentials import DOCKER_HUB, Credential, RegistryError, credential_of
 from bootstrap.delivery.promote.version import digest_of
-from bootstrap.errors import ImageMissingError, RefusedError
-
-SECONDS = 15
-
-LARGEST_MANIFEST = 4 << 20
-"""Bytes of a manifest: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests"""
-
-_TOKEN_SERVERS = {
-    DOCKER_HUB: "auth.docker.io",
-    "registry.gitlab.com": "gitlab.com",
-}
-"""Registries whose tokens come from another host, and that host.
-
-Whoever serves a registry chooses the realm in its challenge, so that a credential goes to the registry's own host and
-to these. A parent domain in common proves nothing: anybody gets a name below azurecr.io.
-https://nvd.nist.gov/vuln/detail/CVE-2020-15157, https://github.com/google/go-containerregistry/issues/2193,
-https://github.com/devcontainers/cli/pull/1278
-"""
-
-_ACCEPT = (
-    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
-)
-
-# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
-_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
-_PORTS = {"https": 443, "http": 80}
-_HOST = r"[A-Za-z0-9.-]+(?::\d+)?|\[[0-9a-f:]+\](?::\d+)?"
-
-
-class Image(NamedTuple):
-    """Where an image is."""
-
-    host: str
-    name: str
-
-    @property
-    def origin(self) -> str:
-        """The registry's address. As for Docker, only one on this machine may do without TLS."""
-        return f"{'http' if _is_loopback(self.host) else 'https'}://{self.host}"
-
-
-class Reply(NamedTuple):
-    """What a server answered."""
-
-    status: int
-    headers: Message
-    text: bytes
-
-
-def parse_image(repository: str) -> Image:
-    """Read the name of an image's repository as Docker does.
-
-    Raises:
-        RefusedError: it is none. It is not repeated in the text: a credential may be what is wrong with it.
-    """
-    host, _, name = repository.partition("/")
-    if not name or not (re.search(r"[.:]", host) or host == "localhost"):
-        host, name = "docker.io", repository if "/" in repository else f"library/{repository}"
-    if not re.fullmatch(_HOST, host) or not re.fullmatch(_NAME, name):
-        raise RefusedError("image.repository is not the name of an image's repository, such as ghcr.io/example/shop")
-    return Image(DOCKER_HUB if host in ("docker.io", "index.docker.io") else host, name)
+from bootstrap.errors import ImageMissingError
+from bootstrap.registry import LARGEST_MANIFEST, MANIFEST_TYPES, Image, Reply, Repository, parse_image
+from bootstrap.registry_credentials import RegistryError
 
 
 def verify(repository: str, value: str, digest: str | None = None) -> None:
@@ -92,12 +24,8 @@ def verify(repository: str, value: str, digest: str | None = None) -> None:
     image = parse_image(repository)
     reference = digest_of(value) or value
     shown = f"{image.host}/{image.name}{'@' if ':' in reference else ':'}{reference}"
-    url = f"{image.origin}/v2/{image.name}/manifests/{reference}"
-    authorization = None
-    reply = _fetch(url, method="HEAD", headers={"Accept": _ACCEPT})
-    if reply.status == http.HTTPStatus.UNAUTHORIZED:
-        authorization = _authorize(image, reply.headers.get_all("WWW-Authenticate") or [], shown)
-        reply = _fetch(url, method="HEAD", headers={"Accept": _ACCEPT}, authorization=authorization)
+    repository_there, path = Repository(image), f"manifests/{reference}"
+    reply = repository_there.send(path, method="HEAD", headers={"Accept": MANIFEST_TYPES})
     _need(reply, image, shown)
     wanted = digest or digest_of(value)
     if wanted is None:
@@ -105,7 +33,7 @@ def verify(repository: str, value: str, digest: str | None = None) -> None:
     there = reply.headers.get("Docker-Content-Digest") or ""
     if there.partition(":")[0] != wanted.partition(":")[0]:
         # the header is optional, and may be of another algorithm
-        there = _digest(url, authorization, image, shown, wanted.partition(":")[0])
+        there = _digest(repository_there, path, shown, wanted.partition(":")[0])
     if there != wanted:
         raise ImageMissingError(f"{shown} is {there} by now, not {wanted}; nothing was promoted")
 
@@ -120,141 +48,16 @@ def _need(reply: Reply, image: Image, shown: str) -> None:
         raise RegistryError(f"{image.host} cannot say whether it has {shown}: it answers {reply.status}")
 
 
-def _digest(url: str, authorization: str | None, image: Image, shown: str, algorithm: str) -> str:
+def _digest(repository: Repository, path: str, shown: str, algorithm: str) -> str:
     """Return the digest of a manifest's bytes.
 
     https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
     """
     if algorithm not in ("sha256", "sha512"):
         raise RegistryError(f"{shown}: a digest by {algorithm} cannot be checked; allowed: sha256, sha512")
-    reply = _fetch(url, headers={"Accept": _ACCEPT}, authorization=authorization)
+    image, reply = repository.image, repository.send(path, headers={"Accept": MANIFEST_TYPES})
     _need(reply, image, shown)
     if not reply.text or len(reply.text) > LARGEST_MANIFEST:
         size = f"more than {LARGEST_MANIFEST:,}" if reply.text else "0"
         raise RegistryError(f"{image.host} names no digest of {shown}, and a manifest of {size} bytes has none")
     return f"{algorithm}:{hashlib.new(algorithm, reply.text).hexdigest()}"
-
-
-def _authorize(image: Image, challenges: list[str], shown: str) -> str:
-    """Return the Authorization header that a challenge asks for.
-
-    https://distribution.github.io/distribution/spec/auth/token/
-    """
-    credential = credential_of(image.host)
-    for challenge in challenges:
-        scheme, _, rest = challenge.partition(" ")
-        given = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        if scheme.lower() == "bearer" and "realm" in given:
-            return "Bearer " + _token(image, given, credential)
-        if scheme.lower() == "basic" and credential and not credential.identity:
-            return credential.basic
-    raise RegistryError(f"{shown} may not be read without signing in: `docker login {image.host}`")
-
-
-def _token(image: Image, given: Mapping[str, str], credential: Credential | None) -> str:
-    realm = _realm(image, given["realm"], credential)
-    asked = {"service": given.get("service", ""), "scope": f"repository:{image.name}:pull"}
-    if credential and credential.identity:
-        form = {**asked, "grant_type": "refresh_token", "refresh_token": credential.password, "client_id": "bootstrap"}
-        reply = _fetch(realm.geturl(), data=urlencode(form).encode(), follow=False)
-    else:
-        url = realm._replace(query="&".join(filter(None, (realm.query, urlencode(asked))))).geturl()
-        reply = _fetch(url, authorization=credential.basic if credential else None, follow=False)
-    if reply.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN, http.HTTPStatus.BAD_REQUEST):
-        known = "refuses the credential" if credential else "gives no token without signing in"
-        raise RegistryError(f"{realm.netloc} {known} ({reply.status}): `docker login {image.host}`")
-    try:
-        answer = json.loads(reply.text)
-        token = answer.get("token") or answer.get("access_token")
-    except (ValueError, AttributeError):
-        token = None
-    # a header is written with it
-    if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise RegistryError(f"{realm.netloc} gives no token: it answers {reply.status}")
-    return token
-
-
-def _realm(image: Image, given: str, credential: Credential | None) -> SplitResult:
-    """Return the address that a challenge names for tokens, if what is sent to it may go there.
-
-    Raises:
-        RegistryError: it is without TLS, or is another host's than a credential is for.
-    """
-    try:
-        realm = urlsplit(given)
-        port = realm.port
-    except ValueError:
-        raise RegistryError(f"{image.host} names no address for tokens") from None
-    plain = realm.scheme == "http" and _is_loopback(realm.netloc) and _is_loopback(image.host)
-    if realm.scheme != "https" and not plain:
-        raise RegistryError(f"{image.host} wants its token fetched without TLS: a credential does not go there")
-    if "@" in realm.netloc or not realm.hostname:
-        raise RegistryError(f"{image.host} names no address for tokens")
-    registry = urlsplit(image.origin)
-    own = (realm.scheme, realm.hostname, port or _PORTS[realm.scheme]) == (
-        registry.scheme,
-        registry.hostname,
-        registry.port or _PORTS[registry.scheme],
-    )
-    known = realm.netloc == _TOKEN_SERVERS.get(image.host)
-    if credential is not None and not own and not known:
-        servers = ", ".join(f"{server} of {host}" for host, server in _TOKEN_SERVERS.items())
-        raise RegistryError(
-            f"{image.host} wants its credential sent to {realm.netloc}, where it does not go; allowed: {image.host} "
-            f"itself, {servers}"
-        )
-    return realm._replace(fragment="")
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to where what comes back is as good as from the registry itself."""
-
-    def __init__(self, *, follow: bool) -> None:
-        self._follow = follow
-
-    def redirect_request(  # noqa: PLR0917 - the library's
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """Return the request for where a redirect leads; none where it is not followed, which ends with its status."""
-        there = urlsplit(newurl)
-        local = _is_loopback(there.netloc) and _is_loopback(urlsplit(req.full_url).netloc)
-        if not self._follow or not (there.scheme == "https" or (there.scheme == "http" and local)):
-            return None
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _fetch(
-    url: str,
-    *,
-    method: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    authorization: str | None = None,
-    data: bytes | None = None,
-    follow: bool = True,
-) -> Reply:
-    request = urllib.request.Request(url, method=method, headers=dict(headers or {}), data=data)  # noqa: S310 - http(s) only: see its callers
-    request.add_header("User-Agent", "aks-bootstrap")
-    if authorization:
-        # unlike other headers, these do not go along to where a redirect leads
-        request.add_unredirected_header("Authorization", authorization)
-    host = urlsplit(url).netloc
-    try:
-        with urllib.request.build_opener(_Redirects(follow=follow)).open(request, timeout=SECONDS) as answer:
-            return Reply(answer.status, answer.headers, answer.read(LARGEST_MANIFEST + 1))
-    except urllib.error.HTTPError as error:
-        with error:
-            return Reply(error.code, error.headers, b"")
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise RegistryError(f"{host} cannot be reached: {reason}") from None
-
-
-def _is_loopback(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
-    return name in ("localhost", "::1") or bool(re.fullmatch(r"127(\.\d{1,3}){3}", name))

@@ -28,9 +28,13 @@ def to_markdown(plan: PlanView) -> str:
         "",
         "<details><summary>Releases and their values</summary>",
         "",
-        "| release | namespace | chart | version |",
-        "|---|---|---|---|",
-        *(f"| {html(c.release)} | {html(c.namespace)} | {code(c.chart)} | {html(c.version)} |" for c in plan.charts),
+        "| release | namespace | chart | version | chart by | images by |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {html(c.release)} | {html(c.namespace)} | {code(c.chart)} | {html(c.version)} | {c.chart_by} "
+            f"| {c.images_by} |"
+            for c in plan.charts
+        ),
         "",
     ]
     for chart in plan.charts:

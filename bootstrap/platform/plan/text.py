@@ -151,11 +151,11 @@ def _timeline(title: str, steps: Sequence[Step], total: float) -> Table:
 
 def _releases(plan: PlanView) -> Table:
     table = Table(title="releases, in order", title_justify="left", box=None, pad_edge=False)
-    for column in ("release", "namespace", "chart", "version"):
+    for column in ("release", "namespace", "chart", "version", "chart by", "images by"):
         table.add_column(column, overflow="fold")
     for chart in plan.charts:
         where = f"{chart.repository} {chart.chart}" if chart.repository else chart.chart
-        table.add_row(chart.release, chart.namespace, where, chart.version)
+        table.add_row(chart.release, chart.namespace, where, chart.version, chart.chart_by, chart.images_by)
     return table
 
 

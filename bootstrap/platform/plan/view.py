@@ -7,7 +7,9 @@ from typing import Any
 from bootstrap.platform.plan.compare import Change, exit_status
 from bootstrap.platform.plan.graph import Step, critical_path, length, parts, schedule, slow_seconds
 from bootstrap.platform.plan.registration import Evaluation, Registration
+from components.addons.locked import naming
 from components.release.kubernetes_types import RELEASE
+from components.release.lock import Lock, read_lock
 
 LIMITS = (
     "This compares programs and reads no cloud: drift, quotas, permissions and what Azure fills in are not seen. "
@@ -24,6 +26,10 @@ class Chart:
     chart: str
     repository: str | None
     version: str
+    chart_by: str
+    """By what the chart is named: digest, archive or version."""
+    images_by: str
+    """By what its images are named: digest, tag, or both."""
     values: dict[str, Any]
 
 
@@ -89,14 +95,16 @@ def view(evaluation: Evaluation, *, against: str | None = None, changes: Sequenc
         against: Git revision that it is compared with.
         changes: the changes since then.
     """
-    steps = schedule(evaluation)
+    steps, lock = schedule(evaluation), read_lock()
     return PlanView(
         evaluation=evaluation,
         steps=steps,
         path=critical_path(steps),
         slow=length(schedule(evaluation, seconds=slow_seconds)),
         parts=parts(evaluation, steps),
-        charts=[_chart(registration) for registration in evaluation.registrations if registration.type == RELEASE],
+        charts=[
+            _chart(registration, lock) for registration in evaluation.registrations if registration.type == RELEASE
+        ],
         against=against,
         changes=changes,
     )
@@ -108,13 +116,16 @@ def duration(seconds: float) -> str:
     return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
 
 
-def _chart(registration: Registration) -> Chart:
+def _chart(registration: Registration, lock: Lock) -> Chart:
     inputs = registration.inputs
+    named = naming(inputs, lock)
     return Chart(
         release=inputs.get("name", registration.name),
         namespace=inputs.get("namespace", ""),
         chart=inputs.get("chart", ""),
         repository=(inputs.get("repositoryOpts") or {}).get("repo"),
         version=inputs.get("version", ""),
+        chart_by=named.chart,
+        images_by=named.images,
         values=inputs.get("values", {}),
     )

@@ -17,10 +17,11 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.ima
 
 def chart(found: Chart) -> Iterator[Finding]:
     """Ask whether the chart of a release is there in its version."""
-    subject = f"chart {found.name.rpartition('/')[2]} {found.version}"
-    if found.name.startswith("oci://"):
-        registry, _, repository = found.name.removeprefix("oci://").partition("/")
-        url, wanted = f"https://{registry}/v2/{repository}/manifests/{found.version}", b""
+    name, _, digest = found.name.partition("@")
+    subject = f"chart {name.rpartition('/')[2]} {found.version}"
+    if name.startswith("oci://"):
+        registry, _, repository = name.removeprefix("oci://").partition("/")
+        url, wanted = f"https://{registry}/v2/{repository}/manifests/{digest or found.version}", b""
     else:
         url = f"{found.repository.rstrip('/')}/index.yaml"
         wanted = f"{found.name}-{found.version}.tgz".encode()

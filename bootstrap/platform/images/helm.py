@@ -1,0 +1,74 @@
+"""Renders the releases of a stack with Helm, as the program would install them."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from bootstrap.errors import HelmError, MissingToolError
+
+_SECONDS = 120
+_DOCUMENTS = re.compile(r"^---\s*$", re.MULTILINE)
+_CRD = re.compile(r"^kind: CustomResourceDefinition\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A release of the program, and where Helm takes its chart from."""
+
+    inputs: Mapping[str, Any]
+    """Inputs of the Helm release."""
+    charts: Path | None = None
+    """A folder with archives, ``<name>-<version>.tgz``, which are taken instead."""
+
+    @property
+    def _chart(self) -> list[str]:
+        given = self.inputs
+        if self.charts is not None:
+            archive = self.charts / f"{given['name']}-{given['version']}.tgz"
+            if not archive.exists():
+                raise HelmError(f"there is no {archive.name} in {self.charts}: `helm pull` it, or leave --charts out")
+            return [str(archive)]
+        repository = (given.get("repositoryOpts") or {}).get("repo")
+        return [given["chart"], "--version", given["version"], *(["--repo", repository] if repository else [])]
+
+    def objects(self, kube_version: str) -> Iterator[dict[str, Any]]:
+        """Yield what Helm renders: hooks and tests too, but no CRDs, which take most of the time and name no images.
+
+        Args:
+            kube_version: the cluster's.
+
+        Raises:
+            MissingToolError: Helm is not on PATH.
+            HelmError: Helm does not get the chart, or refuses the values; the text is its own.
+        """
+        helm = shutil.which("helm")
+        if helm is None:
+            raise MissingToolError("Helm is not on PATH: install version 3 (https://helm.sh/docs/intro/install/)")
+        name = str(self.inputs["name"])
+        command = [helm, "template", name, *self._chart, "--namespace", str(self.inputs["namespace"])]
+        command += ["--kube-version", kube_version, "--values", "-"]
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps(self.inputs["values"]),
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise HelmError(f"{name}: Helm did not end within {_SECONDS} s") from None
+        if done.returncode != 0:
+            said = [line for line in done.stderr.splitlines() if line.startswith("Error:")] or done.stderr.splitlines()
+            raise HelmError(f"{name}: {' '.join(said[-1:]).removeprefix('Error: ') or 'Helm failed and said nothing'}")
+        for text in _DOCUMENTS.split(done.stdout):
+            if not _CRD.search(text) and isinstance(document := YAML(typ="safe").load(text), dict):
+                yield document

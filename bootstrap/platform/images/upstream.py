@@ -1,0 +1,134 @@
+"""Asks the publishers' registries and repositories what their tags and versions stand for."""
+
+import http
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from bootstrap.errors import BootstrapError, ImageMissingError
+from bootstrap.platform.images.packed import ARCHIVE, digest_of, pack
+from bootstrap.registry import LARGEST_MANIFEST, MANIFEST_TYPES, Reply, Repository, parse_image
+from bootstrap.registry_credentials import RegistryError
+from components.release.archive import ArchiveError, fetch_archive
+
+PLATFORMS = ("linux/amd64",)
+"""What nodes are, as operating system and architecture."""
+
+
+def split(reference: str) -> tuple[str, str]:
+    """Return the name and the tag or digest of a whole reference."""
+    name, found, digest = reference.partition("@")
+    if found:
+        return name, digest
+    name, _, tag = reference.rpartition(":")
+    return name, tag
+
+
+def manifest(repository: Repository, reference: str, *, method: str = "GET") -> Reply:
+    """Return a manifest.
+
+    Args:
+        repository: where it is.
+        reference: its tag or digest.
+        method: HEAD for its headers alone.
+
+    Raises:
+        ImageMissingError: the registry does not have it.
+        RegistryError: the registry does not say.
+    """
+    shown = f"{repository.image.host}/{repository.image.name}{'@' if ':' in reference else ':'}{reference}"
+    reply = repository.send(f"manifests/{reference}", method=method, headers={"Accept": MANIFEST_TYPES})
+    if reply.status == http.HTTPStatus.NOT_FOUND:
+        raise ImageMissingError(f"there is no {shown}: the registry answers 404")
+    if reply.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
+        host = repository.image.host
+        raise RegistryError(f"{shown} may not be read ({reply.status}): sign in with `docker login {host}`")
+    if reply.status != http.HTTPStatus.OK:
+        raise RegistryError(f"{repository.image.host} does not show {shown}: it answers {reply.status}")
+    if len(reply.text) > LARGEST_MANIFEST:
+        raise RegistryError(f"{shown} has more than {LARGEST_MANIFEST:,} bytes, which is no manifest")
+    return reply
+
+
+def image_digest(reference: str, platforms: Sequence[str] = PLATFORMS) -> str:
+    """Return the digest of an image: of its index, where it has one for several platforms.
+
+    The digest is that of the bytes that came, not of what the registry says about them.
+
+    Args:
+        reference: its name with registry and tag.
+        platforms: what it has to be there for.
+
+    Raises:
+        ImageMissingError: the registry does not have it, or not for a platform.
+        RegistryError: the registry does not say.
+    """
+    name, tag = split(reference)
+    reply = manifest(Repository(parse_image(name, where=reference)), tag)
+    there = {_platform(entry) for entry in _mappings(_parsed(reply.text, reference).get("manifests"))}
+    if there and (missing := [platform for platform in platforms if platform not in there]):
+        raise ImageMissingError(
+            f"{reference} is not there for {', '.join(missing)}, only for {', '.join(sorted(there))}"
+        )
+    return digest_of(reply.text)
+
+
+def chart_digests(key: str) -> tuple[str, str]:
+    """Return the digests of a chart's manifest and of its archive.
+
+    A chart of a plain repository has no manifest; it is the one that a mirror gets.
+
+    Args:
+        key: the chart's place and version, as in the lock file.
+
+    Raises:
+        BootstrapError: it is not there, or nobody answers.
+    """
+    place, version = split(key)
+    if not place.startswith("oci://"):
+        archive = chart_archive(key)
+        return digest_of(pack(archive)[0]), digest_of(archive)
+    # a tag has no plus: https://helm.sh/docs/topics/registries/
+    reply = manifest(Repository(parse_image(place.removeprefix("oci://"), where=key)), version.replace("+", "_"))
+    layers = [layer for layer in _mappings(_parsed(reply.text, key).get("layers")) if layer.get("mediaType") == ARCHIVE]
+    digests = [str(layer.get("digest")) for layer in layers]
+    if len(digests) != 1 or not re.fullmatch("sha256:[0-9a-f]{64}", digests[0]):
+        raise RegistryError(f"{key} is no chart: its manifest has {len(digests)} archives; allowed: one, with a sha256")
+    return digest_of(reply.text), digests[0]
+
+
+def chart_archive(key: str) -> bytes:
+    """Return the archive of a chart in a plain repository.
+
+    Args:
+        key: the chart's place and version.
+
+    Raises:
+        BootstrapError: it is not there, or the repository does not answer.
+    """
+    place, version = split(key)
+    repository, _, name = place.rpartition("/")
+    try:
+        return fetch_archive(repository, name, version)
+    except ArchiveError as error:
+        raise BootstrapError(str(error)) from None
+
+
+def _parsed(text: bytes, shown: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RegistryError(f"{shown}: the registry's answer is no manifest")
+    return found
+
+
+def _mappings(found: object) -> list[dict[str, Any]]:
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _platform(entry: dict[str, Any]) -> str:
+    platform = entry.get("platform")
+    return f"{platform.get('os')}/{platform.get('architecture')}" if isinstance(platform, dict) else "unknown"

@@ -1,0 +1,130 @@
+"""``supply.lock.yaml``: the digests of the charts that are installed, and of the images in them.
+
+A chart's key is its place and version, an image's its name and tag. A chart whose version is raised has no entry, so
+that it is installed by version until ``bootstrap images lock`` has run: an entry is never taken for another version.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+FILE = "supply.lock.yaml"
+ROOT = Path(__file__).resolve().parents[2]
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_CHART = re.compile(r"(?:oci|https?)://\S+/[^\s/:]+:[^\s:/]+")
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+_IMAGE = re.compile(r"[a-z0-9.-]+(?::\d+)?/[a-z0-9._/-]+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+
+class LockError(pulumi.RunError):
+    """The lock file is not one; the text names every place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedChart:
+    """What is known of one version of a chart. None is not locked yet."""
+
+    manifest: str | None = None
+    """Digest of its manifest in an OCI registry."""
+    archive: str | None = None
+    """Digest of its archive, the .tgz file."""
+    images: Mapping[str, str | None] = field(default_factory=dict)
+    """Digests of its images, by name with tag. An image for several platforms has that of its index."""
+
+    def tagged(self, repository: str) -> tuple[str, str] | None:
+        """Return the tag and the digest of an image; None where it is not locked, or has several tags."""
+        found = [(key, digest) for key, digest in self.images.items() if key.rpartition(":")[0] == repository]
+        if len(found) != 1 or found[0][1] is None:
+            return None
+        return found[0][0].rpartition(":")[2], found[0][1]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it is left to be locked."""
+        return self.archive is not None and self.manifest is not None and None not in self.images.values()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """The lock file's contents."""
+
+    charts: Mapping[str, LockedChart] = field(default_factory=dict)
+    """By place and version: ``oci://quay.io/jetstack/charts/cert-manager:v1.21.1``."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the contents as plain data, in a stable order."""
+        return {
+            "charts": {
+                key: {
+                    "manifest": chart.manifest,
+                    "archive": chart.archive,
+                    "images": dict(sorted(chart.images.items())),
+                }
+                for key, chart in sorted(self.charts.items())
+            }
+        }
+
+
+def read_lock(root: Path = ROOT) -> Lock:
+    """Read the lock file; one that is not there locks nothing.
+
+    Args:
+        root: the project.
+
+    Raises:
+        LockError: it is not a lock file.
+    """
+    try:
+        text = (root / FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Lock()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LockError(f"{FILE} cannot be read: {type(error).__name__}") from None
+    try:
+        found = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise LockError(f"{FILE} is not YAML: {' '.join(str(error).split())}") from None
+    if problems := list(_problems(found)):
+        raise LockError(f"{FILE} is not what `bootstrap images lock` writes:\n" + "\n".join(f"  {p}" for p in problems))
+    charts = (found or {}).get("charts") or {}
+    return Lock(
+        charts={
+            key: LockedChart(manifest=chart["manifest"], archive=chart["archive"], images=chart["images"] or {})
+            for key, chart in charts.items()
+        }
+    )
+
+
+def _problems(found: object) -> Iterator[str]:
+    if found is None:
+        return
+    if not isinstance(found, dict) or set(found) - {"charts"} or not isinstance(found.get("charts") or {}, dict):
+        yield "got other keys at the top; allowed: charts, a mapping"
+        return
+    for key, chart in (found.get("charts") or {}).items():
+        if not isinstance(key, str) or not _CHART.fullmatch(key):
+            yield f"charts: got the key {key!r}; allowed: a chart with its version, oci://quay.io/jetstack/charts/x:v1.2.3"
+        elif not isinstance(chart, dict) or set(chart) != {"manifest", "archive", "images"}:
+            yield f"charts.{key}: allowed: manifest, archive and images"
+        elif not isinstance(chart["images"] or {}, dict):
+            yield f"charts.{key}.images: allowed: a mapping of images to digests"
+        else:
+            yield from _of_chart(f"charts.{key}", chart)
+
+
+def _of_chart(place: str, chart: Mapping[str, Any]) -> Iterator[str]:
+    digests = {f"{place}.{name}": chart[name] for name in ("manifest", "archive")}
+    for image, digest in (chart["images"] or {}).items():
+        if not isinstance(image, str) or not _IMAGE.fullmatch(image):
+            yield f"{place}.images: got the key {image!r}; allowed: a name with registry and tag, quay.io/example/x:v1"
+        digests[f"{place}.images.{image}"] = digest
+    for where, digest in digests.items():
+        if digest is not None and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            yield f"{where}: got {digest!r}; allowed: sha256: and 64 digits, or nothing where it is not locked yet"
