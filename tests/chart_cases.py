@@ -170,7 +170,12 @@ def render(chart: str, values: Values, *, release: str = "shop") -> str:
         file = Path(folder) / "values.json"
         file.write_text(json.dumps(values))
         return Template(
-            chart=CHARTS / chart, release=release, namespace=NAMESPACE, kube_version=KUBERNETES, values=[file]
+            root=CHARTS,
+            chart=CHARTS / chart,
+            release=release,
+            namespace=NAMESPACE,
+            kube_version=KUBERNETES,
+            values=[file],
         ).render()
 
 

@@ -49,6 +49,8 @@ _ChartName = Annotated[str, StringConstraints(strict=True, pattern=rf"^{CHART_NA
 _Version = Annotated[str, StringConstraints(strict=True, pattern=rf"^{CHART_VERSION_PATTERN}$", max_length=128)]
 _Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9A-Za-z-]{1,127}\*?$")]
 
+_ClientId = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
 _ALLOWED = {
     "owner": "who answers for it, such as an address",
     "chart": "a folder of gitops/charts, or a mapping of repository, name and version",
@@ -58,10 +60,11 @@ _ALLOWED = {
     "manifests": " or ".join(MANIFESTS),
     "registries": "registries or folders of them, such as example.azurecr.io/shop",
     "vaultKeys": "names of the vault's secrets: letters, digits and hyphens, at the end * for all that begin so",
-    "environments": "a mapping of environments, each with hosts, protected and digests",
+    "environments": "a mapping of environments, each with hosts, protected, digests and identities",
     "hosts": "host names, such as shop.example.com or *.shop.example.com",
     "protected": "true or false",
     "digests": "true or false",
+    "identities": "client ids of identities in Azure, in lower case",
 }
 
 
@@ -76,6 +79,8 @@ class TenantEnvironment(BaseModel):
     """Whether `bootstrap promote` changes it by pull request only, as it does where ``gitops/overlay.yaml`` asks."""
     digests: Annotated[bool, Field(strict=True)] = False
     """Whether the cluster runs images there only if their digest is named."""
+    identities: list[_ClientId] = Field(default_factory=list)
+    """Client ids of identities in Azure that its service accounts may sign in as there."""
 
 
 class RepositoryChart(BaseModel):

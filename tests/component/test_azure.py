@@ -426,7 +426,7 @@ def test_a_pool_is_hardened_as_it_asks(program, setting, sent):
 )
 def test_what_a_pool_gets_at_its_creation_only_gives_it_another_name(program, setting, path):
     """https://learn.microsoft.com/azure/aks/enable-host-encryption#limitations and .../use-trusted-launch."""
-    now, then = (program("prod", nodePools=[{**POOL, **more}]) for more in ({}, setting))
+    now, then = program("prod", nodePools=[POOL]), program("prod", nodePools=[{**POOL, **setting}])
     names = [p.one("containerservice:AgentPool").inputs["agentPoolName"] for p in (now, then)]
     assert names[0] != names[1]
     assert resource_type("containerservice:AgentPool").replaces(path)
@@ -434,7 +434,8 @@ def test_what_a_pool_gets_at_its_creation_only_gives_it_another_name(program, se
 
 @pytest.mark.parametrize("setting", [{"ssh": True}, {"fips": True}])
 def test_what_azure_changes_in_a_running_pool_replaces_nothing(program, setting):
-    now, then = (program("prod", nodePools=[{**POOL, **more}], systemPool=more) for more in ({}, setting))
+    now = program("prod", nodePools=[POOL], systemPool={})
+    then = program("prod", nodePools=[{**POOL, **setting}], systemPool=setting)
     assert {r.urn for r in now.all} == {r.urn for r in then.all}
     pool = [p.one("containerservice:AgentPool").inputs["agentPoolName"] for p in (now, then)]
     assert pool[0] == pool[1]

@@ -18,6 +18,7 @@ from components.addons.root_specs import application_spec, project_spec
 from conventions import (
     DIGESTS_ANNOTATION,
     HOSTS_ANNOTATION,
+    IDENTITIES_ANNOTATION,
     IMAGE_UPDATER_KINDS,
     INGRESS_CLASS,
     REGISTRIES_ANNOTATION,
@@ -181,6 +182,7 @@ def test_the_namespace_is_the_platforms_and_comes_before_what_is_in_it(objects, 
     assert annotations[HOSTS_ANNOTATION] == ",".join(tenant.of(env).hosts)
     assert annotations[REGISTRIES_ANNOTATION] == ",".join(tenant.registries)
     assert annotations[VAULT_KEYS_ANNOTATION] == ",".join(tenant.vault_keys)
+    assert annotations[IDENTITIES_ANNOTATION] == ",".join(tenant.of(env).identities)
     assert annotations[DIGESTS_ANNOTATION] == str(tenant.of(env).digests).lower()
 
 

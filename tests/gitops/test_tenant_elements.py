@@ -27,7 +27,9 @@ def elements(tmp_path):
     def render(tenant):
         file = tmp_path / "given.yaml"
         file.write_text(dump({"tenant": {**tenant, "file": {"path": {"filename": "shop.yaml"}}}}))
-        text = Template(chart=tmp_path, release="x", namespace="x", kube_version="1.35.0", values=[file]).render()
+        text = Template(
+            root=tmp_path, chart=tmp_path, release="x", namespace="x", kube_version="1.35.0", values=[file]
+        ).render()
         [document] = load_all(text, "text")
         return document["elements"]
 

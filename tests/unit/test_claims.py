@@ -10,7 +10,7 @@ from bootstrap.delivery.render.objects import Object
 from bootstrap.delivery.route_rule import hosts_of_rule
 from bootstrap.delivery.tenants import Tenant
 from bootstrap.delivery.validate.claims import check_objects, check_tenants, covers
-from tests.claim_tables import HOSTS, IMAGES, KEYS
+from tests.claim_tables import DIGEST, HOSTS, IMAGES, KEYS
 
 EVERY = "every host; allowed: hosts that are named, by ` as in Host(`...`)"
 
@@ -188,6 +188,29 @@ def test_a_volume_that_is_an_image_is_one() -> None:
     volumes = [{"name": "a", "image": {"reference": "evil.example.net/a:1"}}, {"name": "b", "emptyDir": {}}]
     item = {"apiVersion": "v1", "kind": "Pod", "spec": {"volumes": volumes}}
     assert [path for path, _ in found(item)] == ["image"]
+
+
+def test_where_digests_are_asked_for_a_tag_is_not_enough() -> None:
+    pinned = {"environments": {"dev": {"digests": True}}}
+    image = "example.azurecr.io/shop:1"
+    message = f"got {image}, without a digest; tenants/shop.yaml asks for one in dev"
+    assert found(pod(image), **pinned) == [("image", message)]
+    assert found(pod(f"{image}@{DIGEST}"), **pinned) == found(pod(image)) == []
+
+
+# --- identities ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowed", "told"), [([], "no identity"), (["11111111-1111-1111-1111-111111111111"], "11111111-")]
+)
+def test_a_service_account_signs_in_as_nobody_that_the_tenant_does_not_name(allowed: list[str], told: str) -> None:
+    environments = {"dev": {"identities": allowed}}
+    name, client = "azure.workload.identity/client-id", "3f1c0a52-9d4e-4b7a-8c66-0e5d7b2a9f10"
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "annotations": {name: client}}}
+    [(path, message)] = found(account, environments=environments)
+    assert path == f"metadata.annotations.{name}" and f"got {client}; tenants/shop.yaml allows {told}" in message
+    assert found(account, environments={"dev": {"identities": [*allowed, client]}}) == []
 
 
 # --- secrets of the vault --------------------------------------------------------------------------------------------

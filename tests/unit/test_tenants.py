@@ -277,7 +277,8 @@ def test_a_mistake_is_reported_with_its_place_what_was_given_and_what_is_allowed
 def test_environments_have_to_be_a_mapping_of_some(environments: str, given: str) -> None:
     text = GOOD.partition("environments:")[0] + f"environments: {environments}\n"
     assert refused(text) == [
-        f"{FILE}: environments: got {given}; allowed: a mapping of environments, each with hosts and protected"
+        f"{FILE}: environments: got {given}; allowed: a mapping of environments, "
+        "each with hosts, protected, digests and identities"
     ]
 
 

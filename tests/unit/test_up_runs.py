@@ -524,7 +524,9 @@ def test_every_command_that_writes_state_or_a_kubeconfig_writes_for_its_user_alo
 
     for module in ("up.prepare", "rehearse.missing_programs"):
         monkeypatch.setattr(f"bootstrap.platform.{module}", look)
-    options = dict.fromkeys(set(inspect.signature(command).parameters) & {"yes", "rebuild"}, True)
+    options: dict[str, bool | None] = dict.fromkeys(
+        set(inspect.signature(command).parameters) & {"yes", "rebuild"}, True
+    )
     options |= dict.fromkeys(
         set(inspect.signature(command).parameters) & {"kill_at", "seconds_per_minute", "charts"}, None
     )

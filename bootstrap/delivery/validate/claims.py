@@ -1,17 +1,20 @@
 """What the platform lets an application have: hosts, registries and secrets, against what it renders."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from application_sources import KUSTOMIZE, OVERLAYS, PLAIN, PLAIN_FOLDER
 from bootstrap.delivery.claims import hosts_of, vault_keys_of
 from bootstrap.delivery.clusters import Cluster
 from bootstrap.delivery.gitops import BASE, app_folder, charts_folder, is_file, layers_of
+from bootstrap.delivery.manifests import section
 from bootstrap.delivery.render.objects import Object, image_repository, images
 from bootstrap.delivery.tenants import TAKEN, Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
 from conventions import GITOPS_FOLDER, IMAGE_REPOSITORY, TENANTS_FOLDER, VAULT_KEY
+
+_CLIENT_ID = "azure.workload.identity/client-id"
 
 
 def check_tenants(
@@ -156,11 +159,23 @@ def check_objects(
             if not any(_from(image, registry) for registry in tenant.registries):
                 message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
                 yield Finding(where=place, path="image", message=message)
+            elif tenant.of(environment).digests and "@" not in image:
+                message = f"got {image}, without a digest; {file} asks for one in {environment}"
+                yield Finding(where=place, path="image", message=message)
+        yield from _identity(item, tenant.of(environment).identities, place, str(file))
         for path, key in vault_keys_of(item):
             if key is None or not any(_allows(pattern, key) for pattern in tenant.vault_keys):
                 got = "secrets that it does not name" if key is None else f"got {key!r}"
                 keys = ", ".join(tenant.vault_keys) or "no secret"
                 yield Finding(where=place, path=path, message=f"{got}; {file} allows {keys}")
+
+
+def _identity(item: Object, allowed: Sequence[str], place: str, file: str) -> Iterator[Finding]:
+    """Yield the identity that a service account signs in to Azure as, and may not."""
+    client = section(section(item.document, "metadata"), "annotations").get(_CLIENT_ID)
+    if item.kind == "ServiceAccount" and client is not None and client not in allowed:
+        message = f"got {client}; {file} allows {', '.join(allowed) or 'no identity'}"
+        yield Finding(where=place, path=f"metadata.annotations.{_CLIENT_ID}", message=message)
 
 
 def _from(image: str, registry: str) -> bool:
