@@ -231,8 +231,8 @@ def test_every_mistake_of_what_is_rendered_is_told(chart: str, told: list[str]) 
         (
             "{ hosts: [shop.example.com], protected: true }",
             "[shop.example.com]",
-            "environments.prod: got ['shop.example.com']; allowed: a mapping of environments, each with hosts and "
-            "protected",
+            "environments.prod: got ['shop.example.com']; allowed: a mapping of environments, each with hosts, "
+            "protected, digests and identities",
         ),
         (
             "protected: true",
