@@ -36,6 +36,7 @@ BASE: Mapping[str, Values] = {
 }
 """The least that each chart renders with."""
 
+CLIENT_ID = "3f1c0a52-9d4e-4b7a-8c66-0e5d7b2a9f10"
 SECRET = {"secrets": {"env": {"TOKEN": "shop-token"}}}
 SCALED = {"autoscaling": {"enabled": True}}
 MEASURED = {"metrics": {"enabled": True}}
@@ -67,7 +68,7 @@ COMMON = {
         ]
     ),
     "networkPolicy.egress": Case([{"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}]),
-    "serviceAccount.annotations": Case({"azure.workload.identity/client-id": "abc"}),
+    "serviceAccount.annotations": Case({"azure.workload.identity/client-id": CLIENT_ID}),
     "serviceAccount.podLabels": Case({"azure.workload.identity/use": "true"}),
     "terminationGracePeriodSeconds": Case(60),
     "global": Case({"platform": {"secretStore": "other"}, "anything": [1]}, SECRET),

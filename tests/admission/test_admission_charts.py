@@ -6,7 +6,7 @@ import pytest
 
 from conventions import HOSTS_ANNOTATION, IDENTITIES_ANNOTATION, REGISTRIES_ANNOTATION, VAULT_KEYS_ANNOTATION
 from tests.admission.control_plane import Cluster
-from tests.chart_cases import BASE, CASES, NAMES, NAMESPACE, before_and_after, objects, pod_template
+from tests.chart_cases import BASE, CASES, CLIENT_ID, NAMES, NAMESPACE, before_and_after, objects, pod_template
 
 ELSEWHERE = {"secrets.store", "global", "ingress.className"}
 """Options whose cases name another store or another ingress class, which an application may not have."""
@@ -19,7 +19,7 @@ def application(cluster: Cluster) -> Cluster:
         HOSTS_ANNOTATION: "shop.example.com, other.example.com, www.example.com, example.com",
         REGISTRIES_ANNOTATION: "example.azurecr.io",
         VAULT_KEYS_ANNOTATION: "shop-*",
-        IDENTITIES_ANNOTATION: "abc",
+        IDENTITIES_ANNOTATION: CLIENT_ID,
     }
     cluster.namespace(NAMESPACE, annotations)
     cluster.settle()

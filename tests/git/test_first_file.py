@@ -84,6 +84,18 @@ def test_a_tenant_protects_an_environment_of_its_own(tenant, clone):
     assert f'tag: "{SHA}"' in at(tenant, "gitops/apps/shop/live.yaml", "promote/shop-live")
 
 
+def test_where_the_cluster_asks_for_digests_a_tag_alone_is_refused(remote, clone):
+    push(remote, {"tenants/shop.yaml": TENANT.replace("  stage:\n", "  stage: {digests: true}\n")})
+    tip, digest = remote.tip(), "sha256:" + "a" * 64
+    with pytest.raises(
+        RefusedError, match=rf"{SHA} names no digest, and stage runs no image .*tenants/shop\.yaml.*--digest"
+    ):
+        promote(clone, request("stage"))
+    assert remote.tip() == tip
+    promote(clone, request("stage", digest=digest))
+    assert f'tag: "{SHA}@{digest}"' in at(remote, "gitops/apps/shop/stage.yaml")
+
+
 def test_a_tenants_file_that_cannot_be_read_lets_nothing_pass(remote, clone):
     push(remote, {"tenants/shop.yaml": TENANT + "protectd: true\n"})
     with pytest.raises(RefusedError, match=r"what shop may have cannot be read: .*shop.yaml: protectd is unknown"):

@@ -69,6 +69,7 @@ class Project:
         # a local cluster still has the public one
         registry = "  - ghcr.io/stefanprodan\n"
         self.edit("tenants/hello.yaml", registry, f"{registry}  - example.azurecr.io/hello\n")
+        self.edit("tenants/hello.yaml", "    digests: true # images run by digest only\n", "")
 
     def git(self, *arguments):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]

@@ -265,7 +265,7 @@ def test_a_project_without_gitops_is_not_clean(tmp_path):
         validate,
         check,
         require_folder,
-        lambda root: new_application(root, "shop", environments=["dev"], chart="web", image="a/b"),
+        lambda root: new_application(root, "shop", environments=["dev"], chart="web", image="ghcr.io/a/b"),
         lambda root: new_environment(root, "stage", like="dev"),
     ]
     for command in commands:
@@ -277,7 +277,7 @@ def test_a_project_without_stack_files_has_no_environment(project):
     for stack in project.root.glob("Pulumi.*.yaml"):
         stack.unlink()
     with pytest.raises(GitOpsError, match="there is no environment 'dev'; there are: none"):
-        new_application(project.root, "shop", environments=["dev"], chart="web", image="a/b")
+        new_application(project.root, "shop", environments=["dev"], chart="web", image="ghcr.io/a/b")
     assert set(told(project)[TENANT].split("; no stack file")) == {
         "no stack file has this environment; there are: none",
         " has this environment; there are: none",
@@ -319,7 +319,7 @@ def test_a_new_application_is_written_as_a_whole_or_not_at_all(project, monkeypa
 
     monkeypatch.setattr(Path, step, failing)
     with pytest.raises(GitOpsError, match="cannot be written: Read-only file system; nothing was written"):
-        new_application(project.root, "shop", environments=["dev", "prod"], chart="web", image="example/shop")
+        new_application(project.root, "shop", environments=["dev", "prod"], chart="web", image="ghcr.io/example/shop")
     monkeypatch.undo()
     assert project.git("status", "--porcelain", "--ignored") == ""
     assert not (project.root / "gitops/apps/shop").exists()
@@ -341,7 +341,7 @@ def test_nothing_is_written_through_a_link_out_of_the_tree(project):
     elsewhere.mkdir()
     (project.root / "gitops/apps/shop").symlink_to(elsewhere)
     with pytest.raises(GitOpsError, match=r"leads out of the repository: .*; nothing was written"):
-        new_application(project.root, "shop", environments=["dev"], chart="web", image="example/shop")
+        new_application(project.root, "shop", environments=["dev"], chart="web", image="ghcr.io/example/shop")
     assert list(elsewhere.iterdir()) == []
 
 

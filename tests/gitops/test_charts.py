@@ -16,6 +16,7 @@ from tests.chart_cases import (
     BASE,
     CASES,
     CHARTS,
+    CLIENT_ID,
     NAMES,
     SECRET,
     Values,
@@ -403,7 +404,7 @@ def everything_set(project, request):
     project.write(
         "tenants/shop.yaml",
         f"owner: shop\nchart: {request.param}\nregistries: [example.azurecr.io]\nvaultKeys: [shop-*]\n"
-        "environments: {dev: {hosts: [example.com, '*.example.com']}}\n",
+        f"environments: {{dev: {{hosts: [example.com, '*.example.com'], identities: [{CLIENT_ID}]}}}}\n",
     )
     project.write("gitops/apps/shop/values.yaml", "# nothing is common\n")
     project.write("gitops/apps/shop/dev.yaml", dumped(values))

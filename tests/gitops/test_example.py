@@ -172,7 +172,8 @@ def test_the_namespace_is_the_platforms_and_comes_before_what_is_in_it(objects, 
     assert not [item for item in objects[env] if item.kind == "Namespace"]
     root = render(ROOT, "root", env).objects
     (namespace,) = [item for item in root if item.kind == "Namespace"]
-    assert namespace.name == "app-hello" and namespace.wave < min(i.wave for i in root if i != namespace)
+    inside = [item.wave for item in root if item.namespace == "app-hello"]
+    assert namespace.name == "app-hello" and namespace.wave < min(inside)
     assert namespace.document["metadata"]["labels"] == {
         TENANT_LABEL: "hello",
         "pod-security.kubernetes.io/enforce": "restricted",

@@ -82,7 +82,7 @@ def test_what_is_left_to_do_names_what_a_tenant_has_not(old):
         "apiVersion: argocd-image-updater.argoproj.io/v1alpha1\nkind: ImageUpdater\nmetadata: {name: hello}\n",
     )
     steps = "\n".join(migrate(old.root).next_steps)
-    assert "does not allow apps/DaemonSet" in steps and "Deployment" not in steps
+    assert "may not have apps/DaemonSet" in steps and "Deployment" not in steps
     assert "hello-images.yaml: a ImageUpdater" not in steps and "hello-images.yaml: ImageUpdater" in steps
 
 

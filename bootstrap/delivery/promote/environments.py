@@ -57,14 +57,22 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
     """Let a change pass, or say what its environment asks for.
 
     Raises:
-        RefusedError: the environment is protected and the change would be pushed to the branch itself; or the
-            environment that it follows never ran the image; or the rules cannot be read.
+        RefusedError: the environment is protected and the change would be pushed to the branch itself; or it runs
+            images by digest only, and the change names none; or the environment that it follows never ran the image;
+            or the rules cannot be read.
     """
     rules, file = read_environments(repository, edit.tip), repository.prefix / FILE
     protecting = protected_by(repository, edit.tip, rules, request.app, request.environment)
     if protecting and not request.pull_request:
         raise RefusedError(
             f"{request.environment} is protected ({protecting}): people merge what goes there. Say --pull-request"
+        )
+    own = tenant_environment(repository, edit.tip, request.app, request.environment)
+    if own is not None and own.digests and "sha256:" not in edit.after:
+        asking = tenant_file(repository.prefix, request.app)
+        raise RefusedError(
+            f"{edit.after} names no digest, and {request.environment} runs no image without one ({asking}): "
+            "say --digest too"
         )
     earlier = rules.follows.get(request.environment)
     # a rollback goes to what ran in the environment itself
