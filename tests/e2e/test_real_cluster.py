@@ -140,7 +140,7 @@ def test_pages_are_served_with_certificates_of_the_local_authority(story: Story)
 
 def test_a_secret_of_the_store_arrives_in_another_namespace(story: Story) -> None:
     core: Any = client.CoreV1Api(story.api)
-    secret = client.V1Secret(metadata=client.V1ObjectMeta(name="e2e"), string_data={"value": "sesame"})
+    secret = client.V1Secret(metadata=client.V1ObjectMeta(name="hello-e2e"), string_data={"value": "sesame"})
     core.create_namespaced_secret(LOCAL_SECRETS_NAMESPACE, secret)
     custom = client.CustomObjectsApi(story.api)
     place = ("external-secrets.io", "v1", "app-hello", "externalsecrets")
@@ -148,7 +148,7 @@ def test_a_secret_of_the_store_arrives_in_another_namespace(story: Story) -> Non
         "refreshInterval": "1h",
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": SECRET_STORE},
         "target": {"name": "e2e"},
-        "data": [{"secretKey": "token", "remoteRef": {"key": "e2e", "property": "value"}}],
+        "data": [{"secretKey": "token", "remoteRef": {"key": "bank-e2e", "property": "value"}}],
     }
     body = {
         "apiVersion": "external-secrets.io/v1",
@@ -156,6 +156,9 @@ def test_a_secret_of_the_store_arrives_in_another_namespace(story: Story) -> Non
         "metadata": {"name": "e2e", "namespace": "app-hello"},
         "spec": spec,
     }
+    with pytest.raises(client.ApiException, match="got the vault key bank-e2e; allowed: hello-"):
+        custom.create_namespaced_custom_object(*place, body)
+    spec["data"] = [{"secretKey": "token", "remoteRef": {"key": "hello-e2e", "property": "value"}}]
     custom.create_namespaced_custom_object(*place, body)
 
     def arrived() -> bool:
@@ -164,7 +167,7 @@ def test_a_secret_of_the_store_arrives_in_another_namespace(story: Story) -> Non
 
     wait_for(arrived, 60)
     custom.delete_namespaced_custom_object(*place, "e2e")
-    core.delete_namespaced_secret("e2e", LOCAL_SECRETS_NAMESPACE)
+    core.delete_namespaced_secret("hello-e2e", LOCAL_SECRETS_NAMESPACE)
 
 
 def test_argo_cd_reverts_what_somebody_changes_by_hand(story: Story) -> None:
@@ -172,6 +175,51 @@ def test_argo_cd_reverts_what_somebody_changes_by_hand(story: Story) -> None:
     apps.patch_namespaced_deployment_scale("hello", "app-hello", {"spec": {"replicas": 0}})
     wait_for(lambda: apps.read_namespaced_deployment("hello", "app-hello").spec.replicas == 1, 60)
     wait_for(lambda: story.healthy("hello"), 120)
+
+
+ATTACKS = {
+    # the project has the kind, and the policy reads the object
+    "ValidatingAdmissionPolicy 'tenant-service'": """\
+apiVersion: v1
+kind: Service
+metadata: { name: evil }
+spec: { type: LoadBalancer, ports: [{ port: 80 }] }
+""",
+    "Namespace": """\
+apiVersion: v1
+kind: Namespace
+metadata: { name: app-hello, labels: { pod-security.kubernetes.io/enforce: privileged } }
+""",
+    "ClusterRoleBinding": """\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: evil }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin }
+subjects: [{ kind: ServiceAccount, name: default, namespace: app-hello }]
+""",
+}
+
+
+@pytest.mark.parametrize("refuser", ATTACKS)
+def test_what_leads_out_of_its_namespace_is_refused_whoever_merged_it(story: Story, refuser: str) -> None:
+    evil = story.clone.folder / "gitops/charts/web/templates/evil.yaml"
+    evil.write_text(ATTACKS[refuser])
+    story.git("add", "--all")
+    story.git("commit", "--quiet", "--message", "evil")
+    story.up()
+
+    def refused() -> bool:
+        return refuser in json.dumps(story.application("hello").get("status", {}).get("operationState", {}))
+
+    wait_for(refused, 120)
+    objects = everything(story.api)
+    assert not [name for name in objects if "evil" in name]
+    namespace: Any = client.CoreV1Api(story.api).read_namespace("app-hello")
+    assert namespace.metadata.labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    evil.unlink()
+    story.git("commit", "--quiet", "--all", "--message", "no evil")
+    story.up()
+    wait_for(lambda: story.healthy("hello"), 420)
 
 
 def level(story: Story) -> str:

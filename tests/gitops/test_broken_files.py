@@ -419,10 +419,11 @@ def test_a_link_out_of_the_repository_is_told_wherever_it_is(project):
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
-def test_a_chart_that_argo_cd_would_ignore_is_told(project, name):
+def test_a_kustomization_beside_a_chart_is_not_applied_as_the_application_says_that_it_is_a_chart(project, name):
+    before = project.render("hello", "dev")
     project.write(f"gitops/charts/web/{name}", "resources: []\n")
-    messages = {finding.message for finding in validate(project.root).findings}
-    assert any(f"{name} is beside gitops/charts/web/Chart.yaml, which Argo CD would" in text for text in messages)
+    assert validate(project.root).findings == []
+    assert [item.text() for item in project.render("hello", "dev")] == [item.text() for item in before]
 
 
 def test_a_chart_behind_a_link_is_told(project):

@@ -18,10 +18,7 @@ from bootstrap.options import result_console
 from tests.gitops.conftest import ROOT, SHA, one
 
 CHART = "gitops/charts/web/templates"
-PROD = (
-    "  prod:\n    hosts: [hello.example.com]\n    protected: true # changed by pull request only\n"
-    "    digests: true # images run by digest only\n"
-)
+PROD = "  prod:\n    hosts: [hello.example.com]\n    protected: true # changed by pull request only\n"
 
 
 def changes(project, *wanted):

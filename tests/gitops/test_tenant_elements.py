@@ -5,7 +5,7 @@ import pytest
 from bootstrap.delivery.manifests import dump, load_all
 from bootstrap.delivery.render.helm import Template
 from bootstrap.errors import HelmError
-from components.addons.application_set import _ENVIRONMENTS
+from components.addons.application_set import _environments
 
 TENANT = {
     "owner": "team",
@@ -21,7 +21,7 @@ def elements(tmp_path):
     """Render the elements of a tenant's file as Argo CD does, with the file's keys and its name."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: x\nversion: 1.0.0\n")
-    template = "kind: List\nelements:\n{{- with .Values.tenant }}\n" + _ENVIRONMENTS + "{{- end }}\n"
+    template = "kind: List\nelements:\n{{- with .Values.tenant }}\n" + _environments() + "{{- end }}\n"
     (tmp_path / "templates/x.yaml").write_text(template)
 
     def render(tenant):
@@ -55,8 +55,8 @@ def test_a_tenant_may_leave_out_what_is_not_required(elements):
     [
         ({"name": "root"}, "shop.yaml: name is unknown"),
         ({"metadata": {}}, "shop.yaml: metadata is unknown"),
-        ({"chart": ""}, "shop.yaml: chart is missing"),
-        ({"chart": 7}, "shop.yaml: chart is missing"),
+        ({"chart": ""}, "shop.yaml: chart is no folder's name"),
+        ({"chart": 7}, "shop.yaml: chart is no folder's name"),
         ({"environments": {}}, "shop.yaml: environments is missing, or no mapping"),
         ({"environments": ["dev"]}, "shop.yaml: environments is missing, or no mapping"),
         ({"environments": "dev"}, "shop.yaml: environments is missing, or no mapping"),

@@ -487,13 +487,15 @@ def test_production_turns_on_what_its_table_says_and_the_stack_file_wins() -> No
         "cluster": {
             "tier": "Standard",
             "zones": ["1", "2", "3"],
+            "nodeSsh": False,
+            "nodeResourceGroupReadOnly": True,
             "maintenance": {
                 "cluster": {"day": "Sunday", "startTime": "02:00", "durationHours": 6},
                 "nodeOs": {"day": "Saturday", "startTime": "02:00", "durationHours": 6},
             },
         },
         "systemPool": {"vmSize": "Standard_D4ds_v5", "minCount": 3, "maxCount": 6},
-        "keyVault": {"softDeleteRetentionDays": 90},
+        "keyVault": {"softDeleteRetentionDays": 90, "firewall": True},
         "registry": {"mode": "create", "sku": "Premium"},
         "observability": {
             "containerInsights": True,

@@ -114,8 +114,11 @@ class Needs:
         groups = {request.id.lower() for request in self.of(GROUPS)}
         found: dict[str, set[str]] = {}
         for request in self.requests:
-            own = "/".join(request.id.split("/")[:5])
-            scope = self.subscription if own.lower() in groups else own
+            parts = request.id.split("/")
+            own = "/".join(parts[:5])
+            # what no group holds, such as the definition of a role, is the subscription's own
+            inside = own.lower() in groups or parts[3] == "providers"
+            scope = self.subscription if inside else own
             found.setdefault(scope, set()).update(f"{request.type}/{verb}" for verb in ("read", "write", "delete"))
             found[scope].update(_LINKED.get(request.type, ()))
             if request.type == VAULTS and (request.body["properties"].get("networkAcls") or {}).get(
