@@ -1,6 +1,7 @@
 """Rules about what holds data: vault, registry, logs, addresses that customers know."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 
 from policy.resource import Resource, Stack, flag
 from policy.rule import rule, stack_rule
@@ -77,6 +78,11 @@ def vault_firewall(vault: Resource) -> Iterator[str]:
     if not closed and vault.get("properties.networkAcls.defaultAction") != "Deny":
         given = vault.get("properties.networkAcls.defaultAction")
         yield f"properties.networkAcls.defaultAction: got {given}; allowed: Deny, or publicNetworkAccess Disabled"
+    for index, entry in enumerate([] if closed else vault.get("properties.networkAcls.ipRules") or []):
+        # the NAT gateway's address is not known before Azure answers
+        value = str(entry.get("value"))
+        if "<" not in value and IPv4Network(value, strict=False).prefixlen < 8:
+            yield f"properties.networkAcls.ipRules[{index}].value: got {value}; allowed: /8 and smaller"
 
 
 @rule(
