@@ -7,6 +7,7 @@ program sets or inherits a safe value for each, so that what the stack file give
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from settings.addons import ArgoCd, ChartOverride, Charts, GitOps
 from settings.argocd_policy import beyond_restart, fields_of
@@ -44,6 +45,9 @@ def _other_than(*allowed: object) -> Callable[[Any], bool]:
 def _has(pattern: str) -> Callable[[Any], bool]:
     compiled = re.compile(pattern, re.IGNORECASE)
     return lambda value: compiled.search(str(value)) is not None
+
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 
 
 def _plain_http(value: object) -> bool:
@@ -216,7 +220,8 @@ def encrypted_repositories(production: bool, argocd: ArgoCd, gitops: GitOps, cha
     urls |= {("argocd", "repositories", i, "url"): found.url for i, found in enumerate(argocd.repositories)}
     urls |= {("charts", key, "repository"): override.repository for key, override in _overrides(charts).items()}
     for path, url in urls.items():
-        if url is not None and _plain_http(url):
+        # nothing is between a machine and itself, such as where a deployment is rehearsed
+        if url is not None and _plain_http(url) and urlsplit(str(url)).hostname not in _LOOPBACK:
             yield Problem(path, f"got {url!r}; allowed in production: https://{url.partition('://')[2]}")
 
 

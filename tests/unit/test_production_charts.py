@@ -169,3 +169,10 @@ def test_administrators_may_do_more() -> None:
     group = "9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12"
     line = f"p, {group}, applications, action/*, */*, allow"
     assert told(production(argocd={"policies": [line]})) == {}, "it is one of signIn.adminGroups"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost"])
+def test_what_does_not_leave_the_machine_needs_no_encryption(host: str) -> None:
+    """A rehearsal serves its charts on loopback."""
+    assert told(production(charts={"mirror": f"http://{host}"})) == {}
+    assert told(production(charts={"mirror": "http://127.0.0.1.example.com"}))
