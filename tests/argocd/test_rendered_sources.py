@@ -68,7 +68,7 @@ def test_bootstrap_renders_the_same_or_refuses_both_but_for_what_is_listed(case:
 
 def test_helm_is_told_of_kinds_that_a_cluster_has(argo: ArgoCD, tmp_path: Path) -> None:
     resources = dynamic.DynamicClient(config.new_client_from_config(str(argo.kubeconfig))).resources.search()
-    served = {(found.group_version, found.kind) for found in resources if "list" in found.verbs}
+    served = {(found.group_version, found.kind) for found in resources if "list" in (found.verbs or [])}
     told = {tuple(name.rsplit("/", 1)) for name in Kinds(tmp_path).api_versions if name.rpartition("/")[2][0].isupper()}
     assert ("apps/v1", "Deployment") in told and told <= served
 
