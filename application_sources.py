@@ -13,10 +13,10 @@ from typing import Any
 from conventions import GITOPS_FOLDER
 
 KUSTOMIZE, PLAIN = "kustomize", "plain"
-MANIFESTS = (KUSTOMIZE, PLAIN)
-"""What a tenant may have in the place of a chart."""
 OVERLAYS, PLAIN_FOLDER = "overlays", "manifests"
 """Folders of an application with one folder for each environment: of overlays, and of manifests."""
+MANIFESTS = {KUSTOMIZE: OVERLAYS, PLAIN: PLAIN_FOLDER}
+"""What a tenant may have in the place of a chart, and the folder where each is."""
 
 NAME_PATTERN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 """What an application, an environment and a folder of ``gitops/charts`` may be called."""
@@ -93,11 +93,9 @@ class Sources:
             # adds nothing, as there are no components beside the overlay's own, and makes the type explicit: an empty
             # section would be dropped
             options: dict[str, Any] = {"kustomize": {"ignoreMissingComponents": True}}
-            folder = OVERLAYS
         else:
             options = {"directory": {"recurse": True}}
-            folder = PLAIN_FOLDER
-        return {"source": {**self._git(f"apps/{self.app}/{folder}/{self.environment}"), **options}}
+        return {"source": {**self._git(f"apps/{self.app}/{MANIFESTS[kind]}/{self.environment}"), **options}}
 
     def _git(self, path: str) -> dict[str, Any]:
         return {"repoURL": self.repo_url, "targetRevision": self.revision, "path": self._in_repository(path)}

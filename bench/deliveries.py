@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bootstrap.delivery.new_app import new_application
 from bootstrap.delivery.render.application import Application, read_application
-from bootstrap.delivery.render.helm import find_helm
 from bootstrap.delivery.render.render import everything, render_several
 from bootstrap.delivery.validate.validate import validate
+from bootstrap.helm import find_helm
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = "dev"

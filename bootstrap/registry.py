@@ -22,8 +22,6 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
 """Media types of manifests and of indexes of them: the value of an Accept header."""
-DIGEST = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
-"""A digest, as a regular expression."""
 
 LARGEST_MANIFEST = 4 << 20
 """Bytes of a manifest: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests"""
@@ -122,8 +120,11 @@ class Repository:
         Raises:
             RegistryError: the registry cannot be reached, or does not let this in.
         """
-        url = urljoin(f"{self.image.origin}/v2/{self.image.name}/", path)
-        given = urlsplit(url)
+        try:
+            url = urljoin(f"{self.image.origin}/v2/{self.image.name}/", path)
+            given = urlsplit(url)
+        except ValueError:
+            raise RegistryError(f"{self.image.host} names an address that is none") from None
         # where a registry wants an upload sent is its choice, and a credential's way in is not
         if given.scheme != "https" and not (given.scheme == "http" and self.image.origin.startswith("http://")):
             raise RegistryError(
@@ -224,7 +225,7 @@ def _token(image: Image, given: Mapping[str, str], credential: Credential | None
     try:
         answer = json.loads(reply.text)
         token = answer.get("token") or answer.get("access_token")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         token = None
     # a header is written with it
     if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):

@@ -84,12 +84,12 @@ NoRender = Annotated[
 @ends_tidily
 def render(
     app_name: Annotated[
-        str | None, typer.Argument(metavar="[APP]", help="An application; root for the Applications themselves.")
+        str | None, typer.Argument(metavar="[APP]", help="An application; root for what the platform makes.")
     ] = None,
     environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="dev, prod, local, or yours.")] = None,
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="Every application in every environment, and the Applications themselves.")
+        bool, typer.Option("--all", help="Every application in every environment, and what the platform makes.")
     ] = False,
     against: Annotated[
         str | None,

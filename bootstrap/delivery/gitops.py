@@ -122,6 +122,19 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is anything at a path; a name that nothing can have is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def kustomization_in(folder: Path) -> str | None:
+    """Return the name of a folder's kustomization; None where it has none."""
+    return next((name for name in KUSTOMIZATIONS if is_file(folder / name)), None)
+
+
 def applications(root: Path) -> list[str]:
     """Return the applications that have a folder."""
     return sorted(path.name for path in apps_folder(root).glob("*") if path.is_dir() and NAME.fullmatch(path.name))

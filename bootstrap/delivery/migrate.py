@@ -20,6 +20,7 @@ from bootstrap.delivery.render.compare import compare
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, image_repository, images
 from bootstrap.delivery.render.render import render, render_application
+from bootstrap.delivery.render.sources import HelmSource
 from bootstrap.delivery.tenants import tenant_file, tenant_text
 from bootstrap.errors import GitOpsError, HelmError
 from conventions import DEFAULT_PROJECT, GITOPS_FOLDER, HALVES, TENANTS_FOLDER
@@ -121,7 +122,9 @@ def _take(root: Path, environment: str, manifest: Manifest, found: dict[str, _Fo
 
 def _require_equal(root: Path, application: Application) -> None:
     """Refuse what a tenant's Application would have otherwise."""
-    name, helm = application.name, application.helm
+    name, helm = application.name, application.source
+    if not isinstance(helm, HelmSource):
+        raise GitOpsError("spec.source.path: a folder without a chart is not taken over; write its tenant by hand")
     if not isinstance(helm.chart, Path):
         # earlier versions rendered none
         raise GitOpsError("spec.source.chart: a chart of a repository is not taken over; write its tenant by hand")

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from application_sources import KUSTOMIZE, OVERLAYS, PLAIN_FOLDER
+from application_sources import MANIFESTS
 from bootstrap.delivery.clusters import cluster_names, known_environments, read_cluster, stack_section
 from bootstrap.delivery.gitops import BASE, NOT_BUILT, app_folder, inside, is_file, require_folder, values_files
+from bootstrap.delivery.links import refuse_links_out
 from bootstrap.delivery.manifests import load_mapping, read_text, section
 from bootstrap.delivery.overlay.edit import put_in
 from bootstrap.delivery.tenants import (
@@ -82,10 +83,9 @@ def new_application(root: Path, name: str, *, environments: Sequence[str], chart
     there_already = read_tenant(root, name) if tenant.exists() else None
     own = there_already is None or isinstance(there_already.chart, str)
     if there_already is not None and there_already.manifests is not None:
-        folder = OVERLAYS if there_already.manifests == KUSTOMIZE else PLAIN_FOLDER
         raise GitOpsError(
             f"{name} has no chart: add {', '.join(environments)} to {tenant.relative_to(root)} and to "
-            f"{app_folder(Path(), name) / folder} by hand; nothing was written"
+            f"{app_folder(Path(), name) / MANIFESTS[there_already.manifests]} by hand; nothing was written"
         )
     wanted = {
         environment: _hosts(root, name, environment, chart) if own else []
@@ -123,6 +123,8 @@ def new_environment(root: Path, environment: str, *, like: str) -> Made:
     require_folder(root)
     if not ENVIRONMENT.fullmatch(environment):
         raise GitOpsError(f"got {environment!r} for an environment; allowed: up to 8 lower-case letters and digits")
+    # what is copied is read through them
+    refuse_links_out(root)
     tenants, mistakes = read_tenants(root)
     if mistakes:
         raise GitOpsError("\n".join(mistakes))
@@ -162,7 +164,7 @@ def _copies(root: Path, app: str, tenant: Tenant, like: str, environment: str) -
         if own.exists():
             yield own, target
         return
-    folder = app_folder(root, app) / (OVERLAYS if tenant.manifests == KUSTOMIZE else PLAIN_FOLDER)
+    folder = app_folder(root, app) / MANIFESTS[tenant.manifests]
     for own in sorted((folder / like).rglob("*")):
         if own.is_file():
             yield own, folder / environment / own.relative_to(folder / like)

@@ -67,7 +67,7 @@ _ENVIRONMENTS = """\
 """Lists a tenant's environments. What would silently be no environment fails: the Application would be deleted."""
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "KEYS": _KEYS,
-    "MANIFESTS": MANIFESTS,
+    "MANIFESTS": tuple(MANIFESTS),
     "CHART_KEYS": tuple(_CHART_KEYS),
     "CHART_PATTERNS": tuple(text for key, pattern in _CHART_KEYS.items() for text in (key, f"^({pattern})$")),
     "NAME": (f"^({NAME_PATTERN})$",),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from components.tenancy.pod_shapes import PODS, SHAPES, Shape
 from components.tenancy.policy import Policy, allowed, check, listed, policy, quoted
-from conventions import DIGESTS_ANNOTATION, IMAGE_REPOSITORY, REGISTRIES_ANNOTATION
+from conventions import DIGESTS_ANNOTATION, IMAGE_DIGEST, IMAGE_REPOSITORY, REGISTRIES_ANNOTATION
 
 _EPHEMERAL = {"": ("pods/ephemeralcontainers",)}
 
@@ -23,7 +23,7 @@ def _policy(shape: Shape) -> Policy:
             "images": _images(f"object.{shape.spec}"),
             "registries": allowed(REGISTRIES_ANNOTATION),
             "foreign": f"variables.images.filter(image, ![{_full('image')}].exists(name, {_admitted('name')}))",
-            "byTag": "variables.images.filter(image, !image.matches('@sha256:[0-9a-f]{64}$'))",
+            "byTag": f"variables.images.filter(image, !image.matches({quoted(IMAGE_DIGEST)}))",
         },
         validations=[
             check(

@@ -91,6 +91,8 @@ def test_where_the_cluster_asks_for_digests_a_tag_alone_is_refused(remote, clone
         RefusedError, match=rf"{SHA} names no digest, and stage runs no image .*tenants/shop\.yaml.*--digest"
     ):
         promote(clone, request("stage"))
+    with pytest.raises(RefusedError, match="names no digest"):
+        promote(clone, request("stage", digest="sha512:" + "a" * 128))
     assert remote.tip() == tip
     promote(clone, request("stage", digest=digest))
     assert f'tag: "{SHA}@{digest}"' in at(remote, "gitops/apps/shop/stage.yaml")

@@ -1,13 +1,15 @@
 """What Helm refuses is not pushed: the project's own chart and applications, on a remote of their own."""
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from bootstrap.delivery.promote import rendering
+from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.promote import promote
-from bootstrap.delivery.promote.request import Request
-from bootstrap.errors import RefusedError
+from bootstrap.delivery.promote.request import Edit, Request
+from bootstrap.errors import ChartFetchError, RefusedError
 from tests.git.remotes import Remote, git, meanwhile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,3 +160,30 @@ def test_no_file_is_written_through_a_link_of_a_tree_that_was_made_by_hand(remot
     with pytest.raises(RefusedError):
         promote(folder, hello())
     assert list(away.iterdir()) == []
+
+
+def test_what_could_not_be_rendered_is_not_tried_again_for_the_same_files(remote, monkeypatch):
+    tries = []
+
+    def fails(root, app, cluster):
+        tries.append((app, cluster))
+        raise ChartFetchError("podinfo of https://charts.example.com cannot be fetched: no answer within 120 s")
+
+    monkeypatch.setattr(rendering, "render", fails)
+    monkeypatch.setattr(rendering.shutil, "which", lambda name: name)
+    with Repository(remote.clone("clone"), "origin") as repository:
+        tip = repository.fetch("main")
+        edit = Edit(
+            tip=tip,
+            file=PurePosixPath("gitops/apps/hello/dev.yaml"),
+            mode="100644",
+            path="image.tag",
+            old="a: b\n",
+            new="a: c\n",
+            before="",
+            after=SHA,
+        )
+        renderer = rendering.Renderer(repository)
+        answers = [renderer.check(edit, hello()) for _ in range(3)]
+    assert len(set(answers)) == 1 and "no answer within 120 s" in answers[0]
+    assert len(tries) == 1

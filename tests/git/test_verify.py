@@ -347,3 +347,21 @@ def test_a_dry_run_asks_too(remote, clone, registry):
     verified(remote, registry, values="image: {{repository: '{host}/team/shop'}}\n")
     with pytest.raises(ImageMissingError):
         promote(clone, promotion("5a5a5a5a", dry_run=True))
+
+
+@pytest.mark.parametrize("address", ["https://[bad/upload", "http://[", "https://example.com:x/"])
+def test_an_address_that_a_registry_gives_and_that_is_none_is_told(address):
+    repository = registry_module.Repository(parse_image("127.0.0.1:9/shop"))
+    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9 names an address that is none|cannot be reached"):
+        repository.send(address)
+
+
+def test_a_token_that_is_nested_without_end_is_none(monkeypatch):
+    def fetch(url, *, method=None, headers=None, authorization=None, data=None, into=None, follow=True):
+        challenge = Message()
+        challenge["WWW-Authenticate"] = 'Bearer realm="https://contoso.azurecr.io/token",service="s"'
+        return registry_module.Reply(*((401, challenge, b"") if "/v2/" in url else (200, Message(), b"[" * 100_000)))
+
+    monkeypatch.setattr(registry_module, "fetch", fetch)
+    with pytest.raises(RegistryError, match="gives no token"):
+        verify("contoso.azurecr.io/shop", SHA)

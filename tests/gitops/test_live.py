@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bootstrap.delivery.manifests import load_all
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.live import Cluster, ClusterError, State, compare_live
-from bootstrap.delivery.render.objects import parse_objects
+from bootstrap.delivery.render.objects import parse_documents
 from bootstrap.delivery.render.render import Rendered, render
 from tests.gitops.conftest import ROOT
 from tests.loopback import send_json
@@ -193,7 +194,7 @@ def test_a_field_that_somebody_changed_is_told_with_both_values(cluster, server,
 
 def test_the_text_of_a_secret_is_not_told(cluster, server):
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {token: bmV3}\n"
-    objects = parse_objects(text, source="s", namespace="app-hello", kinds=Kinds(ROOT))
+    objects = parse_documents(load_all(text, "s"), source="s", namespace="app-hello", kinds=Kinds(ROOT))
     live = copy.deepcopy(objects[0].document)
     live["data"] = {"token": "b2xk"}
     server.put(live)

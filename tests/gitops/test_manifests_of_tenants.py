@@ -1,5 +1,6 @@
 """Applications without a chart: what the commands around ``gitops/`` do with Kustomize overlays, and with manifests."""
 
+import json
 import shutil
 
 import pytest
@@ -204,3 +205,22 @@ def test_a_further_environment_of_one_application_is_left_to_people(overlays):
         "nothing was written"
     )
     assert not (overlays.root / APP / "values.yaml").exists()
+
+
+@needs_kustomize
+def test_a_patch_that_is_written_out_is_no_file_whatever_its_length(overlays):
+    metadata = {"name": "shop", "annotations": {"note": "a" * 300}}
+    patch = {"metadata": metadata, "apiVersion": "apps/v1", "kind": "Deployment"}
+    file = f"{APP}/overlays/dev/kustomization.yaml"
+    overlays.write(file, overlays.read(file) + f"patchesStrategicMerge:\n  - '{json.dumps(patch)}'\n")
+    assert validate(overlays.root).findings == []
+    assert one(overlays.render("shop", "dev"), "Deployment")["metadata"]["annotations"] == {"note": "a" * 300}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"apiVersion": "v1", "kind": "ConfigMap", "data": NaN}'])
+def test_what_is_no_json_is_told(project, text):
+    project.write("tenants/shop.yaml", TENANT.format("plain"))
+    for environment in ("dev", "prod"):
+        project.write(f"{APP}/manifests/{environment}/x.json", text)
+    with pytest.raises(GitOpsError, match=r"x\.json is not JSON"):
+        project.render("shop", "dev")

@@ -228,3 +228,15 @@ def test_a_line_end_in_any_option_is_refused_before_anything_is_written(project,
     with pytest.raises(GitOpsError, match="injected"):
         new_environment(project.root, "stage", like=BREAK)
     assert project.git("status", "--porcelain") == ""
+
+
+def test_a_new_environment_copies_nothing_from_outside_the_repository(project, tmp_path):
+    (tmp_path / "secret").write_text("sesame")
+    project.write(
+        "tenants/shop.yaml", "owner: us\nmanifests: plain\nregistries: [example.com]\nenvironments:\n  dev:\n"
+    )
+    project.write("gitops/apps/shop/manifests/dev/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+    (project.root / "gitops/apps/shop/manifests/dev/b.yaml").symlink_to(tmp_path / "secret")
+    with pytest.raises(GitOpsError, match=r"b\.yaml"):
+        new_environment(project.root, "stage", like="dev")
+    assert not (project.root / "gitops/apps/shop/manifests/stage").exists()

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.live import compare_live
-from bootstrap.delivery.render.objects import Object, parse_objects
+from bootstrap.delivery.render.objects import Object, parse_documents
 from bootstrap.delivery.render.order import Item, Phase, phases, steps
 from bootstrap.delivery.render.output import View, print_view, to_markdown
 from bootstrap.delivery.render.render import render
@@ -116,8 +116,8 @@ def test_hooks_are_not_compared_with_the_cluster(rendered):
 
 
 def test_a_custom_resource_comes_after_its_definition_whatever_their_waves():
-    documents = json.dumps({"kind": "List", "items": RECORDED["cases"]["dependencies"]["objects"]})
-    found = parse_objects(documents, source="s", namespace="app-shop", kinds=Kinds(ROOT))
+    documents = [{"kind": "List", "items": RECORDED["cases"]["dependencies"]["objects"]}]
+    found = parse_documents(documents, source="s", namespace="app-shop", kinds=Kinds(ROOT))
     names = [item.name for item in found]
     assert names.index("widgets.example.com") + 1 == names.index("w")
     assert found[names.index("widgets.example.com")].steps[0].wave == 2

@@ -195,6 +195,8 @@ def test_where_digests_are_asked_for_a_tag_is_not_enough() -> None:
     image = "example.azurecr.io/shop:1"
     message = f"got {image}, without a digest; tenants/shop.yaml asks for one in dev"
     assert found(pod(image), **pinned) == [("image", message)]
+    for other in (f"{image}@sha512:{'a' * 128}", f"{image}@x", f"{image}@sha256:abc"):
+        assert [path for path, _ in found(pod(other), **pinned)] == ["image"], "the cluster refuses it too"
     assert found(pod(f"{image}@{DIGEST}"), **pinned) == found(pod(image)) == []
 
 

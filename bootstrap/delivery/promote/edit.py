@@ -107,14 +107,14 @@ def repository_of(repository: Repository, edit: Edit, request: Request) -> str:
     Raises:
         RefusedError: neither the environment's file nor the base has one.
     """
-    there = repository.files(edit.tip, edit.file.parent)
     base, _ = values_files(repository.prefix, request.app, request.environment)
-    texts = [edit.old, *([text_of(repository, base, there[base])] if base in there else [])]
+    texts = [edit.old]
     if edit.file.name in KUSTOMIZATIONS:
         # what it is called before, if it has no other name
-        texts = [edit.old]
         name = _effective(texts, _beside(edit.path, "newName")) or _effective(texts, _beside(edit.path, "name"))
     else:
+        there = repository.files(edit.tip, edit.file.parent)
+        texts += [text_of(repository, base, there[base])] if base in there else []
         name = _effective(texts, _beside(edit.path, "repository"))
     if not name:
         raise RefusedError(

@@ -4,6 +4,7 @@
 tip: the clone that a pipeline calls us from may be older.
 """
 
+import re
 from pathlib import PurePosixPath
 
 from bootstrap.delivery.gitops import apps_folder, image_file
@@ -16,6 +17,7 @@ from bootstrap.delivery.promote.tenant import tenant_environment
 from bootstrap.delivery.promote.version import same_image, spellings
 from bootstrap.delivery.tenants import tenant_file
 from bootstrap.errors import GitOpsError, RefusedError
+from conventions import IMAGE_DIGEST
 
 
 def read_environments(repository: Repository, tip: str) -> RulesFile:
@@ -68,11 +70,12 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
             f"{request.environment} is protected ({protecting}): people merge what goes there. Say --pull-request"
         )
     own = tenant_environment(repository, edit.tip, request.app, request.environment)
-    if own is not None and own.digests and "sha256:" not in edit.after:
+    # a digest alone stands in a value of its own
+    if own is not None and own.digests and not re.search(IMAGE_DIGEST, f"@{edit.after}"):
         asking = tenant_file(repository.prefix, request.app)
         raise RefusedError(
-            f"{edit.after} names no digest, and {request.environment} runs no image without one ({asking}): "
-            "say --digest too"
+            f"{edit.after} names no digest, and {request.environment} runs no image without one ({asking})"
+            + ("" if request.takes_back else ": say --digest too")
         )
     earlier = rules.follows.get(request.environment)
     # a rollback goes to what ran in the environment itself

@@ -1,4 +1,4 @@
-"""Renders what a promotion would bring about, before it is pushed: what Helm refuses, Argo CD would not deploy."""
+"""Renders what a promotion would bring about, before it is pushed: what is refused here, Argo CD would not deploy."""
 
 import os
 import shutil
@@ -31,6 +31,7 @@ class Renderer:
         """Start with nothing rendered."""
         self._repository = repository
         self._files: dict[PurePosixPath, File] = {}
+        self._answer: str | None = None
 
     def check(self, edit: Edit, request: Request) -> str | None:
         """Let a change pass that Helm or Kustomize renders, or return why it was not rendered.
@@ -43,8 +44,13 @@ class Renderer:
         if edit.file.name not in KUSTOMIZATIONS and shutil.which("helm") is None:
             return "Helm is not on PATH"
         files = self._read(edit, request.app)
-        if files == self._files:
-            return None
+        if files != self._files:
+            # what could not be rendered is not tried again either: each try may wait for a chart's repository
+            self._answer = self._rendered(files, edit, request)
+            self._files = files
+        return self._answer
+
+    def _rendered(self, files: dict[PurePosixPath, File], edit: Edit, request: Request) -> str | None:
         with tempfile.TemporaryDirectory(prefix="aks-bootstrap-render-") as name:
             self._write(Path(name), files)
             try:
@@ -72,19 +78,19 @@ class Renderer:
             except BootstrapError as error:
                 # nothing names a chart: what is there is for `bootstrap validate` to say
                 return str(error).replace(f"{name}/", "")
-        self._files = files
         return None
 
     def _read(self, edit: Edit, app: str) -> dict[PurePosixPath, File]:
         """Return what is rendered from, without the values of other applications; and every link, wherever it is."""
         prefix, apps = self._repository.prefix, apps_folder(self._repository.prefix)
         everything = self._repository.files(edit.tip, PurePosixPath("."))
-        found = {path: file for path, file in everything.items() if file.mode == _LINK}
-        for folder in (*(prefix / name for name in HALVES), *self._repository.stack_files(edit.tip)):
-            for path, file in self._repository.files(edit.tip, folder).items():
-                if apps not in path.parents or apps / app in path.parents:
-                    found[path] = file
-        return found
+        read = {*(prefix / name for name in HALVES), *self._repository.stack_files(edit.tip)}
+
+        def is_read(path: PurePosixPath) -> bool:
+            ours = apps not in path.parents or apps / app in path.parents
+            return ours and not read.isdisjoint((path, *path.parents))
+
+        return {path: file for path, file in everything.items() if file.mode == _LINK or is_read(path)}
 
     def _write(self, folder: Path, files: dict[PurePosixPath, File]) -> None:
         contents = dict(zip(files, self._repository.blobs([file.blob for file in files.values()]), strict=True))

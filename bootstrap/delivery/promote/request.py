@@ -27,7 +27,7 @@ class Request:
     source: str | None = None
     """The environment whose image is taken."""
     path: str | None = None
-    """Where in the environment's file; None for ``image.tag``, or ``image.digest`` when the value is a digest."""
+    """Where in the environment's file; None for that of the image's tag, or of its digest when the value is one."""
     remote: str = "origin"
     branch: str = "main"
     expect: str | None = None
@@ -40,7 +40,7 @@ class Request:
     """The commit that brought in the image which a rollback takes back; None of a promotion."""
     dry_run: bool = False
     render: bool = True
-    """Whether Helm has to take the new values before they are pushed."""
+    """Whether the change has to render before it is pushed."""
     verify: bool = False
     """Whether the registry is asked for the image."""
     source_repository: str | None = None
@@ -155,7 +155,7 @@ class Result:
     hint: str | None = None
     """What is left to do by hand."""
     unrendered: str | None = None
-    """Why Helm did not render it; None where it did, or nothing changes."""
+    """Why it was not rendered; None where it was, or nothing changes."""
     overtaken: str | None = None
     """The later promotion for which nothing was done, in words."""
 

@@ -134,7 +134,7 @@ def platform_objects(root: Path, cluster: Cluster) -> list[Manifest]:
 
 
 def manifests(root: Path, environment: str) -> list[Manifest]:
-    """Return every object of a cluster in Argo CD's namespace: projects first, as Applications name them.
+    """Return every object of the platform's in a cluster: projects first, as Applications name them.
 
     Raises:
         GitOpsError: there is no such cluster, or files are not what they have to be; all of them at once.

@@ -84,7 +84,9 @@ def _text(root: Path, path: Path, shown: Path) -> str | None:
 
 def _of_json(text: str, shown: Path) -> object:
     try:
-        document, end = json.JSONDecoder().raw_decode(text.lstrip())
+        document, end = json.JSONDecoder(parse_constant=_no_number).raw_decode(text.lstrip())
+    except RecursionError:
+        raise GitOpsError(f"{shown} is not JSON that anybody reads: it is nested too deep") from None
     except ValueError as error:
         raise GitOpsError(f"{shown} is not JSON: {error}") from None
     if text.lstrip()[end:].strip():
@@ -92,6 +94,10 @@ def _of_json(text: str, shown: Path) -> object:
     if not _is_object(document):
         raise GitOpsError(f"{shown} holds no object: kind is missing")
     return document
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number")
 
 
 def _of_yaml(text: str, shown: Path) -> list[object]:

@@ -5,7 +5,6 @@ https://github.com/argoproj/argo-cd/blob/v3.4.0/util/helm/cmd.go
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.delivery.links import refuse_links_of_chart
-from bootstrap.errors import HelmError, MissingToolError
+from bootstrap.errors import HelmError
+from bootstrap.helm import find_helm
 
 _TIMEOUT_SECONDS = 60
 _KEPT = ("PATH", "TMPDIR", "LANG", "LC_ALL", "TZ", "GODEBUG", "GOMAXPROCS", "GOMEMLIMIT")
@@ -87,18 +87,6 @@ class Template:
             timeout=_TIMEOUT_SECONDS,
             env=_environment(str(home)),
         )
-
-
-def find_helm() -> str:
-    """Return Helm's path.
-
-    Raises:
-        MissingToolError: it is not there.
-    """
-    found = shutil.which("helm")
-    if found is None:
-        raise MissingToolError("Helm is not on PATH: install version 3 (https://helm.sh/docs/intro/install/)")
-    return found
 
 
 def _environment(home: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import KUSTOMIZATIONS, inside, is_file
+from bootstrap.delivery.gitops import inside, is_there, kustomization_in
 from bootstrap.delivery.manifests import entries, load_mapping
 from bootstrap.errors import GitOpsError, KustomizeError, MissingToolError
 
@@ -84,7 +84,7 @@ def find_kustomize() -> list[str]:
 def _foreign(root: Path, folder: Path, seen: set[Path]) -> Iterator[str]:
     """Yield what a kustomization, or one that it names, would read from elsewhere than the repository."""
     seen.add(folder)
-    name = next((name for name in KUSTOMIZATIONS if is_file(folder / name)), None)
+    name = kustomization_in(folder)
     if name is None:
         # Kustomize tells
         return
@@ -101,7 +101,7 @@ def _foreign(root: Path, folder: Path, seen: set[Path]) -> Iterator[str]:
         if "\n" in entry:
             # written out in the place of a file
             continue
-        if not path.exists():
+        if not is_there(path):
             if _REMOTE.match(entry):
                 yield f"{shown}: {field}: {entry} is not in this repository; allowed: paths of it, such as a copy"
             continue

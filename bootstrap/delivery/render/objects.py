@@ -1,11 +1,11 @@
-"""Objects of Kubernetes as they come out of Helm, and what tells one from another."""
+"""Objects of Kubernetes as they are rendered, and what tells one from another."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bootstrap.delivery.manifests import dump, load_all, section
+from bootstrap.delivery.manifests import dump, section
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.order import HELM_HOOK, HOOK, Item, Step, is_hook, phases, steps
 from bootstrap.errors import GitOpsError
@@ -106,19 +106,10 @@ class Object:
         return dump(self.shown())
 
 
-def parse_objects(text: str, *, source: str, namespace: str, kinds: Kinds) -> list[Object]:
-    """Read what Helm rendered, in the order in which Argo CD applies it.
+def parse_documents(documents: Iterable[object], *, source: str, namespace: str, kinds: Kinds) -> list[Object]:
+    """Read what was rendered, in the order in which Argo CD applies it.
 
     An object with no namespace gets the Application's, where its kind has one: so does Argo CD.
-
-    Raises:
-        GitOpsError: something rendered is no object.
-    """
-    return parse_documents(load_all(text, source), source=source, namespace=namespace, kinds=kinds)
-
-
-def parse_documents(documents: Iterable[object], *, source: str, namespace: str, kinds: Kinds) -> list[Object]:
-    """Read what was rendered as :func:`parse_objects` does, from documents.
 
     Raises:
         GitOpsError: something rendered is no object.

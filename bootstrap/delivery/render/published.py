@@ -18,8 +18,9 @@ from pathlib import Path
 from application_sources import OCI
 from bootstrap.delivery.gitops import OVERRIDES
 from bootstrap.delivery.manifests import load_mapping
-from bootstrap.delivery.render.helm import find_helm, said
+from bootstrap.delivery.render.helm import said
 from bootstrap.errors import ChartFetchError, GitOpsError
+from bootstrap.helm import find_helm
 from conventions import NAMESPACE
 
 _SECONDS = 120

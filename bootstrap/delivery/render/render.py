@@ -1,6 +1,5 @@
 """Renders an application for an environment: the objects that Argo CD would apply."""
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from bootstrap.delivery.render.directory import read_directory
 from bootstrap.delivery.render.helm import Template
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.kustomize import build
-from bootstrap.delivery.render.objects import Object, in_order, parse_documents, parse_objects
+from bootstrap.delivery.render.objects import Object, in_order, parse_documents
 from bootstrap.delivery.render.sources import DirectorySource, KustomizeSource
 from bootstrap.errors import RenderError
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION
@@ -37,7 +36,7 @@ class Rendered:
 
 
 def render(root: Path, app: str, environment: str) -> Rendered:
-    """Render an application; ``root`` is the root Application, whose objects are the Applications themselves.
+    """Render an application; ``root`` is the root Application, whose objects are the platform's, with Applications.
 
     Raises:
         GitOpsError: the application or environment is not there, or its files are not what they have to be.
@@ -108,7 +107,7 @@ def render_several(root: Path, wanted: Iterable[tuple[str, str]]) -> list[Render
 
     Raises:
         GitOpsError: as for :func:`render`, or a link leads out of the repository.
-        HelmError: Helm refuses a chart or its values.
+        RenderError: as for :func:`render`.
     """
     refuse_links_out(root)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
@@ -120,8 +119,8 @@ def _render_root(root: Path, environment: str) -> Rendered:
     objects = [
         item
         for manifest in manifests(root, environment)
-        for item in parse_objects(
-            json.dumps(manifest.document),
+        for item in parse_documents(
+            [manifest.document],
             source=str(manifest.file.relative_to(root)),
             namespace=ARGO_CD_NAMESPACE,
             kinds=kinds,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.delivery.gitops import KUSTOMIZATIONS, OVERRIDES, inside, is_file
+from bootstrap.delivery.gitops import OVERRIDES, inside, is_file, kustomization_in
 from bootstrap.delivery.render.published import PublishedChart
 from bootstrap.errors import GitOpsError
 
@@ -121,7 +121,7 @@ def _of_one(root: Path, source: dict[str, Any], where: Path) -> Source:
             "values belong in the files of gitops/apps"
         )
     if kind == "kustomize":
-        if _kustomization(folder) is None:
+        if kustomization_in(folder) is None:
             raise GitOpsError(f"{where}: spec.source.path is {given}, where there is no kustomization.yaml")
         return KustomizeSource(folder=folder)
     if kind == "directory":
@@ -141,17 +141,13 @@ def _type(source: dict[str, Any], folder: Path, where: Path) -> str:
         raise GitOpsError(f"{where}: spec.source has {' and '.join(explicit)}; allowed: one of them")
     if explicit:
         return explicit[0]
-    kustomization = _kustomization(folder)
+    kustomization = kustomization_in(folder)
     if kustomization and is_file(folder / "Chart.yaml"):
         raise GitOpsError(
             f"{where}: {kustomization} is beside {source['path']}/Chart.yaml, which Argo CD would ignore: remove one "
             "of the two"
         )
     return "kustomize" if kustomization else "helm" if is_file(folder / "Chart.yaml") else "directory"
-
-
-def _kustomization(folder: Path) -> str | None:
-    return next((name for name in KUSTOMIZATIONS if is_file(folder / name)), None)
 
 
 def _options(source: dict[str, Any], kind: str, where: Path) -> dict[str, Any]:

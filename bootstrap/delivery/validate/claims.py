@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from application_sources import KUSTOMIZE, OVERLAYS, PLAIN, PLAIN_FOLDER
+from application_sources import MANIFESTS, PLAIN
 from bootstrap.delivery.claims import hosts_of, vault_keys_of
 from bootstrap.delivery.clusters import Cluster
 from bootstrap.delivery.gitops import BASE, app_folder, charts_folder, is_file, layers_of
@@ -12,7 +12,7 @@ from bootstrap.delivery.manifests import section
 from bootstrap.delivery.render.objects import Object, image_repository, images
 from bootstrap.delivery.tenants import TAKEN, Tenant, tenant_file
 from bootstrap.delivery.validate.findings import Finding
-from conventions import GITOPS_FOLDER, IMAGE_REPOSITORY, TENANTS_FOLDER, VAULT_KEY
+from conventions import GITOPS_FOLDER, IMAGE_DIGEST, IMAGE_REPOSITORY, TENANTS_FOLDER, VAULT_KEY
 
 _CLIENT_ID = "azure.workload.identity/client-id"
 
@@ -80,7 +80,7 @@ def _unread(root: Path, app: str, kind: str, tenant: Tenant, layers: Collection[
         if kind == PLAIN or path.name in values:
             where = str(path.relative_to(root))
             yield Finding(where=where, path="", message=f"nothing reads it: {file} says `manifests: {kind}`")
-    for path in sorted((folder / (OVERLAYS if kind == KUSTOMIZE else PLAIN_FOLDER)).glob("*")):
+    for path in sorted((folder / MANIFESTS[kind]).glob("*")):
         if path.name not in tenant.environments:
             message = f"no cluster of {app} reads it; read are: {', '.join(tenant.environments)}"
             yield Finding(where=str(path.relative_to(root)), path="", message=message)
@@ -159,7 +159,7 @@ def check_objects(
             if not any(_from(image, registry) for registry in tenant.registries):
                 message = f"got {image}; {file} allows images of {', '.join(tenant.registries)}"
                 yield Finding(where=place, path="image", message=message)
-            elif tenant.of(environment).digests and "@" not in image:
+            elif tenant.of(environment).digests and not re.search(IMAGE_DIGEST, image):
                 message = f"got {image}, without a digest; {file} asks for one in {environment}"
                 yield Finding(where=place, path="image", message=message)
         yield from _identity(item, tenant.of(environment).identities, place, str(file))

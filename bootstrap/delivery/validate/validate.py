@@ -17,7 +17,7 @@ from bootstrap.delivery.render.application import Manifest, generated, platform_
 from bootstrap.delivery.render.kinds import FILE as KINDS
 from bootstrap.delivery.render.kinds import Kinds
 from bootstrap.delivery.render.objects import Object, images
-from bootstrap.delivery.render.render import render
+from bootstrap.delivery.render.render import render_application
 from bootstrap.delivery.tenants import Tenant, in_environment, read_tenants
 from bootstrap.delivery.validate import claims, house, plain_secrets
 from bootstrap.delivery.validate.api.check import broken_rules
@@ -82,7 +82,7 @@ def validate(root: Path) -> Report:
     broken = [root / finding.where for finding in by_file]
     count = 0
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        answers = list(pool.map(lambda pair: _rendered(root, broken, *pair), pairs if kinds is not None else []))
+        answers = list(pool.map(lambda pair: _rendered(root, broken, kinds, *pair), pairs)) if kinds is not None else []
     for (app, cluster), (objects, problems) in zip(pairs, answers, strict=False):
         count += len(objects)
         where = f"{app} in {cluster.name}"
@@ -124,7 +124,7 @@ def _clusters(root: Path) -> tuple[list[Cluster], list[Finding]]:
 def _well_formed(
     root: Path, cluster: Cluster, tenants: Mapping[str, Tenant], schemas: Schemas
 ) -> tuple[list[Manifest], list[Finding]]:
-    """Return a cluster's objects in Argo CD's namespace, but for those with fields that are none, which are found."""
+    """Return the platform's objects in a cluster, but for those with fields that are none, which are found."""
     made, problems = _platform_objects(root, cluster)
     there = in_environment(tenants, cluster.environment).items()
     found = []
@@ -150,13 +150,15 @@ def _of_line(line: str) -> Finding:
     return Finding(where=where + suffix, path="", message=message.lstrip(": "))
 
 
-def _rendered(root: Path, broken: Sequence[Path], app: str, cluster: Cluster) -> tuple[list[Object], list[Finding]]:
+def _rendered(
+    root: Path, broken: Sequence[Path], kinds: Kinds, app: str, cluster: Cluster
+) -> tuple[list[Object], list[Finding]]:
     """Render, unless a file that is read for it is broken: that is told once, and not for each cluster."""
     try:
         application = read_application(root, app, cluster.name)
         if any(path.is_relative_to(part) for path in broken for part in application.source.reads):
             return [], []
-        return render(root, app, cluster.name).objects, []
+        return render_application(root, application, kinds), []
     except StackFileError:
         return [], []
     except (GitOpsError, RenderError) as error:

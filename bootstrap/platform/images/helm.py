@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from bootstrap.errors import HelmError, MissingToolError
+from bootstrap.errors import HelmError
+from bootstrap.helm import find_helm
 
 _SECONDS = 120
 _DOCUMENTS = re.compile(r"^---\s*$", re.MULTILINE)
@@ -48,9 +48,7 @@ class Source:
             MissingToolError: Helm is not on PATH.
             HelmError: Helm does not get the chart, or refuses the values; the text is its own.
         """
-        helm = shutil.which("helm")
-        if helm is None:
-            raise MissingToolError("Helm is not on PATH: install version 3 (https://helm.sh/docs/intro/install/)")
+        helm = find_helm()
         name = str(self.inputs["name"])
         command = [helm, "template", name, *self._chart, "--namespace", str(self.inputs["namespace"])]
         command += ["--kube-version", kube_version, "--values", "-"]

@@ -118,7 +118,7 @@ def chart_archive(key: str) -> bytes:
 def _parsed(text: bytes, shown: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise RegistryError(f"{shown}: the registry's answer is no manifest")
