@@ -9,6 +9,16 @@ from typing import Any
 
 from conventions import ARGO_CD_NAMESPACE, IN_CLUSTER, TENANT_KINDS, TENANT_NAMESPACE_PREFIX
 
+SYNC_RETRY: dict[str, Any] = {
+    "limit": 10,
+    # take up a newer commit instead of retrying the one that failed
+    "refresh": True,
+    "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
+}
+"""How a sync that fails is tried again."""
+FINALIZERS = ["resources-finalizer.argocd.argoproj.io"]
+"""What makes Argo CD delete what an Application deployed along with it."""
+
 
 def application(*, app: str, sources: Mapping[str, Any]) -> dict[str, Any]:
     """Return the Application of one tenant in one cluster.
@@ -26,7 +36,7 @@ def application(*, app: str, sources: Mapping[str, Any]) -> dict[str, Any]:
             "name": app,
             "namespace": ARGO_CD_NAMESPACE,
             # removing the tenant removes what its application deployed
-            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+            "finalizers": FINALIZERS,
         },
         "spec": {
             "project": app,
@@ -36,12 +46,7 @@ def application(*, app: str, sources: Mapping[str, Any]) -> dict[str, Any]:
                 "automated": {"prune": True, "selfHeal": True},
                 # the namespace is the platform's: the root Application makes it
                 "syncOptions": ["ServerSideApply=true", "PruneLast=true"],
-                "retry": {
-                    "limit": 10,
-                    # take up a newer commit instead of retrying the one that failed
-                    "refresh": True,
-                    "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
-                },
+                "retry": SYNC_RETRY,
             },
         },
     }

@@ -23,15 +23,19 @@ from settings.merge import merge
 PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
 """Programs that have to be on PATH or in the CLI's plugin folder: nothing is downloaded."""
 
-_FOLDERS = ("settings", "components", "gitops")
 _COPIED = (
     "Pulumi.yaml",
     "__main__.py",
     "startup.py",
     "conventions.py",
+    "application_sources.py",
+    "application_template.py",
     "stack.schema.json",
     "supply.lock.yaml",
-    *_FOLDERS,
+    "settings",
+    "components",
+    "gitops",
+    "tenants",
 )
 
 

@@ -158,43 +158,16 @@ SecretName = Annotated[
 ]
 
 
-class RepositoryCredential(Section):
-    """A repository's credential, which an ExternalSecret brings from the vault: it never passes through Pulumi."""
+class _GitCredential(Section):
+    """What every credential of a Git host has."""
 
-    name: SecretName
-    """Name of the Secret in Argo CD's namespace."""
-    url: CredentialUrl
-    """The repository, or the prefix of several: of those that a repository's URL begins with, the longest is taken.
-
-    For ``sshKey``, ``git@host:path`` and ``ssh://git@host/path`` are the same. A registry, ``<name>.azurecr.io/path``,
-    has no scheme, here and in an Application's ``repoURL``.
-    """
-    kind: Literal["password", "sshKey", "githubApp", "workloadIdentity"] = "password"
-    """What the vault holds: a password or token, a private key, or a GitHub App's key.
-
-    ``workloadIdentity`` (Azure Repos, Helm charts of an Azure Container Registry) stores nothing at all: Argo CD signs
-    in as its own identity, which the repository trusts. On the environment's own registry that identity has AcrPull;
-    any other has to give it.
-    """
+    kind: str
     username: Annotated[str, Field(min_length=1)] = "git"
     """User name that goes with a password."""
-    vault_secret: VaultSecret | None = None
-    """Name of the secret in the vault; needed by every kind but ``workloadIdentity``.
-
-    On a local cluster: name of a Secret in namespace local-vault, whose key ``value`` holds it.
-    """
     github_app_id: AppId | None = None
     """For kind ``githubApp``."""
     github_app_installation_id: AppId | None = None
     """For kind ``githubApp``."""
-
-    @check
-    def secret_of_kind(self) -> Iterator[Problem]:
-        """https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repositories."""
-        if self.kind != "workloadIdentity" and self.vault_secret is None:
-            yield Problem(("vaultSecret",), f"missing; kind {self.kind!r} needs it")
-        if self.kind == "workloadIdentity" and self.vault_secret is not None:
-            yield Problem(("vaultSecret",), f"got {self.vault_secret!r}; kind 'workloadIdentity' stores nothing")
 
     @check
     def github_app(self) -> Iterator[Problem]:
@@ -214,6 +187,39 @@ class RepositoryCredential(Section):
         """https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#https-username-and-password-credential."""
         if "username" in self.model_fields_set and self.kind != "password":
             yield Problem(("username",), f"got {self.username!r} with kind {self.kind!r}; allowed only with 'password'")
+
+
+class RepositoryCredential(_GitCredential):
+    """A repository's credential, which an ExternalSecret brings from the vault: it never passes through Pulumi."""
+
+    name: SecretName
+    """Name of the Secret in Argo CD's namespace."""
+    url: CredentialUrl
+    """The repository, or the prefix of several: of those that a repository's URL begins with, the longest is taken.
+
+    For ``sshKey``, ``git@host:path`` and ``ssh://git@host/path`` are the same. A registry, ``<name>.azurecr.io/path``,
+    has no scheme, here and in an Application's ``repoURL``.
+    """
+    kind: Literal["password", "sshKey", "githubApp", "workloadIdentity"] = "password"
+    """What the vault holds: a password or token, a private key, or a GitHub App's key.
+
+    ``workloadIdentity`` (Azure Repos, Helm charts of an Azure Container Registry) stores nothing at all: Argo CD signs
+    in as its own identity, which the repository trusts. On the environment's own registry that identity has AcrPull;
+    any other has to give it.
+    """
+    vault_secret: VaultSecret | None = None
+    """Name of the secret in the vault; needed by every kind but ``workloadIdentity``.
+
+    On a local cluster: name of a Secret in namespace local-vault, whose key ``value`` holds it.
+    """
+
+    @check
+    def secret_of_kind(self) -> Iterator[Problem]:
+        """https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repositories."""
+        if self.kind != "workloadIdentity" and self.vault_secret is None:
+            yield Problem(("vaultSecret",), f"missing; kind {self.kind!r} needs it")
+        if self.kind == "workloadIdentity" and self.vault_secret is not None:
+            yield Problem(("vaultSecret",), f"got {self.vault_secret!r}; kind 'workloadIdentity' stores nothing")
 
     @property
     def registry(self) -> str | None:
@@ -249,32 +255,16 @@ class RepositoryCredential(Section):
             )
 
 
-class WriteCredential(Section):
-    """What Image Updater pushes with, apart from what Argo CD reads with; from the vault, and never through Pulumi."""
+class WriteCredential(_GitCredential):
+    """What Image Updater pushes with, apart from what Argo CD reads with; from the vault, and never through Pulumi.
+
+    https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials
+    """
 
     kind: Literal["password", "githubApp"] = "password"
     """What the vault holds: a password or token, or a GitHub App's key."""
-    username: Annotated[str, Field(min_length=1)] = "git"
-    """User name that goes with a password."""
     vault_secret: VaultSecret
     """Name of the secret in the vault; on a local cluster, of a Secret in namespace local-vault with key ``value``."""
-    github_app_id: AppId | None = None
-    """For kind ``githubApp``."""
-    github_app_installation_id: AppId | None = None
-    """For kind ``githubApp``."""
-
-    @check
-    def github_app(self) -> Iterator[Problem]:
-        """https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials."""
-        for key, name in (("githubAppId", "github_app_id"), ("githubAppInstallationId", "github_app_installation_id")):
-            given = getattr(self, name) is not None
-            if given is not (self.kind == "githubApp"):
-                yield Problem(
-                    (key,),
-                    f"got {getattr(self, name)} with kind {self.kind!r}; allowed only with 'githubApp'"
-                    if given
-                    else "missing; kind 'githubApp' needs it",
-                )
 
 
 class ArgoCd(Section):

@@ -85,6 +85,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "argoCd", ("configs", "rbac", "policy.default"), _other_than("", "role:readonly"), "'', role:readonly", _RBAC
     ),
+    # the policies are read as globs here
+    Guard("argoCd", ("configs", "rbac", "policy.matchMode"), _other_than("glob"), "glob, or leave it out", _RBAC),
     Guard("argoCd", ("configs", "params", "server.disable.auth"), on, _OFF, _PARAMS),
     Guard("argoCd", ("configs", "params", "reposerver.allow.oob.symlinks"), on, _OFF, _PARAMS),
     Guard("argoCd", ("configs", "repositories", ANY, "url"), _plain_http, "https://, or over SSH", _REPOSITORIES),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -136,12 +137,23 @@ class ArgoCd(Addon):
                 opts=pulumi.ResourceOptions(parent=self),
             )
         serving = serving_hooks(name, args.access, self.needs, installed=release.ready.id)
+        vault = args.tenant_id is not None
+
+        def from_store(logical: str, secret: str, spec: dict[str, Any]) -> None:
+            CustomResource(
+                args.access.name(logical),
+                api_version="external-secrets.io/v1",
+                kind="ExternalSecret",
+                metadata=ObjectMetaArgs(name=secret, namespace=release.namespace),
+                spec=release.once_installed(spec),
+                opts=pulumi.ResourceOptions(parent=self, hooks=serving),
+            )
+
         for repository in args.settings.repositories:
-            logical = args.access.name(f"repository-{repository.name}")
-            metadata = ObjectMetaArgs(name=repository.name, namespace=release.namespace)
+            logical = f"repository-{repository.name}"
             if repository.kind == "workloadIdentity":
                 Secret(
-                    logical,
+                    args.access.name(logical),
                     metadata=ObjectMetaArgs(
                         name=repository.name, namespace=release.namespace, labels=REPOSITORY_LABELS
                     ),
@@ -149,32 +161,11 @@ class ArgoCd(Addon):
                     opts=pulumi.ResourceOptions(parent=self),
                 )
             else:
-                CustomResource(
-                    logical,
-                    api_version="external-secrets.io/v1",
-                    kind="ExternalSecret",
-                    metadata=metadata,
-                    spec=release.once_installed(external_secret(repository, vault=args.tenant_id is not None)),
-                    opts=pulumi.ResourceOptions(parent=self, hooks=serving),
-                )
+                from_store(logical, repository.name, external_secret(repository, vault=vault))
         if args.commit_status is not None:
-            CustomResource(
-                args.access.name("notifications-key"),
-                api_version="external-secrets.io/v1",
-                kind="ExternalSecret",
-                metadata=ObjectMetaArgs(name=SECRET, namespace=release.namespace),
-                spec=release.once_installed(key_secret(args.commit_status.app, vault=args.tenant_id is not None)),
-                opts=pulumi.ResourceOptions(parent=self, hooks=serving),
-            )
+            from_store("notifications-key", SECRET, key_secret(args.commit_status.app, vault=vault))
         if (pushes_with := args.settings.image_updater_credential) is not None:
-            CustomResource(
-                args.access.name(IMAGE_UPDATER_SECRET),
-                api_version="external-secrets.io/v1",
-                kind="ExternalSecret",
-                metadata=ObjectMetaArgs(name=IMAGE_UPDATER_SECRET, namespace=release.namespace),
-                spec=release.once_installed(write_secret(pushes_with, vault=args.tenant_id is not None)),
-                opts=pulumi.ResourceOptions(parent=self, hooks=serving),
-            )
+            from_store(IMAGE_UPDATER_SECRET, IMAGE_UPDATER_SECRET, write_secret(pushes_with, vault=vault))
         if args.settings.image_updater_write_back == "git":
             ImageUpdater(
                 args.access.name("image-updater"),

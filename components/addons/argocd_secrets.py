@@ -29,17 +29,7 @@ def external_secret(repository: RepositoryCredential, *, vault: bool) -> dict[st
 
     https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repository-credentials
     """
-    data = {"type": "git", "url": repository.url}
-    if repository.kind == "password":
-        data |= {"username": repository.username, "password": "{{ .value }}"}
-    elif repository.kind == "sshKey":
-        data |= {"sshPrivateKey": "{{ .value }}"}
-    else:
-        data |= {
-            "githubAppID": str(repository.github_app_id),
-            "githubAppInstallationID": str(repository.github_app_installation_id),
-            "githubAppPrivateKey": "{{ .value }}",
-        }
+    data = {"type": "git", "url": repository.url, **_content(repository)}
     # every kind but workloadIdentity has one: settings/addons.py
     return from_store(repository.name, repository.vault_secret or "", data, labels=REPOSITORY_LABELS, vault=vault)
 
@@ -49,15 +39,20 @@ def write_secret(credential: WriteCredential, *, vault: bool) -> dict[str, Any]:
 
     https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials
     """
+    return from_store(IMAGE_UPDATER_SECRET, credential.vault_secret, _content(credential), labels={}, vault=vault)
+
+
+def _content(credential: RepositoryCredential | WriteCredential) -> dict[str, str]:
+    """Return what a Secret of Argo CD's has around what the store holds."""
     if credential.kind == "password":
-        data = {"username": credential.username, "password": "{{ .value }}"}
-    else:
-        data = {
-            "githubAppID": str(credential.github_app_id),
-            "githubAppInstallationID": str(credential.github_app_installation_id),
-            "githubAppPrivateKey": "{{ .value }}",
-        }
-    return from_store(IMAGE_UPDATER_SECRET, credential.vault_secret, data, labels={}, vault=vault)
+        return {"username": credential.username, "password": "{{ .value }}"}
+    if credential.kind == "sshKey":
+        return {"sshPrivateKey": "{{ .value }}"}
+    return {
+        "githubAppID": str(credential.github_app_id),
+        "githubAppInstallationID": str(credential.github_app_installation_id),
+        "githubAppPrivateKey": "{{ .value }}",
+    }
 
 
 def from_store(

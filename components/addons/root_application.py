@@ -9,6 +9,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from application_template import FINALIZERS
 from components.access import ClusterAccess
 from components.addons import application_set
 from components.addons.addon import Addon
@@ -115,7 +116,7 @@ class RootApplication(Addon):
                 name=ROOT_APPLICATION,
                 namespace=ARGO_CD_NAMESPACE,
                 # the projects go with it
-                finalizers=["resources-finalizer.argocd.argoproj.io"],
+                finalizers=FINALIZERS,
             ),
             spec=application_spec(args.settings, args.environment, production=args.production),
             opts=pulumi.ResourceOptions(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from application_template import tenants_values
+from application_template import SYNC_RETRY, tenants_values
 from components.addons import application_set
 from conventions import ARGO_CD_NAMESPACE, IN_CLUSTER, ROOT_APPLICATION, TENANT_NAMESPACE_PREFIX, Kind
 from settings.addons import GitOps
@@ -52,12 +52,7 @@ def application_spec(settings: GitOps, environment: str, *, production: bool) ->
         "syncPolicy": {
             "automated": {"prune": True, "selfHeal": True},
             "syncOptions": ["ServerSideApply=true", "RespectIgnoreDifferences=true"],
-            "retry": {
-                "limit": 10,
-                # take up a newer commit instead of retrying the one that failed
-                "refresh": True,
-                "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
-            },
+            "retry": SYNC_RETRY,
         },
         # the controller writes these on children while it works
         "ignoreDifferences": [

@@ -42,8 +42,8 @@ class IngressAddresses(pulumi.ComponentResource):
     address: PublicAddress
     """The address of this generation; its neighbours in the count have the other one."""
     resource_group_id: pulumi.Output[str]
-    resource_group_name: pulumi.Output[str]
     """ARM id of that group: what the cluster may touch to take an address."""
+    resource_group_name: pulumi.Output[str]
 
     def __init__(self, name: str, args: IngressAddressesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the prefix and its addresses."""

@@ -1,12 +1,8 @@
 """Images come from the registries that the namespace allows."""
 
-from collections.abc import Mapping, Sequence
-
 from components.tenancy.pod_shapes import PODS, SHAPES, Shape
 from components.tenancy.policy import Policy, allowed, check, listed, policy, quoted
 from conventions import DIGESTS_ANNOTATION, IMAGE_DIGEST, IMAGE_REPOSITORY, REGISTRIES_ANNOTATION
-
-_EPHEMERAL = {"": ("pods/ephemeralcontainers",)}
 
 
 def policies() -> list[Policy]:
@@ -17,7 +13,7 @@ def policies() -> list[Policy]:
 def _policy(shape: Shape) -> Policy:
     return policy(
         f"{shape.name}-images",
-        _with_ephemeral(shape.resources) if shape is PODS else shape.resources,
+        {"": ("pods", "pods/ephemeralcontainers")} if shape is PODS else shape.resources,
         judged=[f"object.{shape.spec}"],
         variables={
             "images": _images(f"object.{shape.spec}"),
@@ -39,10 +35,6 @@ def _policy(shape: Shape) -> Policy:
             ),
         ],
     )
-
-
-def _with_ephemeral(resources: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    return {group: (*names, *_EPHEMERAL.get(group, ())) for group, names in resources.items()}
 
 
 def _images(spec: str) -> str:

@@ -22,6 +22,7 @@ DANGEROUS = [
     "LoadBalancer",
     "VersionTLS10",
     "keep",
+    "regex",
     [],
     "tenants",
     "--enable-exec",
@@ -151,6 +152,8 @@ REFUSED = [
     "p, role:dev, applications, a*, */*, allow",
     'p, role:dev, applications, "{sync,action/*}", */*, allow',
     "p, role:dev, applications, ?ction/x/y/z, */*, allow",
+    r"p, role:dev, \applications*, action/*, */*, allow",
+    f'p, role:dev, applications, "{"{a,b}" * 30}", */*, allow',
 ]
 
 
@@ -163,6 +166,14 @@ def test_on_the_page_users_may_restart_and_do_nothing_else_to_what_runs(line: st
     charts = {"argoCd": {"values": {"configs": {"rbac": {"policy.dev.csv": f"# of the team\n{line}\n"}}}}}
     of_chart = told(production(charts=charts))
     assert ("charts.argoCd.values.configs.rbac.policy.dev.csv" in of_chart) is (line in REFUSED)
+
+
+@pytest.mark.parametrize(
+    "line", [r"p, role:dev, applications, \action/*, */*, allow", f"p, {'{a}' * 2000}, {'x' * 140_000}, *, *, allow"]
+)
+def test_what_argo_cd_could_take_for_an_action_is_refused_of_a_chart(line: str) -> None:
+    charts = {"argoCd": {"values": {"configs": {"rbac": {"policy.csv": line}}}}}
+    assert "charts.argoCd.values.configs.rbac.policy.csv" in told(production(charts=charts))
 
 
 def test_administrators_may_do_more() -> None:
