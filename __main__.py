@@ -16,7 +16,7 @@ from components.existing_cluster import ExistingCluster
 from components.local_stack import local_platform
 from components.tenancy.admission_policies import AdmissionPolicies, AdmissionPoliciesArgs
 from settings import load
-from settings.types import Target
+from settings.types import Cutover, Target
 
 s = load()
 warn_of_what_is_not_locked(s)
@@ -47,13 +47,11 @@ external_secrets = ExternalSecrets(
 )
 argocd = ArgoCd(inside.name("argocd"), ArgoCdArgs.of(s, platform), inside.options(after=[external_secrets]))
 # what the cluster refuses of applications holds before the first of them
-admission = AdmissionPolicies(
-    inside.name("admission"), AdmissionPoliciesArgs.of(platform), inside.options(after=[argocd])
-)
-RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.options(after=[argocd, admission]))
+border = AdmissionPolicies(inside.name("admission"), AdmissionPoliciesArgs.of(platform), inside.options(after=[argocd]))
+root = RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.options(after=[argocd, border]))
 
-if s.target is Target.AZURE:  # customers move when ingress serves; the old generation goes after that
-    azure.dns_records(foundation, addresses, after=[ingress])
+if s.target is Target.AZURE:  # customers move when the new side serves; the old generation goes after that
+    azure.dns_records(foundation, addresses, cluster, after=[root if s.dns.cutover is Cutover.SERVING else ingress])
 
 for name, value in platform.outputs.items():
     pulumi.export(name, value)

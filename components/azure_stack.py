@@ -20,6 +20,7 @@ from components.azure.private_endpoints import REGISTRY, VAULT, PrivateEndpoints
 from components.azure.role_propagation import RolePropagation
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
 from components.azure_outputs import outputs
+from components.cutover.in_azure import cutover_hooks, metadata
 from components.platform import AzureDns, Platform, RegistrySignIn, Vault
 from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS, SECRET_STORE
 from settings import Settings
@@ -268,7 +269,12 @@ class AzureStack:
         ]
 
     def dns_records(
-        self, foundation: Foundation, ingress: IngressAddresses, *, after: list[pulumi.Resource]
+        self,
+        foundation: Foundation,
+        ingress: IngressAddresses,
+        cluster: Cluster,
+        *,
+        after: list[pulumi.Resource],
     ) -> DnsRecords:
         """Point the environment's host names at this generation's ingress."""
         dns = self._settings.dns
@@ -278,6 +284,8 @@ class AzureStack:
             records=dns.records,
             address=ingress.address.ip,
             ttl_seconds=dns.ttl_seconds,
+            cluster=metadata(cluster),
+            hooks=cutover_hooks(self._settings, cluster, self._opts.provider),
         )
         opts = pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=after))
         return DnsRecords("record", args, opts)

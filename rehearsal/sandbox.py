@@ -19,6 +19,7 @@ from rehearsal.project import Project
 from settings import LOOKED_AT, REHEARSAL, Settings
 from settings.addons import ChartOverride, Charts
 from settings.merge import merge
+from settings.types import Cutover
 
 CHARTS = tuple(field.alias or name for name, field in Charts.model_fields.items() if field.annotation is ChartOverride)
 """Keys of ``charts`` that override the source of an addon's chart."""
@@ -79,7 +80,9 @@ class Sandbox:
         }
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})
         sources = {"mirror": charts, "timeoutSeconds": 60, **{chart: {"repository": None} for chart in CHARTS}}
-        project.configure(merge({"charts": sources}, changes or {}))
+        # no proxy of kwok's answers, and no certificate is issued: nothing would ever serve
+        names = {"cutover": Cutover.IMMEDIATE.value}
+        project.configure(merge({"charts": sources, "dns": names}, changes or {}))
         if project.section("ingress").get("gatewayApi"):
             project.configure({"ingress": {"gatewayApiManifest": f"{charts}/gateway-api.yaml"}})
         return cls(cloud=cloud, project=project, planes=tuple(planes))

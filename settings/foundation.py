@@ -9,7 +9,7 @@ from pydantic import Field
 from settings.azure_facts import reserved_word, why_not_public
 from settings.forms import Form
 from settings.report import UNREAD, Problem, Section, check, guarded
-from settings.types import Cidr, DnsName, Email, Flag, Guid, Location, Unique
+from settings.types import Cidr, Cutover, DnsName, Email, Flag, Guid, Location, Unique
 
 _OURS = {"environment", "owner", "cost-centre", "managed-by"}
 _CLOUD_PROVIDERS = {"service", "k8s-azure-service", "kubernetes-cluster-name", "k8s-azure-cluster-name"}
@@ -286,6 +286,13 @@ class Dns(Section):
     """A records that lead to ingress, relative to the zone; ``@`` is the apex, ``*`` the wildcard."""
     ttl_seconds: Annotated[int, Field(strict=True, ge=30, le=86400)] = 300
     """How long resolvers keep them, which bounds how long a rebuild's move takes to be seen."""
+    cutover: Cutover = Cutover.SERVING
+    """When a rebuild moves the records to the new cluster.
+
+    ``serving``: when it serves: its certificate is issued, Argo CD's page answers, and no application is worse than on
+    the old cluster, which stays for ``ttlSeconds`` more. ``immediate``: as soon as its ingress has the address, for the
+    night when the old cluster is gone.
+    """
     caa: Flag = True
     """Let only Let's Encrypt issue certificates for the zone, where it is created and ``certificates.issuer`` is one of
     Let's Encrypt's. Turn it off where a host in the zone has its certificate from another authority.

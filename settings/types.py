@@ -499,6 +499,13 @@ class DataPlane(StrEnum):
     AZURE = "azure"
 
 
+class Cutover(StrEnum):
+    """When names move to a new cluster."""
+
+    SERVING = "serving"
+    IMMEDIATE = "immediate"
+
+
 class Exposure(StrEnum):
     """Who can reach the API server."""
 

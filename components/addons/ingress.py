@@ -31,7 +31,8 @@ from settings.types import Issuer
 NAMESPACE = "traefik"
 SERVICE, HTTPS_PORT_NAME = "traefik", "websecure"
 """The proxies' Service, which the chart names after the release, and its port for HTTPS."""
-_DEFAULT_CERTIFICATE = "default-certificate"
+DEFAULT_CERTIFICATE = "default-certificate"
+"""Certificate of the zone and of every name in it, and its Secret, in the proxies' namespace."""
 
 _DRAIN = {"lifeCycle": {"requestAcceptGraceTimeout": 15, "graceTimeOut": 30}}
 """A proxy that ends goes on taking requests for 15 s, then gives those that it has 30 s.
@@ -110,13 +111,13 @@ class Ingress(Addon):
         )
         if args.settings.default_certificate:
             CustomResource(
-                args.access.name(_DEFAULT_CERTIFICATE),
+                args.access.name(DEFAULT_CERTIFICATE),
                 api_version="cert-manager.io/v1",
                 kind="Certificate",
-                metadata=ObjectMetaArgs(name=_DEFAULT_CERTIFICATE, namespace=release.namespace),
+                metadata=ObjectMetaArgs(name=DEFAULT_CERTIFICATE, namespace=release.namespace),
                 spec=release.once_installed(
                     {
-                        "secretName": _DEFAULT_CERTIFICATE,
+                        "secretName": DEFAULT_CERTIFICATE,
                         "dnsNames": [args.zone, f"*.{args.zone}"],
                         "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": args.issuer.value},
                         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
@@ -172,13 +173,13 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
                 "websecure": {
                     "port": 8443,
                     "protocol": "HTTPS",
-                    "certificateRefs": [{"name": _DEFAULT_CERTIFICATE}],
+                    "certificateRefs": [{"name": DEFAULT_CERTIFICATE}],
                     **routes,
                 },
             }
         }
     if settings.default_certificate:
-        result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": _DEFAULT_CERTIFICATE}}}
+        result["tlsStore"] = {"default": {"defaultCertificate": {"secretName": DEFAULT_CERTIFICATE}}}
     return merge(result, guards(settings, namespace=NAMESPACE, headers=HEADERS if headers(settings, address) else None))
 
 

@@ -64,6 +64,30 @@ def aks_access(
     )
 
 
+async def kubeconfig_of(
+    resource_group_name: str, cluster_name: str, *, tenant_id: str, login: str, opts: pulumi.InvokeOutputOptions
+) -> str | None:
+    """Return the kubeconfig of a cluster that this program does not have any more; None where Azure has none.
+
+    Args:
+        resource_group_name: its resource group.
+        cluster_name: its name.
+        tenant_id: Entra tenant that signs in.
+        login: kubelogin's ``--login`` mode.
+        opts: the provider that asks Azure.
+    """
+    asked = aks.list_managed_cluster_user_credentials_output(
+        resource_group_name=resource_group_name, resource_name=cluster_name, opts=opts
+    )
+    try:
+        answer = await asked.future()
+    except Exception:  # whatever Azure says, there is no cluster to be asked
+        return None
+    if answer is None or not answer.kubeconfigs:
+        return None
+    return exec_kubeconfig(answer.kubeconfigs[0].value, cluster_name=cluster_name, tenant_id=tenant_id, login=login)
+
+
 def cluster_identifier(cluster_id: str | None, resource_uid: str | None) -> str:
     """Return what identifies a cluster: its ARM id, and the uid that no two clusters share.
 

@@ -1,6 +1,6 @@
 """The records that lead to ingress. They outlive generations, and move only when the new ingress is ready."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -17,6 +17,10 @@ class DnsRecordsArgs:
     """Names relative to the zone; ``@`` is the apex, ``*`` the wildcard."""
     address: pulumi.Input[str]
     ttl_seconds: int
+    cluster: Mapping[str, pulumi.Input[str]]
+    """The cluster that they lead to, which every record names in its metadata."""
+    hooks: pulumi.ResourceHookBinding | None = None
+    """What happens before and after a record moves."""
 
 
 class DnsRecords(pulumi.ComponentResource):
@@ -34,7 +38,8 @@ class DnsRecords(pulumi.ComponentResource):
                 resource_group_name=args.resource_group_name,
                 ttl=args.ttl_seconds,
                 a_records=[dns.ARecordArgs(ipv4_address=args.address)],
-                opts=pulumi.ResourceOptions(parent=self),
+                metadata=args.cluster,
+                opts=pulumi.ResourceOptions(parent=self, hooks=args.hooks),
             )
         self.register_outputs({})
 

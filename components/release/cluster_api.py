@@ -3,6 +3,7 @@
 Load it on demand (``startup.on_demand``): the client takes a third of a second, and a preview never needs it.
 """
 
+import base64
 import datetime as dt
 import json
 import threading
@@ -30,6 +31,10 @@ _CALL_SECONDS = (5, 35)
 _RENEWAL_SECONDS = (2, 2)
 """As before; a renewal that hangs would make a live run look dead."""
 _RUNNING = "aks-bootstrap.io/operation"
+
+
+UNREACHABLE = (ApiException, HTTPError)
+"""What a call raises that the API server refuses, or does not answer."""
 
 
 class NotAllowedError(Exception):
@@ -143,6 +148,27 @@ class ClusterApi:
         """Mark the operation as over; the lease stays, and records who owns the release."""
         body = {"metadata": {"annotations": {_RUNNING: None}}}
         CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
+
+    def certificate_refusal(self, name: str, namespace: str) -> str | None:
+        """Return why one of cert-manager's certificates is not ready, or None when it is."""
+        try:
+            found: Any = CustomObjectsApi(self._client).get_namespaced_custom_object(
+                "cert-manager.io", "v1", namespace, "certificates", name, _request_timeout=_CALL_SECONDS
+            )
+        except ApiException as error:
+            if error.status == 404:
+                return "it is not there"
+            raise
+        conditions = {condition["type"]: condition for condition in found.get("status", {}).get("conditions", ())}
+        ready = conditions.get("Ready", {})
+        if ready.get("status") == "True":
+            return None
+        return str(ready.get("message") or "cert-manager has not looked at it yet")
+
+    def tls_certificate(self, secret: str, namespace: str) -> str:
+        """Return the certificates in a TLS Secret, PEM; its key is not looked at."""
+        found: Any = CoreV1Api(self._client).read_namespaced_secret(secret, namespace, _request_timeout=_CALL_SECONDS)
+        return base64.b64decode(found.data["tls.crt"]).decode()
 
     def argo_cd_objects(self, plural: str, namespace: str) -> list[dict[str, Any]]:
         """Return Argo CD's objects of a kind; none where the cluster does not have the kind."""

@@ -53,12 +53,30 @@ def test_the_cluster_waits_for_its_identities_rights(prod):
     assert prod.waits_for(cluster, prod.one("network:NatGateway")), "nodes need the way out before they boot"
 
 
-def test_records_move_when_ingress_serves_and_not_when_argo_cd_does(prod):
-    records = [record for record in prod.several("dns:RecordSet") if "aRecords" in record.inputs]
-    assert records
-    for record in records:
-        assert prod.waits_for(record, prod.release("traefik"))
-        assert not prod.waits_for(record, prod.release("argo-cd"))
+def records_of(p):
+    found = [record for record in p.several("dns:RecordSet") if "aRecords" in record.inputs]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_records_move_when_the_new_side_serves(program, stack):
+    p = program(stack)
+    for record in records_of(p):
+        assert p.waits_for(record, p.one("argoproj.io/v1alpha1:ApplicationSet"))
+        assert p.waits_for(record, p.one("argoproj.io/v1alpha1:Application"))
+        assert record.hooks == {"before_update": ["cutover-g1-before"], "after_update": ["cutover-g1-after"]}
+        cluster = p.one("containerservice:ManagedCluster")
+        assert record.inputs["metadata"]["cluster"] == cluster.inputs["resourceName"]
+        assert record.inputs["metadata"]["resourceGroup"] == cluster.inputs["resourceGroupName"]
+
+
+def test_records_that_move_at_once_wait_for_ingress_and_not_for_argo_cd(program):
+    p = program("prod", dns={"cutover": "immediate"})
+    for record in records_of(p):
+        assert p.waits_for(record, p.release("traefik"))
+        assert not p.waits_for(record, p.release("argo-cd"))
+        assert not record.hooks
 
 
 def test_subnets_are_written_one_at_a_time(program):

@@ -25,6 +25,7 @@ class Clone:
     def create(cls, folder: Path, kubeconfig: Path) -> "Clone":
         """Copy the project into a folder that does not exist."""
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        shutil.copy(ROOT / ".gitignore", folder)
         (folder / ".venv").symlink_to(Path(sys.prefix))
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},

@@ -16,25 +16,26 @@ from rehearsal.cluster_simulator import ClusterSimulator
 from rehearsal.control_plane import ControlPlane, missing_binaries
 from rehearsal.project import Project, missing_programs
 from rehearsal.sandbox import Sandbox, served_charts, simulating
-from tests.e2e.inspect_cluster import has_settled, wait_for
+from tests.e2e.clone import Clone
+from tests.e2e.inspect_cluster import everything, has_settled, namespaces, wait_for
+from tests.e2e.story import Story
 
 ROOT = Path(__file__).resolve().parents[2]
-REAL = Path(__file__).resolve().parent / "test_real_cluster.py"
 KUBECONFIG, CHARTS = "AKS_BOOTSTRAP_E2E_KUBECONFIG", "AKS_BOOTSTRAP_CHARTS"
 DESELECTED = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     told: list[str] = []
-    real = [item for item in items if item.path == REAL]
+    real = [item for item in items if "real_kubeconfig" in getattr(item, "fixturenames", ())]
     ours = [item for item in items if "e2e" in item.path.parts and item not in real]
     deselected: list[pytest.Item] = []
     if missing := [*missing_programs(), *missing_binaries()]:
         told.append(f"end-to-end tests were left out: they need on PATH {', '.join(missing)}")
         deselected += ours
     elif config.getoption("--e2e") == "smoke":
-        deselected += [item for item in ours if not item.get_closest_marker("smoke")]
-        told.append(f"{len(deselected)} end-to-end tests were left out: `make e2e` runs all of them")
+        if deselected := [item for item in ours if not item.get_closest_marker("smoke")]:
+            told.append(f"{len(deselected)} end-to-end tests were left out: `make e2e` runs all of them")
     # the CLI downloads the provider, where it is not on PATH
     needed = [program for program in ("pulumi", "pulumi-language-python") if shutil.which(program) is None]
     needed += [] if os.environ.get(KUBECONFIG) else [f"{KUBECONFIG}, an empty cluster's"]
@@ -145,3 +146,22 @@ def client_of() -> Callable[[ControlPlane], Any]:
         return config.new_client_from_config(str(plane.kubeconfig))
 
     return sign_in
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, real_kubeconfig: Path, real_charts: Path | None) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("story")
+    clone = Clone.create(folder / "clone", real_kubeconfig)
+    api = config.new_client_from_config(str(real_kubeconfig))
+    taken = {"cert-manager", "traefik", "external-secrets", "argocd"} & namespaces(api)
+    assert not taken, f"the cluster is not empty: {taken}"
+    with contextlib.ExitStack() as contexts:
+        if real_charts is not None:
+            clone.configure("charts", mirror=contexts.enter_context(served_charts(folder / "charts", real_charts)))
+        made = Story(clone=clone, api=api, before=frozenset(everything(api)))
+        made.git("init", "--quiet", "--initial-branch", "main")
+        made.git("add", "--all")
+        made.git("commit", "--quiet", "--message", "the project")
+        yield made
+        clone.bootstrap("recover")
+        clone.bootstrap("down", "--yes")

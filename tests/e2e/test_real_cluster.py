@@ -6,103 +6,18 @@ are chapters, in order: each goes on where the one before it ended.
 """
 
 import json
-import socket
-import ssl
-import subprocess
 import time
 from base64 import b64decode
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client, config
+from kubernetes import client
 
-from bootstrap.platform.reach import Entry, entry
 from components.addons.external_secrets import LOCAL_SECRETS_NAMESPACE
 from conventions import SECRET_STORE
 from rehearsal.project import Project
-from rehearsal.sandbox import served_charts
-from tests.e2e.clone import Clone
-from tests.e2e.inspect_cluster import everything, helm_records, namespaces, wait_for
-
-APPLICATIONS = ("argoproj.io", "v1alpha1", "argocd", "applications")
-HELLO = "gitops/apps/hello/local.yaml"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Story:
-    """The clone, the cluster, and what was in it at the beginning."""
-
-    clone: Clone
-    api: Any
-    before: frozenset[str]
-
-    def application(self, name: str) -> dict[str, Any]:
-        found: Any = client.CustomObjectsApi(self.api).get_namespaced_custom_object(*APPLICATIONS, name)
-        return dict(found)
-
-    def healthy(self, name: str) -> bool:
-        """Return whether an application is what Git says, and works."""
-        try:
-            status = self.application(name).get("status", {})
-        except client.ApiException:
-            return False
-        return bool(
-            status.get("sync", {}).get("status") == "Synced" and status.get("health", {}).get("status") == "Healthy"
-        )
-
-    def up(self) -> str:
-        done = self.clone.bootstrap("up", "--yes")
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr
-        return done.stdout
-
-    def get(self, host: str, path: str = "/") -> tuple[int, str]:
-        """Ask for a page by HTTPS, and trust nobody but the stack's own authority."""
-        secret: Any = client.CoreV1Api(self.api).read_namespaced_secret("self-signed-ca", "cert-manager")
-        trusted = ssl.create_default_context(cadata=b64decode(secret.data["ca.crt"]).decode())
-        found: Entry = entry(self.api, mapped=False)
-        assert not found.command, "the proxies have no address"
-        with (
-            socket.create_connection((found.address, found.port), timeout=10) as plain,
-            trusted.wrap_socket(plain, server_hostname=host) as connection,
-        ):
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
-        return int(answer.split()[1]), answer
-
-    def change(self, old: str, new: str) -> None:
-        """Commit a change of what hello's local environment differs in."""
-        path = self.clone.folder / HELLO
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-        self.git("commit", "--quiet", "--all", "--message", f"{old!r} -> {new!r}")
-
-    def git(self, *arguments: str) -> None:
-        identity = ["-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *identity, *arguments], cwd=self.clone.folder, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, real_kubeconfig: Path, real_charts: Path | None) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("story")
-    clone = Clone.create(folder / "clone", real_kubeconfig)
-    api = config.new_client_from_config(str(real_kubeconfig))
-    taken = {"cert-manager", "traefik", "external-secrets", "argocd"} & namespaces(api)
-    assert not taken, f"the cluster is not empty: {taken}"
-    with ExitStack() as contexts:
-        if real_charts is not None:
-            clone.configure("charts", mirror=contexts.enter_context(served_charts(folder / "charts", real_charts)))
-        made = Story(clone=clone, api=api, before=frozenset(everything(api)))
-        made.git("init", "--quiet", "--initial-branch", "main")
-        made.git("add", "--all")
-        made.git("commit", "--quiet", "--message", "the project")
-        yield made
-        clone.bootstrap("recover")
-        clone.bootstrap("down", "--yes")
+from tests.e2e.inspect_cluster import everything, helm_records, wait_for
+from tests.e2e.story import Story
 
 
 def test_up_from_an_empty_cluster_ends_with_the_way_to_argo_cd(story: Story) -> None:

@@ -1,0 +1,59 @@
+"""Compares the applications of two clusters: is any worse where names are about to lead?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+WELL = "Synced, Healthy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applications:
+    """What Argo CD says of the applications of one cluster."""
+
+    states: Mapping[str, str]
+    """Of each application by name: sync status and health, such as ``Synced, Healthy``."""
+
+    @classmethod
+    def of(cls, objects: Iterable[Mapping[str, Any]]) -> "Applications":
+        """Read objects of kind Application.
+
+        https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
+        """
+        states = {}
+        for found in objects:
+            status = found.get("status") or {}
+            sync = (status.get("sync") or {}).get("status") or "Unknown"
+            health = (status.get("health") or {}).get("status") or "Unknown"
+            states[str(found["metadata"]["name"])] = f"{sync}, {health}"
+        return cls(states=states)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What the new side lacks, and what the old one lacks as well."""
+
+    worse: tuple[str, ...] = ()
+    """Applications that names have to wait for, each with its state."""
+    sick: tuple[str, ...] = ()
+    """Applications that are sick on the old side too, or that have no old side to be compared with; none waits."""
+
+
+def compare(new: Applications, old: Applications | None) -> Comparison:
+    """Compare the applications of a new cluster with those of the one that names lead to.
+
+    Args:
+        new: of the new cluster.
+        old: of the old one; None where it does not answer, and nothing could be worse than there.
+    """
+    worse, sick = [], []
+    for name in sorted({*new.states, *(old.states if old else ())}):
+        state = new.states.get(name, "not there")
+        if state == WELL:
+            continue
+        before = old.states.get(name, WELL) if old else state
+        if before == WELL:
+            worse.append(f"{name} ({state})")
+        else:
+            sick.append(f"{name} ({state})")
+    return Comparison(worse=tuple(worse), sick=tuple(sick))
