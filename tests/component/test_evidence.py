@@ -196,8 +196,7 @@ def answering(commands: list[Sequence[str]], kubelet: dict[str, Any] | None = No
     def answer(arguments: Sequence[str]) -> Any:
         commands.append(arguments)
         if arguments[0] == "az":
-            wanted = {"disableLocalAccounts": True, "enableRBAC": True, "adminUserEnabled": True}
-            return wanted.get(str(arguments[arguments.index("--query") + 1]).rsplit(".", 1)[-1])
+            return printed_by_az(str(arguments[arguments.index("--query") + 1]))
         if "--raw" in arguments:
             return {"kubeletconfig": kubelet or {}}
         if "nodes" in arguments:
@@ -205,6 +204,17 @@ def answering(commands: list[Sequence[str]], kubelet: dict[str, Any] | None = No
         raise UnreadableError("Forbidden")
 
     return answer
+
+
+def printed_by_az(query: str) -> Any:
+    """Return what `az` prints, which of a null is nothing: https://github.com/microsoft/knack/blob/dev/knack/output.py."""
+    wanted = {"disableLocalAccounts": True, "enableRBAC": True, "adminUserEnabled": True}
+    value = wanted.get(query.strip("[]").rsplit(".", 1)[-1])
+    if query.startswith("["):
+        return [value]
+    if value is None:
+        raise UnreadableError("az printed no JSON")
+    return value
 
 
 def test_live_values_are_asked_for_by_commands_that_read(prod: Program) -> None:
@@ -217,7 +227,7 @@ def test_live_values_are_asked_for_by_commands_that_read(prod: Program) -> None:
     assert by_id["CIS-5.5.1"].live == LiveValue(value=True, holds=True)
     assert by_id["CIS-4.2.1"].live == LiveValue(note="cannot be known: Forbidden")
     assert by_id["CIS-4.2.1"].status is Status.MET
-    [asked] = [each for each in commands if "properties.disableLocalAccounts" in each]
+    [asked] = [each for each in commands if "[properties.disableLocalAccounts]" in each]
     ids = str(asked[asked.index("--ids") + 1])
     assert ids.endswith(
         "/resourceGroups/rg-platform-prod-g1/providers/Microsoft.ContainerService/managedClusters/aks-platform-prod-g1"
@@ -228,6 +238,18 @@ def test_what_is_otherwise_in_azure_is_unmet_whatever_the_plan_has(prod: Program
     found = evidence(prod.evaluation, today=TODAY, ask=asking(prod.evaluation, run=answering([])))
     [registry] = [each for each in found.answers if each.id == "CIS-5.1.2"]
     assert registry.live.holds is False and registry.status is Status.UNMET
+
+
+def test_what_azure_has_not_is_a_value_that_does_not_hold_and_no_failure_to_read(prod: Program) -> None:
+    found = evidence(prod.evaluation, today=TODAY, ask=asking(prod.evaluation, run=answering([])))
+    [private] = [each for each in found.answers if each.id == "CIS-5.4.2"]
+    assert private.live == LiveValue(value=None, holds=False)
+
+
+@pytest.mark.parametrize("answer", [[], {}, None])
+def test_an_answer_of_another_form_is_told_as_one(answer: object, prod: Program) -> None:
+    ask = asking(prod.evaluation, run=lambda _: answer)
+    assert ask(CONTROL_IDS["CIS-5.5.1"]) == LiveValue(note="cannot be known: the answer has another form")
 
 
 def test_the_kubelet_is_read_once_and_each_of_its_settings_is_held(prod: Program) -> None:

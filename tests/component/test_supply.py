@@ -120,6 +120,13 @@ def test_the_plan_says_by_what_a_release_names_its_chart_and_images() -> None:
     assert naming(plain, Lock(charts={web.key: LockedChart(archive=DIGEST)})).chart == "archive"
 
 
+@pytest.mark.parametrize("given", ["x", None, ["x"], {"tag": None}])
+def test_a_section_of_another_form_than_the_charts_names_no_digest(given: object) -> None:
+    traefik = next(found for found in PINNED if found.name == "traefik")
+    release = {"name": "traefik", "chart": traefik.place, "version": traefik.version, "values": {"image": given}}
+    assert naming(release, Lock()) == Naming(chart="version", images="tag")
+
+
 def served(folder: Path) -> ThreadingHTTPServer:
     archive = pack(SOURCES / "external-secrets", "2.9.0")
     (folder / "x.tgz").write_bytes(archive)
