@@ -1,9 +1,10 @@
-"""The archive of a chart in a plain repository, compared with its digest before Helm installs it.
+"""The archive of a chart in a plain repository, compared with its digest before Helm installs its release.
 
 Helm compares what it pulls from an OCI registry with the digest that it was asked for. Of an archive in a plain
 repository it checks signatures alone, which few publishers make: https://helm.sh/docs/topics/provenance/.
 
-It fetches the archive again after this, so that a repository that answers two requests differently is not caught.
+It fetches the archive again after this, so that a repository that answers two requests differently is not caught. CRDs
+that are applied beside the release (crds.py) come before this, and are not held back by it.
 """
 
 import hashlib
@@ -62,8 +63,8 @@ def compare_archive(repository: str, name: str, version: str, digest: str) -> No
     got = f"sha256:{hashlib.sha256(fetch_archive(repository, name, version)).hexdigest()}"
     if got != digest:
         raise ArchiveError(
-            f"{repository} has another {name} {version} than supply.lock.yaml: got {got}, locked {digest}; nothing was "
-            "installed. If its publisher confirms the change, run `bootstrap images lock`"
+            f"{repository} has another {name} {version} than supply.lock.yaml: got {got}, locked {digest}; its "
+            "release was left alone. If its publisher confirms the change, run `bootstrap images lock`"
         )
 
 

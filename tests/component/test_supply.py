@@ -107,6 +107,12 @@ def test_an_image_with_two_tags_in_one_chart_is_not_guessed_at() -> None:
     assert LockedChart(images=images).tagged("quay.io/example/one") is None
 
 
+@pytest.mark.parametrize("key", [f"quay.io/example/one@{DIGEST}", f"quay.io/example/one:v1@{DIGEST}"])
+def test_an_image_that_its_chart_names_by_digest_gets_no_second_one(key: str) -> None:
+    assert LockedChart(images={key: DIGEST}).tagged("quay.io/example/one") is None
+    assert LockedChart(images={key: DIGEST, "quay.io/example/one:v2": OTHER}).tagged("quay.io/example/one") is None
+
+
 def test_the_plan_says_by_what_a_release_names_its_chart_and_images() -> None:
     pinned = next(found for found in PINNED if found.oci)
     plain = {"name": pinned.name, "chart": pinned.place, "version": pinned.version, "values": {}}
@@ -148,7 +154,7 @@ def test_an_archive_of_a_plain_repository_is_compared_before_it_is_installed(tmp
             if digest == right:
                 compare()
             else:
-                with pytest.raises(ArchiveError, match=f"got {right}, locked {DIGEST}; nothing was installed"):
+                with pytest.raises(ArchiveError, match=f"got {right}, locked {DIGEST}; its release was left alone"):
                     compare()
         with pytest.raises(ArchiveError, match="has no external-secrets 9"):
             fetch_archive(url, "external-secrets", "9.0.0")
@@ -181,6 +187,14 @@ def test_the_lock_file_of_this_project_is_one() -> None:
             "z:1: got 'latest'",
         ),
         ("charts: {'oci://quay.io/x/y:1.0.0': {manifest: , archive: , images: {quay.io/x/z: }}}", "key 'quay.io/x/z'"),
+        (
+            f"charts: {{'oci://quay.io/x/y:1.0.0': {{manifest: , archive: , images: {{'quay.io/x/z@{DIGEST}': }}}}}}",
+            f"got None; allowed: {DIGEST}, which the name has",
+        ),
+        (
+            f"charts: {{'oci://x.io/y:1.0.0': {{manifest: , archive: , images: {{'x.io/z:1@{DIGEST}': {OTHER}}}}}}}",
+            f"got '{OTHER}'; allowed: {DIGEST}, which the name has",
+        ),
     ],
 )
 def test_a_lock_file_that_is_none_is_refused_with_the_place(tmp_path: Path, text: str, says: str) -> None:
