@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import BootstrapError, HelmError
+from bootstrap.errors import BootstrapError, HelmError, RefusedError
 from bootstrap.platform.images.helm import Source
 from bootstrap.platform.images.references import normal, references
 from bootstrap.platform.plan.evaluate import evaluate
@@ -27,7 +27,7 @@ class ListedChart:
     """Its place and version, as in the lock file."""
     stacks: set[str] = field(default_factory=set)
     images: dict[str, set[str]] = field(default_factory=dict)
-    """Its images by name with tag, and the stacks that use each."""
+    """Its images by name with tag or digest, and the stacks that use each."""
 
 
 def stacks_of(root: Path) -> list[str]:
@@ -63,11 +63,12 @@ def list_images(root: Path, stacks: Sequence[str], charts: Path | None = None) -
             listed.stacks.add(stack)
             try:
                 objects = list(Source(inputs=inputs, charts=charts).objects(kube_version(root, stack)))
-            except HelmError as error:
-                wrong[str(error)] = None
+                images = {normal(reference) for item in objects for reference in references(item)}
+            except (HelmError, RefusedError) as error:
+                wrong[str(error) if isinstance(error, HelmError) else f"{inputs['name']}: {error}"] = None
                 continue
-            for reference in (reference for item in objects for reference in references(item)):
-                listed.images.setdefault(normal(reference), set()).add(stack)
+            for image in images:
+                listed.images.setdefault(image, set()).add(stack)
     if wrong:
         raise HelmError("\n".join(wrong))
     return [found[key] for key in sorted(found)]

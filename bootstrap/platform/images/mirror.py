@@ -16,7 +16,7 @@ from bootstrap.platform.images.packed import MANIFEST, digest_of, pack
 from bootstrap.platform.images.upstream import chart_archive, manifest, split
 from bootstrap.registry import Image, Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
-from components.release.lock import Lock
+from components.release.lock import ImageName, Lock
 from components.release.supply import CHARTS_FOLDER, path_in_mirror
 
 _SPOOLED = 8 << 20
@@ -31,7 +31,8 @@ class Copy:
     """As in the lock file."""
     name: str
     """Its repository in the mirror, with the registry."""
-    tag: str
+    tag: str | None
+    """None where it is named by digest."""
     digest: str
     """Of its manifest."""
     archive: str | None = None
@@ -63,11 +64,14 @@ def copies(lock: Lock, mirror: str) -> list[Copy]:
                 archive=None if key.startswith("oci://") else chart.archive,
             )
         for image, digest in chart.images.items():
-            name, tag = split(image)
+            named = ImageName.of(image)
             if digest is None:
                 left.append(image)
             else:
-                found[image] = Copy(source=image, name=f"{mirror}/{path_in_mirror(name)}", tag=tag, digest=digest)
+                place = f"{mirror}/{path_in_mirror(named.name)}"
+                # what a chart names by digest takes no tag, which another digest may have
+                tag = None if named.digest else named.tag
+                found[image] = Copy(source=image, name=place, tag=tag, digest=digest)
     if left or not found:
         raise BootstrapError(
             "what is not locked cannot be copied by digest; run `bootstrap images lock` first:\n"
@@ -84,6 +88,8 @@ def missing(copy: Copy) -> str | None:
     """
     repository = Repository(parse_image(copy.name, where="the mirror"))
     for reference, shown in ((copy.digest, f"{copy.name}@{copy.digest}"), (copy.tag, f"{copy.name}:{copy.tag}")):
+        if reference is None:
+            continue
         try:
             there = digest_of(manifest(repository, reference).text)
         except ImageMissingError:
@@ -112,7 +118,7 @@ def mirror(copy: Copy, report: Callable[[str], None]) -> bool:
     if copy.archive is not None:
         _push_archive(copy, target, report)
     else:
-        name = split(copy.source)[0].removeprefix("oci://")
+        name = ImageName.of(copy.source.removeprefix("oci://")).name
         _copy_manifest(Repository(parse_image(name, where=copy.source)), target, copy.digest, report, tag=copy.tag)
     if left := missing(copy):
         raise RegistryError(f"{left}, though the registry took it")
@@ -130,7 +136,7 @@ def _push_archive(copy: Copy, target: Repository, report: Callable[[str], None])
         with tempfile.SpooledTemporaryFile(_SPOOLED) as file:
             file.write(blob)
             _push_blob(target, digest_of(blob), file, len(blob), report)
-    for reference in (copy.digest, copy.tag):
+    for reference in filter(None, (copy.digest, copy.tag)):
         _push_manifest(target, content, MANIFEST, reference)
 
 
@@ -147,9 +153,8 @@ def _copy_manifest(
     for blob in _blobs(content):
         _copy_blob(source, target, blob["digest"], int(blob["size"]), report)
     kind = content.get("mediaType") or reply.headers.get_content_type()
-    for reference in (digest, tag):
-        if reference is not None:
-            _push_manifest(target, reply.text, kind, reference)
+    for reference in filter(None, (digest, tag)):
+        _push_manifest(target, reply.text, kind, reference)
 
 
 def _blobs(content: dict[str, Any]) -> Iterator[dict[str, Any]]:

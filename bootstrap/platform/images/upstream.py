@@ -3,7 +3,6 @@
 import http
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from bootstrap.errors import BootstrapError, ImageMissingError
@@ -11,18 +10,19 @@ from bootstrap.platform.images.packed import ARCHIVE, digest_of, pack
 from bootstrap.registry import LARGEST_MANIFEST, MANIFEST_TYPES, Reply, Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
 from components.release.archive import ArchiveError, fetch_archive
+from components.release.lock import ImageName
 
 PLATFORMS = ("linux/amd64",)
-"""What nodes are, as operating system and architecture."""
+"""Operating system and architecture that an image with an index has to be there for: those of the system pool's nodes.
+
+An image of one platform alone is taken as it is.
+"""
 
 
-def split(reference: str) -> tuple[str, str]:
-    """Return the name and the tag or digest of a whole reference."""
-    name, found, digest = reference.partition("@")
-    if found:
-        return name, digest
-    name, _, tag = reference.rpartition(":")
-    return name, tag
+def split(key: str) -> tuple[str, str]:
+    """Return the place and the version of a chart, of its key in the lock file."""
+    place, _, version = key.rpartition(":")
+    return place, version
 
 
 def manifest(repository: Repository, reference: str, *, method: str = "GET") -> Reply:
@@ -51,27 +51,30 @@ def manifest(repository: Repository, reference: str, *, method: str = "GET") -> 
     return reply
 
 
-def image_digest(reference: str, platforms: Sequence[str] = PLATFORMS) -> str:
+def image_digest(reference: str) -> str:
     """Return the digest of an image: of its index, where it has one for several platforms.
 
     The digest is that of the bytes that came, not of what the registry says about them.
 
     Args:
-        reference: its name with registry and tag.
-        platforms: what it has to be there for.
+        reference: its name with registry, and with a tag or digest; a digest wins over a tag.
 
     Raises:
         ImageMissingError: the registry does not have it, or not for a platform.
         RegistryError: the registry does not say.
     """
-    name, tag = split(reference)
-    reply = manifest(Repository(parse_image(name, where=reference)), tag)
+    named = ImageName.of(reference)
+    repository = Repository(parse_image(named.name, where=reference))
+    reply = manifest(repository, named.digest or named.tag or "latest")
+    got = digest_of(reply.text)
+    if named.digest and got != named.digest:
+        raise RegistryError(f"{reference} came as {got}")
     there = {_platform(entry) for entry in _mappings(_parsed(reply.text, reference).get("manifests"))}
-    if there and (missing := [platform for platform in platforms if platform not in there]):
+    if there and (missing := [platform for platform in PLATFORMS if platform not in there]):
         raise ImageMissingError(
             f"{reference} is not there for {', '.join(missing)}, only for {', '.join(sorted(there))}"
         )
-    return digest_of(reply.text)
+    return got
 
 
 def chart_digests(key: str) -> tuple[str, str]:
