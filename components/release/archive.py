@@ -11,10 +11,11 @@ import hashlib
 import http.client
 import urllib.error
 import urllib.request
-from urllib.parse import urljoin
+from collections.abc import Iterator, Mapping
+from typing import IO
+from urllib.parse import urljoin, urlsplit
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from components.release.yaml_text import YamlTextError, read_yaml
 
 _SECONDS = 30
 _LIMIT = 64 << 20
@@ -23,6 +24,29 @@ _LIMIT = 64 << 20
 
 class ArchiveError(Exception):
     """An archive cannot be had, or is another one; the text says which."""
+
+
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect only to where what comes back is as good as from the repository itself."""
+
+    def redirect_request(  # noqa: PLR0917 - the library's
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Return the request for where a redirect leads.
+
+        Raises:
+            ArchiveError: it leads out of TLS, or to something else than a web server.
+        """
+        scheme = urlsplit(newurl).scheme
+        if scheme != "https" and not (scheme == "http" and req.type == "http"):
+            raise ArchiveError(f"{req.full_url} leads to {newurl}; allowed: https://")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def fetch_archive(repository: str, name: str, version: str) -> bytes:
@@ -40,12 +64,29 @@ def fetch_archive(repository: str, name: str, version: str) -> bytes:
     """
     index_url = f"{repository.rstrip('/')}/index.yaml"
     try:
-        index = YAML(typ="safe").load(_got(index_url))
-        urls = next(entry["urls"] for entry in index["entries"][name] if entry["version"] == version)
-        url = urljoin(index_url, str(urls[0]))
-    except (YAMLError, UnicodeDecodeError, KeyError, IndexError, TypeError, StopIteration) as error:
-        raise ArchiveError(f"{index_url} has no {name} {version} ({type(error).__name__})") from None
+        index = read_yaml(_got(index_url))
+    except YamlTextError as error:
+        raise ArchiveError(f"{index_url} is not YAML: {error}") from None
+    place = next(_places(index, name, version), None)
+    if place is None:
+        raise ArchiveError(f"{index_url} has no {name} {version}; allowed: entries with a version and its urls")
+    try:
+        url = urljoin(index_url, place)
+    except ValueError:
+        raise ArchiveError(f"{index_url} names an archive of {name} {version} at no address: {place!r}") from None
+    if index_url.startswith("https://") and not url.startswith("https://"):
+        raise ArchiveError(f"{index_url} names the archive {url}; allowed: https://")
     return _got(url)
+
+
+def _places(index: object, name: str, version: str) -> Iterator[str]:
+    """Yield where an index says that a version of a chart is."""
+    entries = index.get("entries") if isinstance(index, Mapping) else None
+    versions = entries.get(name) if isinstance(entries, Mapping) else None
+    for entry in versions if isinstance(versions, list) else ():
+        if isinstance(entry, Mapping) and entry.get("version") == version:
+            urls = entry.get("urls")
+            yield from (url for url in (urls if isinstance(urls, list) else ()) if isinstance(url, str))
 
 
 def compare_archive(repository: str, name: str, version: str, digest: str) -> None:
@@ -73,7 +114,7 @@ def _got(url: str) -> bytes:
         raise ArchiveError(f"got the URL {url!r}; allowed: https:// or http://")
     request = urllib.request.Request(url, headers={"User-Agent": "aks-bootstrap"})  # noqa: S310 - as above
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
+        with urllib.request.build_opener(Redirects).open(request, timeout=_SECONDS) as answer:
             content: bytes = answer.read(_LIMIT + 1)
     except urllib.error.HTTPError as error:
         with error:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pulumi
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+
+from components.release.yaml_text import YamlTextError, read_yaml
 
 FILE = "supply.lock.yaml"
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,12 +113,12 @@ def read_lock(root: Path = ROOT) -> Lock:
     except (OSError, UnicodeDecodeError) as error:
         raise LockError(f"{FILE} cannot be read: {type(error).__name__}") from None
     try:
-        found = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise LockError(f"{FILE} is not YAML: {' '.join(str(error).split())}") from None
+        found = read_yaml(text)
+    except YamlTextError as error:
+        raise LockError(f"{FILE} is not YAML: {error}") from None
     if problems := list(_problems(found)):
         raise LockError(f"{FILE} is not what `bootstrap images lock` writes:\n" + "\n".join(f"  {p}" for p in problems))
-    charts = (found or {}).get("charts") or {}
+    charts = (found.get("charts") if isinstance(found, dict) else None) or {}
     return Lock(
         charts={
             key: LockedChart(manifest=chart["manifest"], archive=chart["archive"], images=chart["images"] or {})

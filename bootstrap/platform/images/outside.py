@@ -7,6 +7,7 @@ from bootstrap.platform.images.listing import kube_version
 from bootstrap.platform.images.references import references
 from bootstrap.platform.plan.evaluate import evaluate
 from components.release.kubernetes_types import RELEASE
+from components.release.supply import section_of
 
 
 def outside(root: Path, stack: str, mirror: str, charts: Path | None = None) -> list[str]:
@@ -35,6 +36,6 @@ def outside(root: Path, stack: str, mirror: str, charts: Path | None = None) -> 
         for item in Source(inputs=inputs, charts=charts).objects(kube_version(root, stack)):
             for reference in references(item):
                 if not reference.startswith(f"{mirror}/"):
-                    where = f"{item.get('kind')} {(item.get('metadata') or {}).get('name')}"
+                    where = f"{item.get('kind')} {section_of(item, 'metadata.name')}"
                     found[f"{name}: {where}: {reference} (charts.*.values)"] = None
     return list(found)

@@ -30,8 +30,8 @@ def references(item: Mapping[str, Any]) -> Iterator[str]:
     """
     if item.get("kind") == "CustomResourceDefinition":
         return
-    if item.get("kind") == "ConfigMap":
-        for text in (item.get("data") or {}).values():
+    if item.get("kind") == "ConfigMap" and isinstance(data := item.get("data"), Mapping):
+        for text in data.values():
             yield from (found for found in _NAMED.findall(str(text)) if _WHOLE.fullmatch(found))
     yield from _below(item)
 

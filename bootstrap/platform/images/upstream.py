@@ -1,13 +1,12 @@
 """Asks the publishers' registries and repositories what their tags and versions stand for."""
 
-import http
 import json
 import re
 from typing import Any
 
 from bootstrap.errors import BootstrapError, ImageMissingError
 from bootstrap.platform.images.packed import ARCHIVE, digest_of, pack
-from bootstrap.registry import LARGEST_MANIFEST, MANIFEST_TYPES, Reply, Repository, parse_image
+from bootstrap.registry import Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
 from components.release.archive import ArchiveError, fetch_archive
 from components.release.lock import ImageName
@@ -25,32 +24,6 @@ def split(key: str) -> tuple[str, str]:
     return place, version
 
 
-def manifest(repository: Repository, reference: str, *, method: str = "GET") -> Reply:
-    """Return a manifest.
-
-    Args:
-        repository: where it is.
-        reference: its tag or digest.
-        method: HEAD for its headers alone.
-
-    Raises:
-        ImageMissingError: the registry does not have it.
-        RegistryError: the registry does not say.
-    """
-    shown = f"{repository.image.host}/{repository.image.name}{'@' if ':' in reference else ':'}{reference}"
-    reply = repository.send(f"manifests/{reference}", method=method, headers={"Accept": MANIFEST_TYPES})
-    if reply.status == http.HTTPStatus.NOT_FOUND:
-        raise ImageMissingError(f"there is no {shown}: the registry answers 404")
-    if reply.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
-        host = repository.image.host
-        raise RegistryError(f"{shown} may not be read ({reply.status}): sign in with `docker login {host}`")
-    if reply.status != http.HTTPStatus.OK:
-        raise RegistryError(f"{repository.image.host} does not show {shown}: it answers {reply.status}")
-    if len(reply.text) > LARGEST_MANIFEST:
-        raise RegistryError(f"{shown} has more than {LARGEST_MANIFEST:,} bytes, which is no manifest")
-    return reply
-
-
 def image_digest(reference: str) -> str:
     """Return the digest of an image: of its index, where it has one for several platforms.
 
@@ -64,12 +37,11 @@ def image_digest(reference: str) -> str:
         RegistryError: the registry does not say.
     """
     named = ImageName.of(reference)
-    repository = Repository(parse_image(named.name, where=reference))
-    reply = manifest(repository, named.digest or named.tag or "latest")
+    reply = Repository(parse_image(named.name, where=reference)).manifest(named.digest or named.tag or "latest")
     got = digest_of(reply.text)
     if named.digest and got != named.digest:
         raise RegistryError(f"{reference} came as {got}")
-    there = {_platform(entry) for entry in _mappings(_parsed(reply.text, reference).get("manifests"))}
+    there = {_platform(entry) for entry in _mappings(parsed(reply.text, reference).get("manifests"))}
     if there and (missing := [platform for platform in PLATFORMS if platform not in there]):
         raise ImageMissingError(
             f"{reference} is not there for {', '.join(missing)}, only for {', '.join(sorted(there))}"
@@ -93,8 +65,8 @@ def chart_digests(key: str) -> tuple[str, str]:
         archive = chart_archive(key)
         return digest_of(pack(archive)[0]), digest_of(archive)
     # a tag has no plus: https://helm.sh/docs/topics/registries/
-    reply = manifest(Repository(parse_image(place.removeprefix("oci://"), where=key)), version.replace("+", "_"))
-    layers = [layer for layer in _mappings(_parsed(reply.text, key).get("layers")) if layer.get("mediaType") == ARCHIVE]
+    reply = Repository(parse_image(place.removeprefix("oci://"), where=key)).manifest(version.replace("+", "_"))
+    layers = [layer for layer in _mappings(parsed(reply.text, key).get("layers")) if layer.get("mediaType") == ARCHIVE]
     digests = [str(layer.get("digest")) for layer in layers]
     if len(digests) != 1 or not re.fullmatch("sha256:[0-9a-f]{64}", digests[0]):
         raise RegistryError(f"{key} is no chart: its manifest has {len(digests)} archives; allowed: one, with a sha256")
@@ -118,13 +90,18 @@ def chart_archive(key: str) -> bytes:
         raise BootstrapError(str(error)) from None
 
 
-def _parsed(text: bytes, shown: str) -> dict[str, Any]:
+def parsed(text: bytes, shown: str) -> dict[str, Any]:
+    """Return what a manifest holds.
+
+    Raises:
+        RegistryError: it is none.
+    """
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise RegistryError(f"{shown}: the registry's answer is no manifest")
+        raise RegistryError(f"{shown}: the registry's answer is no manifest; allowed: an object of JSON")
     return found
 
 
