@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from bootstrap.cli import app
 from bootstrap.platform.evidence import answers, rendering
-from bootstrap.platform.evidence.answers import Evidence, LiveValue, NoClusterError, Status, evidence, meets
+from bootstrap.platform.evidence.answers import Evidence, LiveValue, NoClusterError, Shown, Status, evidence, meets
 from bootstrap.platform.evidence.controls import ControlsError, Must, read_benchmarks
 from bootstrap.platform.evidence.live import UnreadableError, asking, run
 from bootstrap.platform.policy.report import exceptions
@@ -303,8 +304,30 @@ def test_markdown_is_a_table_whose_rows_are_whole(of_prod: Evidence) -> None:
     assert any("apiServerAccessProfile.authorizedIPRanges" in row and "198.51.100.0/24" in row for row in rows)
 
 
+def test_text_of_somebody_else_becomes_no_markdown(of_prod: Evidence) -> None:
+    hostile = "a|b `c` <img src=x>\n# d [e](https://f) \\"
+    first = of_prod.answers[0]
+    shown = [
+        Shown(resource=hostile, path=hostile, value=hostile, holds=True, rule=None),
+        Shown(resource="", path="", value=hostile, holds=False, rule="tags"),
+    ]
+    entry = ExceptionEntry(check="CIS-2.1.1", reason=hostile, owner=hostile, until=TODAY)
+    lives = (LiveValue(note=hostile), LiveValue(value=hostile, holds=True), LiveValue(value=[hostile], holds=False))
+    answers_ = [replace(first, shown=shown, exceptions=[entry], live=live) for live in lives]
+    text = rendering.to_markdown(replace(of_prod, answers=answers_), answers_)
+    rows = [line for line in text.splitlines() if line.startswith(f"| {first.control.id} ")]
+    assert len(rows) == 3 and {row.count("|") for row in rows} == {6}
+    for sign in ("<img", "`c`", "[e]", "# d", "\\", "https://f"):
+        assert sign not in "".join(rows), sign
+
+
+def test_a_check_prints_what_is_unmet_as_json_too(of_prod: Evidence) -> None:
+    found = rendering.to_json(of_prod, of_prod.answers[:2])
+    assert [each["id"] for each in found["controls"]] == [each.id for each in of_prod.answers[:2]]
+
+
 def test_json_is_stable_and_says_what_was_not_asked(of_prod: Evidence) -> None:
-    found = rendering.to_json(of_prod)
+    found = rendering.to_json(of_prod, of_prod.answers)
     assert list(found) == ["version", "stack", "date", "benchmarks", "controls"]
     keys = ("id", "title", "status", "responsibility", "planned", "live", "test", "exceptions")
     assert {tuple(each) for each in found["controls"]} == {keys}
@@ -318,3 +341,6 @@ def test_the_commands_exit_status_tells_an_unmet_control(monkeypatch: pytest.Mon
     monkeypatch.setattr(answers, "exceptions", list[ExceptionEntry])
     done = CliRunner().invoke(app, ["evidence", "--stack", "dev", "--check", "--format", "markdown"])
     assert done.exit_code == 2 and "| 4.1.3 " in done.output and "| 5.5.2 " not in done.output
+    done = CliRunner().invoke(app, ["evidence", "--stack", "dev", "--check", "--format", "json"])
+    assert done.exit_code == 2
+    assert {each["status"] for each in json.loads(done.output)["controls"]} == {"unmet"}
