@@ -11,7 +11,7 @@ from bootstrap.platform.images.helm import Source
 from bootstrap.platform.images.references import normal, references
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.run import settings_of
-from bootstrap.stackfile import read_stack
+from bootstrap.stackfile import read_stack, stack_names
 from components.addons.charts import PINNED
 from components.release.kubernetes_types import RELEASE
 from components.release.lock import Lock
@@ -30,31 +30,22 @@ class ListedChart:
     """Its images by name with tag or digest, and the stacks that use each."""
 
 
-def stacks_of(root: Path) -> list[str]:
-    """Return the stacks that have a file.
-
-    Raises:
-        BootstrapError: there is none.
-    """
-    found = sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
-    if not found:
-        raise BootstrapError(f"there is no Pulumi.<stack>.yaml in {root}")
-    return found
-
-
-def list_images(root: Path, stacks: Sequence[str], charts: Path | None = None) -> list[ListedChart]:
+def list_images(root: Path, stacks: Sequence[str] = (), charts: Path | None = None) -> list[ListedChart]:
     """Return the charts that stacks install, with their images, as their publishers name them.
 
     Mirrors and the lock are left out of account. All that is wrong is told at once.
 
     Args:
         root: the project.
-        stacks: their names.
+        stacks: their names; all that have a file when empty.
         charts: a folder with the charts' archives; they are fetched when None.
 
     Raises:
-        BootstrapError: a stack's settings are invalid, or Helm does not render a release.
+        BootstrapError: there is no stack, one's settings are invalid, or Helm does not render a release.
     """
+    stacks = stacks or stack_names(root)
+    if not stacks:
+        raise BootstrapError(f"there is no Pulumi.<stack>.yaml in {root}")
     found: dict[str, ListedChart] = {}
     wrong: dict[str, None] = {}
     for stack in stacks:
