@@ -9,6 +9,7 @@ is locked is never taken for another version.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,6 +113,12 @@ def read_lock(root: Path = ROOT) -> Lock:
         return Lock()
     except (OSError, UnicodeDecodeError) as error:
         raise LockError(f"{FILE} cannot be read: {type(error).__name__}") from None
+    return _parsed(text)
+
+
+# every release of a stack asks for it
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Lock:
     try:
         found = read_yaml(text)
     except YamlTextError as error:

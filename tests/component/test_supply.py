@@ -204,5 +204,13 @@ def test_a_lock_file_that_is_none_is_refused_with_the_place(tmp_path: Path, text
     assert says in str(told.value)
 
 
+def test_a_lock_file_is_parsed_once_and_again_when_it_has_changed(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("charts: {'oci://x.io/y:1': {manifest: , archive: , images: }}")
+    first = read_lock(tmp_path)
+    assert read_lock(tmp_path) is first
+    (tmp_path / FILE).write_text("charts: {'oci://x.io/y:2': {manifest: , archive: , images: }}")
+    assert list(read_lock(tmp_path).charts) == ["oci://x.io/y:2"]
+
+
 def test_a_project_without_a_lock_file_has_nothing_locked(tmp_path: Path) -> None:
     assert read_lock(tmp_path) == Lock()

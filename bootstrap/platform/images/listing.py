@@ -49,11 +49,12 @@ def list_images(root: Path, stacks: Sequence[str] = (), charts: Path | None = No
     found: dict[str, ListedChart] = {}
     wrong: dict[str, None] = {}
     for stack in stacks:
+        version = kube_version(root, stack)
         for key, inputs in _upstream(root, stack):
             listed = found.setdefault(key, ListedChart(key=key))
             listed.stacks.add(stack)
             try:
-                objects = list(Source(inputs=inputs, charts=charts).objects(kube_version(root, stack)))
+                objects = list(Source(inputs=inputs, charts=charts).objects(version))
                 images = {normal(reference) for item in objects for reference in references(item)}
             except (HelmError, RefusedError) as error:
                 wrong[str(error) if isinstance(error, HelmError) else f"{inputs['name']}: {error}"] = None
