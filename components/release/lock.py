@@ -24,7 +24,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CHART = re.compile(r"(?:oci|https?)://\S+/[^\s/:]+:[^\s:/]+")
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _TAG = r":[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
-_IMAGE = re.compile(rf"[a-z0-9.-]+(?::\d+)?/[a-z0-9._/-]+(?:{_TAG}|(?:{_TAG})?@{_DIGEST.pattern})")
+_PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_IMAGE = re.compile(rf"[a-z0-9.-]+(?::\d+)?(?:/{_PART})+(?:{_TAG}|(?:{_TAG})?@{_DIGEST.pattern})")
 
 
 class ImageName(NamedTuple):

@@ -281,6 +281,10 @@ def test_a_tool_that_is_not_there_is_named_and_its_failure_is_its_own_words() ->
         run(["ls", "/no/such/file"])
     with pytest.raises(UnreadableError, match="printed no JSON"):
         run(["echo", "text"])
+    with pytest.raises(UnreadableError, match="printed no JSON"):
+        run(["echo", "[" * 100_000])
+    with pytest.raises(UnreadableError, match="printed no JSON"):
+        run(["true"])
     assert run(["echo", "[1]"]) == [1]
 
 

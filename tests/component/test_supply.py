@@ -187,6 +187,8 @@ def test_the_lock_file_of_this_project_is_one() -> None:
             "z:1: got 'latest'",
         ),
         ("charts: {'oci://quay.io/x/y:1.0.0': {manifest: , archive: , images: {quay.io/x/z: }}}", "key 'quay.io/x/z'"),
+        ("charts: {'oci://x.io/y:1.0.0': {manifest: , archive: , images: {x.io/a//z:1: }}}", "key 'x.io/a//z:1'"),
+        ("charts: {'oci://x.io/y:1.0.0': {manifest: , archive: , images: {x.io/-z:1: }}}", "key 'x.io/-z:1'"),
         (
             f"charts: {{'oci://quay.io/x/y:1.0.0': {{manifest: , archive: , images: {{'quay.io/x/z@{DIGEST}': }}}}}}",
             f"got None; allowed: {DIGEST}, which the name has",

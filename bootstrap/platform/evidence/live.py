@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
         raise UnreadableError(said[-1] if said else f"{arguments[0]} ended with {done.returncode}")
     try:
         return json.loads(done.stdout)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnreadableError(f"{arguments[0]} printed no JSON") from None
 
 
