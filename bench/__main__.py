@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -294,12 +293,7 @@ def long_histories(setup: Setup) -> list[Row]:
 
 def best(action: Callable[[], object], tries: int = 3) -> float:
     """Return the duration of the fastest of several runs, in seconds."""
-    found = []
-    for _ in range(tries):
-        began = time.monotonic()
-        action()
-        found.append(time.monotonic() - began)
-    return min(found)
+    return min(deliveries.timed(action) for _ in range(tries))
 
 
 def times(measured: float, beside: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.histories import write_history
+from bench.histories import git, write_history
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request
 
@@ -23,7 +23,7 @@ def measure(folder: Path) -> tuple[float, float, int]:
     with ThreadPoolExecutor(COUNT) as pool:
         list(pool.map(_one, range(COUNT), clones))
     together = time.monotonic() - began
-    landed = int(_git(at_once, "rev-list", "--count", "main")) - 1
+    landed = int(git(at_once, "rev-list", "--count", "main")) - 1
 
     _, clones = _repository(folder / "one-by-one")
     began = time.monotonic()
@@ -47,7 +47,7 @@ def measure_history(folder: Path, commits: int, *clone: str) -> tuple[float, flo
         # in turns, so that the machine's load affects both alike
         for number, server in enumerate(servers):
             name = f"clone-{turn}-{number}"
-            _git(folder, "clone", "--quiet", *clone, f"file://{server}", name)
+            git(folder, "clone", "--quiet", *clone, f"file://{server}", name)
             words = ["promote", "app-03", "dev", f"abcdef{turn}", "--repository", str(folder / name)]
             run = ["--source-repository", "example/app-03", "--source-run", str(10**6 + turn)]
             began = time.monotonic()
@@ -68,21 +68,11 @@ def _repository(folder: Path) -> tuple[Path, Sequence[Path]]:
         app.mkdir(parents=True)
         for name in ("values.yaml", "dev.yaml"):
             (app / name).write_text(VALUES, encoding="utf-8")
-    _git(work, "init", "--quiet", "--initial-branch=main")
-    _git(work, "add", ".")
-    _git(work, "-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "-m", "start")
-    _git(folder, "clone", "--quiet", "--bare", str(work), str(bare))
+    git(work, "init", "--quiet", "--initial-branch=main")
+    git(work, "add", ".")
+    git(work, "-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "-m", "start")
+    git(folder, "clone", "--quiet", "--bare", str(work), str(bare))
     clones = [folder / f"clone-{number}" for number in range(COUNT)]
     for clone in clones:
-        _git(folder, "clone", "--quiet", "--bare", "--shared", str(bare), str(clone))
+        git(folder, "clone", "--quiet", "--bare", "--shared", str(bare), str(clone))
     return bare, clones
-
-
-def _git(folder: Path, *command: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *command],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()

@@ -18,6 +18,7 @@ _ON_ONE_LINE = re.compile(f"[{_UNSEEN}\\t\\n]")
 _COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 # the older form counts wherever it stands in a line: https://github.com/actions/runner, ActionCommand.cs
 _OLD_COMMAND = re.compile(r"##(?=\[)")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s'\"]*@")
 _NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -44,6 +45,18 @@ def has_command(text: str) -> bool:
 def is_seen(text: str) -> bool:
     """Whether every character of a text is seen, or ends a line."""
     return _ON_LINES.search(text) is None
+
+
+def without_credentials(text: str, instead: str = "") -> str:
+    """Return a text without the user names and passwords of the URLs in it.
+
+    A password may have an @ in it, and one that nobody has escaped a # or a question mark.
+
+    Args:
+        text: the text.
+        instead: what stands in their place, with an @ of its own where the URL is to show that it had some.
+    """
+    return _CREDENTIALS.sub(lambda _: instead, text)
 
 
 def _without_old_commands(text: str) -> str:

@@ -13,7 +13,7 @@ from email.message import Message
 from typing import IO, NamedTuple
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
-from bootstrap.errors import RefusedError
+from bootstrap.errors import ImageMissingError, RefusedError
 from bootstrap.registry_credentials import DOCKER_HUB, Credential, RegistryError, credential_of
 
 SECONDS = 15
@@ -107,6 +107,7 @@ class Repository:
         headers: Mapping[str, str] | None = None,
         data: bytes | IO[bytes] | None = None,
         into: IO[bytes] | None = None,
+        limit: int | None = None,
     ) -> Reply:
         """Send a request, and return what the registry answers.
 
@@ -116,9 +117,10 @@ class Repository:
             headers: beside those that sign in.
             data: the body; a file is sent from where it stands.
             into: where the body of a successful answer is written, instead of being returned.
+            limit: bytes that are written into it at most.
 
         Raises:
-            RegistryError: the registry cannot be reached, or does not let this in.
+            RegistryError: the registry cannot be reached, does not let this in, or sends more.
         """
         try:
             url = urljoin(f"{self.image.origin}/v2/{self.image.name}/", path)
@@ -132,8 +134,13 @@ class Repository:
             )
         ours = given.netloc == self.image.host
         start = data.tell() if data is not None and not isinstance(data, bytes) else 0
-        authorization = self._authorization if ours else None
-        reply = fetch(url, method=method, headers=headers, data=data, authorization=authorization, into=into)
+
+        def ask(authorization: str | None) -> Reply:
+            return fetch(
+                url, method=method, headers=headers, data=data, authorization=authorization, into=into, limit=limit
+            )
+
+        reply = ask(self._authorization if ours else None)
         if reply.status == http.HTTPStatus.UNAUTHORIZED and ours:
             # nothing was given yet, or a token that lives for minutes has expired
             shown = f"{self.image.host}/{self.image.name}"
@@ -141,7 +148,31 @@ class Repository:
             self._authorization = _authorize(self.image, challenges, shown, self._actions)
             if data is not None and not isinstance(data, bytes):
                 data.seek(start)
-            reply = fetch(url, method=method, headers=headers, data=data, authorization=self._authorization, into=into)
+            reply = ask(self._authorization)
+        return reply
+
+    def manifest(self, reference: str, *, method: str = "GET") -> Reply:
+        """Return a manifest.
+
+        Args:
+            reference: its tag or digest.
+            method: HEAD for its headers alone.
+
+        Raises:
+            ImageMissingError: the registry does not have it.
+            RegistryError: the registry does not say.
+        """
+        host = self.image.host
+        shown = f"{host}/{self.image.name}{'@' if ':' in reference else ':'}{reference}"
+        reply = self.send(f"manifests/{reference}", method=method, headers={"Accept": MANIFEST_TYPES})
+        if reply.status == http.HTTPStatus.NOT_FOUND:
+            raise ImageMissingError(f"there is no {shown}: the registry answers 404")
+        if reply.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
+            raise RegistryError(f"{shown} may not be read ({reply.status}): sign in with `docker login {host}`")
+        if reply.status != http.HTTPStatus.OK:
+            raise RegistryError(f"{host} does not show {shown}: it answers {reply.status}")
+        if len(reply.text) > LARGEST_MANIFEST:
+            raise RegistryError(f"{shown} has more than {LARGEST_MANIFEST:,} bytes, which is no manifest")
         return reply
 
 
@@ -153,6 +184,7 @@ def fetch(
     authorization: str | None = None,
     data: bytes | IO[bytes] | None = None,
     into: IO[bytes] | None = None,
+    limit: int | None = None,
     follow: bool = True,
 ) -> Reply:
     """Send a request over HTTP, and return what the server answers.
@@ -165,10 +197,11 @@ def fetch(
         data: the body.
         into: where the body of a successful answer is written, instead of being returned; one byte more than the
             largest manifest is returned at most.
+        limit: bytes that are written into it at most.
         follow: whether a redirect is followed.
 
     Raises:
-        RegistryError: the server cannot be reached.
+        RegistryError: the server cannot be reached, or sends more.
     """
     request = urllib.request.Request(url, method=method, headers=dict(headers or {}), data=data)  # noqa: S310 - http(s) only: see its callers
     request.add_header("User-Agent", "aks-bootstrap")
@@ -183,7 +216,13 @@ def fetch(
                 return Reply(answer.status, answer.headers, b"")
             if into is None:
                 return Reply(answer.status, answer.headers, answer.read(LARGEST_MANIFEST + 1))
+            written = 0
             while chunk := answer.read(_CHUNK):
+                written += len(chunk)
+                if limit is not None and written > limit:
+                    raise RegistryError(
+                        f"{urlsplit(url).path} of {host} has more than the {limit:,} bytes it should have"
+                    )
                 into.write(chunk)
             return Reply(answer.status, answer.headers, b"")
     except urllib.error.HTTPError as error:

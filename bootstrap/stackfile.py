@@ -35,6 +35,11 @@ class StackConfig(NamedTuple):
     """Values that are read as something else than is written, and how they are written; paths begin with our keys."""
 
 
+def stack_names(root: Path) -> list[str]:
+    """Return the names of the stacks that have a file, in alphabetical order."""
+    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
+
+
 def read_stack(root: Path, stack: str) -> StackConfig:
     """Read ``Pulumi.yaml`` and ``Pulumi.<stack>.yaml``.
 
@@ -52,8 +57,7 @@ def read_stack(root: Path, stack: str) -> StackConfig:
     name = str(project.get("name") or "")
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
-        there = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
-        raise StackFileError(f"there is no {path.name} in {root}; stacks: {', '.join(there) or 'none'}")
+        raise StackFileError(f"there is no {path.name} in {root}; stacks: {', '.join(stack_names(root)) or 'none'}")
     document = parse(read_text(path))
     given, flaws = _config_of(document, path)
     flaws = [*document.flaws, *flaws]

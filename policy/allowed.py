@@ -1,9 +1,11 @@
 """What the rules allow by name: ``allowed.yaml``, checked."""
 
+from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
-from ruamel.yaml import YAML
+
+from policy.checked import Pattern, read
 
 PATH = Path(__file__).parent / "allowed.yaml"
 
@@ -36,7 +38,7 @@ class Allowed(_Model):
 
     roles: tuple[AllowedRole, ...]
     custom_roles: tuple[AllowedCustomRole, ...] = Field(alias="customRoles")
-    resource_groups: tuple[str, ...] = Field(alias="resourceGroups")
+    resource_groups: tuple[Pattern, ...] = Field(alias="resourceGroups")
     """Regular expressions of logical names of groups that a role may be assigned on."""
     chart_repositories: tuple[str, ...] = Field(alias="chartRepositories")
     secrets: dict[str, frozenset[str]]
@@ -44,13 +46,11 @@ class Allowed(_Model):
     tags: tuple[str, ...]
 
 
-def _read() -> Allowed:
-    return Allowed.model_validate(YAML(typ="safe").load(PATH.read_text(encoding="utf-8")))
+@cache
+def allowed() -> Allowed:
+    """Return what is allowed.
 
-
-ALLOWED = _read()
-"""What is allowed.
-
-Raises:
-    ValidationError: on import, where the file lacks something, or has something that nobody knows.
-"""
+    Raises:
+        PolicyFileError: the file lacks something, or has something that nobody knows.
+    """
+    return read(PATH, Allowed)

@@ -5,8 +5,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-from ruamel.yaml import YAML
+from pydantic import BaseModel, ConfigDict
+
+from policy.checked import Pattern, read
 
 EXCEPTIONS = Path(__file__).parent / "exceptions.yaml"
 
@@ -18,9 +19,9 @@ class ExceptionEntry(BaseModel):
 
     check: str
     """The check: checkov's id, the name of a rule of ``policy/rules``, or the id of a control such as ``CIS-5.4.2``."""
-    resources: str = ""
+    resources: Pattern = ""
     """Regular expression; it has to occur in the resource's type or name. Empty for any resource."""
-    stacks: str = ".*"
+    stacks: Pattern = ".*"
     """Regular expression of the stacks' names."""
     reason: str
     owner: str
@@ -37,10 +38,9 @@ def read_exceptions(path: Path = EXCEPTIONS) -> list[ExceptionEntry]:
     """Read the exceptions.
 
     Raises:
-        ValidationError: an entry lacks something, or has something that nobody knows.
-        YAMLError: the file is no YAML.
+        PolicyFileError: an entry lacks something, or has something that nobody knows.
     """
-    return TypeAdapter(list[ExceptionEntry]).validate_python(YAML(typ="safe").load(path.read_text(encoding="utf-8")))
+    return read(path, list[ExceptionEntry])
 
 
 def exception_for(check: str, resource: str, stack: str, exceptions: Sequence[ExceptionEntry]) -> ExceptionEntry | None:

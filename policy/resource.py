@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import IPv4Network
 from typing import Any
 
 UNKNOWN = "<unknown>"
@@ -75,6 +76,15 @@ def at(value: Any, path: str) -> Any:  # noqa: ANN401 - properties of any type
 def is_unknown(value: object) -> bool:
     """Tell whether a value is one that only a provider makes, in full."""
     return isinstance(value, str) and _UNKNOWN.fullmatch(value) is not None
+
+
+def is_too_wide(given: object) -> bool:
+    """Tell whether a range of addresses is wider than /8, which is nobody's, or none; one that is not known is not."""
+    text = str(given)
+    try:
+        return "<" not in text and IPv4Network(text, strict=False).prefixlen < 8
+    except ValueError:
+        return True
 
 
 def flag(value: object) -> bool:

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from ruamel.yaml.error import YAMLError
 
-from policy.exceptions import EXCEPTIONS, ExceptionEntry, exception_for, read_exceptions
+from policy.checked import PolicyFileError
+from policy.exceptions import ExceptionEntry, exception_for, read_exceptions
 
 ROOT = Path(__file__).parent.parent
 CHECKOV = ROOT / ".tools" / "policy" / "bin" / "checkov"
@@ -72,8 +71,8 @@ def main(arguments: Sequence[str], today: dt.date | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         exceptions = read_exceptions()
-    except (ValidationError, YAMLError) as error:
-        sys.stderr.write(f"make scan: {EXCEPTIONS}: {error}\n")
+    except PolicyFileError as error:
+        sys.stderr.write(f"make scan: {error}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="aks-bootstrap-scan-") as folder:
         template = Path(folder) / f"{asked.stack}.json"

@@ -14,7 +14,7 @@ from typing import Any
 from application_template import layers
 from bootstrap.delivery.gitops import NAME, NAMES
 from bootstrap.errors import GitOpsError
-from bootstrap.stackfile import read_stack
+from bootstrap.stackfile import read_stack, stack_names
 from conventions import (
     DEFAULT_ISSUER,
     DEFAULT_KUBERNETES_VERSION,
@@ -51,9 +51,8 @@ class Cluster:
 
 
 def cluster_names(root: Path) -> list[str]:
-    """Return the names of the stacks that have a file."""
-    found = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
-    return sorted(name for name in found if NAME.fullmatch(name))
+    """Return the names of the stacks that have a file, of those that can be a folder's in ``gitops/``."""
+    return [name for name in stack_names(root) if NAME.fullmatch(name)]
 
 
 def known_environments(root: Path) -> list[str]:

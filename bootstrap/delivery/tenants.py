@@ -23,6 +23,7 @@ from application_sources import (
 from bootstrap.delivery.gitops import NAME, NAMES, inside
 from bootstrap.delivery.manifests import parse_mapping, read_text
 from bootstrap.errors import GitOpsError
+from bootstrap.plain import without_credentials
 from conventions import DEFAULT_PROJECT, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
 CHART_FILES = frozenset({"Chart.yaml", "values.yaml"})
@@ -298,7 +299,7 @@ def _told_of_chart(mistake: Mapping[str, Any], path: Sequence[str | int]) -> str
         return f"{place} is unknown; allowed: {_keys(RepositoryChart)}"
     if mistake["type"] == "missing":
         return f"{place} is missing; allowed: {_ALLOWED[str(path[0])]}"
-    given = re.sub(r"(?<=://)[^/]*@", "[hidden]@", repr(mistake["input"]))
+    given = without_credentials(repr(mistake["input"]), "[hidden]@")
     return f"{place}: got {given}; allowed: {_ALLOWED[str(path[0])]}"
 
 

@@ -134,7 +134,7 @@ def evidence(
     found = answers.evidence(plan, ask=live.asking(plan, context) if ask else None)
     shown = found.unmet if check else found.answers
     if output is Format.JSON:
-        typer.echo(json.dumps(rendering.to_json(found), indent=2))
+        typer.echo(json.dumps(rendering.to_json(found, shown), indent=2))
     elif output is Format.MARKDOWN:
         typer.echo(rendering.to_markdown(found, shown), nl=False)
     else:

@@ -53,8 +53,8 @@ def naming(release: Mapping[str, Any], lock: Lock) -> Naming:
     if pinned is None:
         return Naming(chart="version", images="tag")
     installed = replace(pinned, repository=repository, version=release["version"])
-    sections = [section_of(release.get("values", {}), image.section) or {} for image in pinned.images]
-    by = {"digest" if "@sha256:" in str(section.get("tag", "")) else "tag" for section in sections}
+    tags = [section_of(release.get("values", {}), f"{image.section}.tag") for image in pinned.images]
+    by = {"digest" if "@sha256:" in str(tag) else "tag" for tag in tags}
     if "@sha256:" in release["chart"]:
         return Naming(chart="digest", images=" and ".join(sorted(by)))
     locked = bool(repository) and lock.charts.get(installed.key, LockedChart()).archive is not None

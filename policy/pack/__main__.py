@@ -25,12 +25,18 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
+from policy.allowed import allowed
+from policy.checked import PolicyFileError
 from policy.exceptions import exception_for, read_exceptions
 from policy.resource import UNKNOWN, Resource, Stack
 from policy.rule import Rule
 from policy.rules import every_rule
 
-EXCEPTIONS = read_exceptions()
+try:
+    EXCEPTIONS = read_exceptions()
+    allowed()
+except PolicyFileError as error:
+    sys.exit(f"policy pack: {error}")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - properties of any type

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from components.azure.resource_types import PREFIX, resource_type
-from policy.allowed import ALLOWED, AllowedCustomRole, AllowedRole
+from policy.allowed import AllowedCustomRole, AllowedRole, allowed
 from policy.resource import Resource, Stack, is_unknown
 from policy.rule import rule, stack_rule
 
@@ -24,23 +24,23 @@ _REFUSED = {
 )
 def roles_allow_listed(stack: Stack) -> Iterator[tuple[Resource, str]]:
     """A role on a subscription or a group reaches everything that comes to be in it."""
-    allowed: dict[str, AllowedRole | AllowedCustomRole] = {role.id: role for role in ALLOWED.roles}
-    custom = {role.name: role for role in ALLOWED.custom_roles}
+    listed: dict[str, AllowedRole | AllowedCustomRole] = {role.id: role for role in allowed().roles}
+    custom = {role.name: role for role in allowed().custom_roles}
     for definition in stack.of_type("authorization:RoleDefinition"):
         if definition.name in custom:
-            allowed[str(definition.get("roleDefinitionId")).lower()] = custom[definition.name]
+            listed[str(definition.get("roleDefinitionId")).lower()] = custom[definition.name]
     for assignment in stack.of_type("authorization:RoleAssignment"):
         role_id = str(assignment.get("roleDefinitionId") or "").rsplit("/", 1)[-1].lower()
-        role = allowed.get(role_id)
+        role = listed.get(role_id)
         if role is None:
             given = _REFUSED.get(role_id, role_id)
-            yield assignment, f"roleDefinitionId: got {given}; allowed: {', '.join(r.name for r in allowed.values())}"
+            yield assignment, f"roleDefinitionId: got {given}; allowed: {', '.join(r.name for r in listed.values())}"
             continue
         scope = scope_type(stack, assignment)
         if scope.lower() not in {each.lower() for each in role.scopes}:
             yield assignment, f"scope: got {role.name} on {scope}; allowed on: {', '.join(role.scopes)}"
         for group in stack.referred(assignment, "scope"):
-            names = ALLOWED.resource_groups
+            names = allowed().resource_groups
             if group.is_a("resources:ResourceGroup") and not any(re.search(each, group.name) for each in names):
                 yield assignment, f"scope: got {role.name} on the group {group.name}; allowed: {', '.join(names)}"
 
@@ -53,7 +53,7 @@ def roles_allow_listed(stack: Stack) -> Iterator[tuple[Resource, str]]:
 )
 def roles_defined(definition: Resource) -> Iterator[str]:
     """An action that is not listed could lead to others, and so could data actions."""
-    listed = {role.name: role.actions for role in ALLOWED.custom_roles}
+    listed = {role.name: role.actions for role in allowed().custom_roles}
     if definition.name not in listed:
         yield f"got the role {definition.name}; allowed: {', '.join(listed)}"
         return

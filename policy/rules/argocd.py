@@ -10,7 +10,9 @@ _DOCS = "https://argo-cd.readthedocs.io/en/stable/operator-manual"
 
 
 def _is_argo_cd(release: Resource) -> bool:
-    return str(release.get("chart") or "").rstrip("/").rsplit("/", 1)[-1] == "argo-cd"
+    # a locked chart has its digest behind the name: oci://…/argo-cd@sha256:…
+    place = str(release.get("chart") or "").partition("@")[0]
+    return place.rstrip("/").rsplit("/", 1)[-1] == "argo-cd"
 
 
 @rule(

@@ -1,9 +1,8 @@
 """Rules about the AKS cluster itself."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
-from policy.resource import Resource, Stack, flag, is_unknown
+from policy.resource import Resource, Stack, flag, is_too_wide, is_unknown
 from policy.rule import rule, stack_rule
 
 _CLUSTER = "containerservice:ManagedCluster"
@@ -52,7 +51,7 @@ def closed_api_server(cluster: Resource) -> Iterator[str]:
         yield "apiServerAccessProfile.authorizedIPRanges: got none; allowed: some, or enablePrivateCluster"
     for given in [] if is_unknown(ranges) else ranges:
         # the NAT gateway's address is not known before Azure answers
-        if "<" not in given and IPv4Network(given, strict=False).prefixlen < 8:
+        if is_too_wide(given):
             yield f"apiServerAccessProfile.authorizedIPRanges: got {given}; allowed: /8 and smaller"
 
 

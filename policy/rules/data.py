@@ -1,9 +1,8 @@
 """Rules about what holds data: vault, registry, logs, addresses that customers know."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
-from policy.resource import Resource, Stack, flag
+from policy.resource import Resource, Stack, flag, is_too_wide
 from policy.rule import rule, stack_rule
 from policy.rules.cluster import logged_categories
 
@@ -81,7 +80,7 @@ def vault_firewall(vault: Resource) -> Iterator[str]:
     for index, entry in enumerate([] if closed else vault.get("properties.networkAcls.ipRules") or []):
         # the NAT gateway's address is not known before Azure answers
         value = str(entry.get("value"))
-        if "<" not in value and IPv4Network(value, strict=False).prefixlen < 8:
+        if is_too_wide(value):
             yield f"properties.networkAcls.ipRules[{index}].value: got {value}; allowed: /8 and smaller"
 
 

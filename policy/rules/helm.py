@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from policy.allowed import ALLOWED
+from policy.allowed import allowed
 from policy.resource import Resource
 from policy.rule import rule
 
@@ -26,9 +26,9 @@ def chart_repositories(release: Resource) -> Iterator[str]:
     # an OCI reference goes on with the chart's name, a repository's URL does not
     if not any(
         given.startswith(each) if each.endswith("/") else given.rstrip("/") == each
-        for each in ALLOWED.chart_repositories
+        for each in allowed().chart_repositories
     ):
-        yield f"chart: got {given or 'none'}; allowed: {', '.join(ALLOWED.chart_repositories)}"
+        yield f"chart: got {given or 'none'}; allowed: {', '.join(allowed().chart_repositories)}"
 
 
 @rule(

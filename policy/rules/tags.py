@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from policy.allowed import ALLOWED
+from policy.allowed import allowed
 from policy.resource import Resource
 from policy.rule import rule
 
@@ -35,6 +35,6 @@ def tags(resource: Resource) -> Iterator[str]:
         return
     given = resource.get("tags")
     given = given if isinstance(given, Mapping) else {}
-    for name in ALLOWED.tags:
+    for name in allowed().tags:
         if not str(given.get(name) or "").strip():
             yield f"tags.{name}: got none; allowed: some text"

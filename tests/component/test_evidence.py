@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from bootstrap.cli import app
 from bootstrap.platform.evidence import answers, rendering
-from bootstrap.platform.evidence.answers import Evidence, LiveValue, NoClusterError, Status, evidence, meets
+from bootstrap.platform.evidence.answers import Evidence, LiveValue, NoClusterError, Shown, Status, evidence, meets
 from bootstrap.platform.evidence.controls import ControlsError, Must, read_benchmarks
 from bootstrap.platform.evidence.live import UnreadableError, asking, run
 from bootstrap.platform.policy.report import exceptions
@@ -196,8 +197,7 @@ def answering(commands: list[Sequence[str]], kubelet: dict[str, Any] | None = No
     def answer(arguments: Sequence[str]) -> Any:
         commands.append(arguments)
         if arguments[0] == "az":
-            wanted = {"disableLocalAccounts": True, "enableRBAC": True, "adminUserEnabled": True}
-            return wanted.get(str(arguments[arguments.index("--query") + 1]).rsplit(".", 1)[-1])
+            return printed_by_az(str(arguments[arguments.index("--query") + 1]))
         if "--raw" in arguments:
             return {"kubeletconfig": kubelet or {}}
         if "nodes" in arguments:
@@ -205,6 +205,17 @@ def answering(commands: list[Sequence[str]], kubelet: dict[str, Any] | None = No
         raise UnreadableError("Forbidden")
 
     return answer
+
+
+def printed_by_az(query: str) -> Any:
+    """Return what `az` prints, which of a null is nothing: https://github.com/microsoft/knack/blob/dev/knack/output.py."""
+    wanted = {"disableLocalAccounts": True, "enableRBAC": True, "adminUserEnabled": True}
+    value = wanted.get(query.strip("[]").rsplit(".", 1)[-1])
+    if query.startswith("["):
+        return [value]
+    if value is None:
+        raise UnreadableError("az printed no JSON")
+    return value
 
 
 def test_live_values_are_asked_for_by_commands_that_read(prod: Program) -> None:
@@ -217,7 +228,7 @@ def test_live_values_are_asked_for_by_commands_that_read(prod: Program) -> None:
     assert by_id["CIS-5.5.1"].live == LiveValue(value=True, holds=True)
     assert by_id["CIS-4.2.1"].live == LiveValue(note="cannot be known: Forbidden")
     assert by_id["CIS-4.2.1"].status is Status.MET
-    [asked] = [each for each in commands if "properties.disableLocalAccounts" in each]
+    [asked] = [each for each in commands if "[properties.disableLocalAccounts]" in each]
     ids = str(asked[asked.index("--ids") + 1])
     assert ids.endswith(
         "/resourceGroups/rg-platform-prod-g1/providers/Microsoft.ContainerService/managedClusters/aks-platform-prod-g1"
@@ -228,6 +239,18 @@ def test_what_is_otherwise_in_azure_is_unmet_whatever_the_plan_has(prod: Program
     found = evidence(prod.evaluation, today=TODAY, ask=asking(prod.evaluation, run=answering([])))
     [registry] = [each for each in found.answers if each.id == "CIS-5.1.2"]
     assert registry.live.holds is False and registry.status is Status.UNMET
+
+
+def test_what_azure_has_not_is_a_value_that_does_not_hold_and_no_failure_to_read(prod: Program) -> None:
+    found = evidence(prod.evaluation, today=TODAY, ask=asking(prod.evaluation, run=answering([])))
+    [private] = [each for each in found.answers if each.id == "CIS-5.4.2"]
+    assert private.live == LiveValue(value=None, holds=False)
+
+
+@pytest.mark.parametrize("answer", [[], {}, None])
+def test_an_answer_of_another_form_is_told_as_one(answer: object, prod: Program) -> None:
+    ask = asking(prod.evaluation, run=lambda _: answer)
+    assert ask(CONTROL_IDS["CIS-5.5.1"]) == LiveValue(note="cannot be known: the answer has another form")
 
 
 def test_the_kubelet_is_read_once_and_each_of_its_settings_is_held(prod: Program) -> None:
@@ -258,6 +281,10 @@ def test_a_tool_that_is_not_there_is_named_and_its_failure_is_its_own_words() ->
         run(["ls", "/no/such/file"])
     with pytest.raises(UnreadableError, match="printed no JSON"):
         run(["echo", "text"])
+    with pytest.raises(UnreadableError, match="printed no JSON"):
+        run(["echo", "[" * 100_000])
+    with pytest.raises(UnreadableError, match="printed no JSON"):
+        run(["true"])
     assert run(["echo", "[1]"]) == [1]
 
 
@@ -281,8 +308,30 @@ def test_markdown_is_a_table_whose_rows_are_whole(of_prod: Evidence) -> None:
     assert any("apiServerAccessProfile.authorizedIPRanges" in row and "198.51.100.0/24" in row for row in rows)
 
 
+def test_text_of_somebody_else_becomes_no_markdown(of_prod: Evidence) -> None:
+    hostile = "a|b `c` <img src=x>\n# d [e](https://f) \\"
+    first = of_prod.answers[0]
+    shown = [
+        Shown(resource=hostile, path=hostile, value=hostile, holds=True, rule=None),
+        Shown(resource="", path="", value=hostile, holds=False, rule="tags"),
+    ]
+    entry = ExceptionEntry(check="CIS-2.1.1", reason=hostile, owner=hostile, until=TODAY)
+    lives = (LiveValue(note=hostile), LiveValue(value=hostile, holds=True), LiveValue(value=[hostile], holds=False))
+    answers_ = [replace(first, shown=shown, exceptions=[entry], live=live) for live in lives]
+    text = rendering.to_markdown(replace(of_prod, answers=answers_), answers_)
+    rows = [line for line in text.splitlines() if line.startswith(f"| {first.control.id} ")]
+    assert len(rows) == 3 and {row.count("|") for row in rows} == {6}
+    for sign in ("<img", "`c`", "[e]", "# d", "\\", "https://f"):
+        assert sign not in "".join(rows), sign
+
+
+def test_a_check_prints_what_is_unmet_as_json_too(of_prod: Evidence) -> None:
+    found = rendering.to_json(of_prod, of_prod.answers[:2])
+    assert [each["id"] for each in found["controls"]] == [each.id for each in of_prod.answers[:2]]
+
+
 def test_json_is_stable_and_says_what_was_not_asked(of_prod: Evidence) -> None:
-    found = rendering.to_json(of_prod)
+    found = rendering.to_json(of_prod, of_prod.answers)
     assert list(found) == ["version", "stack", "date", "benchmarks", "controls"]
     keys = ("id", "title", "status", "responsibility", "planned", "live", "test", "exceptions")
     assert {tuple(each) for each in found["controls"]} == {keys}
@@ -296,3 +345,6 @@ def test_the_commands_exit_status_tells_an_unmet_control(monkeypatch: pytest.Mon
     monkeypatch.setattr(answers, "exceptions", list[ExceptionEntry])
     done = CliRunner().invoke(app, ["evidence", "--stack", "dev", "--check", "--format", "markdown"])
     assert done.exit_code == 2 and "| 4.1.3 " in done.output and "| 5.5.2 " not in done.output
+    done = CliRunner().invoke(app, ["evidence", "--stack", "dev", "--check", "--format", "json"])
+    assert done.exit_code == 2
+    assert {each["status"] for each in json.loads(done.output)["controls"]} == {"unmet"}

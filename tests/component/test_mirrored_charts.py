@@ -120,7 +120,7 @@ def test_a_locked_stack_without_a_mirror_takes_the_same_images_by_digest(
     name, changes, plain = stack
     pinned = with_lock(name, locked(plain), **changes)
     images = {reference for _, item in objects(pinned) for reference in references(item)}
-    assert {f"{normal(image)}@{DIGEST}" for image in images} == {f"{image}@{DIGEST}" for _, image in upstream(plain)}
+    assert {normal(image) for image in images} == {f"{image}@{DIGEST}" for _, image in upstream(plain)}
     assert all(image.endswith(f"@{DIGEST}") for image in images)
     for release in pinned.releases:
         chart = release.inputs["chart"]

@@ -4,17 +4,20 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from bootstrap.cli import app
+from bootstrap.errors import BootstrapError
 from bootstrap.platform.policy import report as policies
 from bootstrap.platform.policy.plan import stack_of
 from bootstrap.platform.policy.report import exceptions, report
 from components.addons.charts import PINNED
 from components.azure.roles import TXT_RECORD_ACTIONS, Role
-from policy.allowed import ALLOWED
+from policy import allowed as allowing
+from policy.allowed import allowed
 from policy.exceptions import ExceptionEntry
 from policy.finding import findings
 from policy.resource import Stack, at
@@ -124,9 +127,9 @@ def test_an_exception_whose_time_is_up_is_a_violation(prod: Program) -> None:
 def test_every_pinned_chart_and_every_role_of_the_program_is_allowed_and_nothing_else() -> None:
     for chart in PINNED:
         given = chart.reference if chart.oci else chart.repository
-        assert any(given.startswith(each.rstrip("/")) for each in ALLOWED.chart_repositories), given
-    assert {each.id for each in ALLOWED.roles} == {role.value for role in Role}
-    assert {action for each in ALLOWED.custom_roles for action in each.actions} == set(TXT_RECORD_ACTIONS)
+        assert any(given.startswith(each.rstrip("/")) for each in allowed().chart_repositories), given
+    assert {each.id for each in allowed().roles} == {role.value for role in Role}
+    assert {action for each in allowed().custom_roles for action in each.actions} == set(TXT_RECORD_ACTIONS)
 
 
 def test_the_command_prints_json_that_scripts_can_rely_on(prod: Program, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +146,21 @@ def test_the_commands_exit_status_tells_a_violation(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(policies, "exceptions", list[ExceptionEntry])
     done = CliRunner().invoke(app, ["policy", "--stack", "local"])
     assert done.exit_code == 2 and "argocd-no-admin" in done.output and "1 violated" in done.output
+
+
+@pytest.mark.parametrize("command", ["policy", "evidence"])
+def test_a_file_of_rules_that_is_none_is_an_error_with_every_place(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "allowed.yaml").write_text("{roles: [], resourceGroups: ['('], nobody: x}")
+    monkeypatch.setattr(allowing, "PATH", tmp_path / "allowed.yaml")
+    allowed.cache_clear()
+    try:
+        done = CliRunner().invoke(app, [command, "--stack", "dev"])
+    finally:
+        allowed.cache_clear()
+    assert isinstance(done.exception, BootstrapError) and done.exception.exit_code == 1
+    assert all(part in str(done.exception) for part in ("resourceGroups.0: got '('", "nobody: unknown", "tags is miss"))
 
 
 def test_markdown_is_refused() -> None:

@@ -107,6 +107,12 @@ def test_an_image_with_two_tags_in_one_chart_is_not_guessed_at() -> None:
     assert LockedChart(images=images).tagged("quay.io/example/one") is None
 
 
+@pytest.mark.parametrize("key", [f"quay.io/example/one@{DIGEST}", f"quay.io/example/one:v1@{DIGEST}"])
+def test_an_image_that_its_chart_names_by_digest_gets_no_second_one(key: str) -> None:
+    assert LockedChart(images={key: DIGEST}).tagged("quay.io/example/one") is None
+    assert LockedChart(images={key: DIGEST, "quay.io/example/one:v2": OTHER}).tagged("quay.io/example/one") is None
+
+
 def test_the_plan_says_by_what_a_release_names_its_chart_and_images() -> None:
     pinned = next(found for found in PINNED if found.oci)
     plain = {"name": pinned.name, "chart": pinned.place, "version": pinned.version, "values": {}}
@@ -118,6 +124,13 @@ def test_the_plan_says_by_what_a_release_names_its_chart_and_images() -> None:
     plain = {"name": web.name, "chart": web.name, "version": web.version, "repositoryOpts": {"repo": web.repository}}
     assert naming(plain, Lock()).chart == "version"
     assert naming(plain, Lock(charts={web.key: LockedChart(archive=DIGEST)})).chart == "archive"
+
+
+@pytest.mark.parametrize("given", ["x", None, ["x"], {"tag": None}])
+def test_a_section_of_another_form_than_the_charts_names_no_digest(given: object) -> None:
+    traefik = next(found for found in PINNED if found.name == "traefik")
+    release = {"name": "traefik", "chart": traefik.place, "version": traefik.version, "values": {"image": given}}
+    assert naming(release, Lock()) == Naming(chart="version", images="tag")
 
 
 def served(folder: Path) -> ThreadingHTTPServer:
@@ -141,7 +154,7 @@ def test_an_archive_of_a_plain_repository_is_compared_before_it_is_installed(tmp
             if digest == right:
                 compare()
             else:
-                with pytest.raises(ArchiveError, match=f"got {right}, locked {DIGEST}; nothing was installed"):
+                with pytest.raises(ArchiveError, match=f"got {right}, locked {DIGEST}; its release was left alone"):
                     compare()
         with pytest.raises(ArchiveError, match="has no external-secrets 9"):
             fetch_archive(url, "external-secrets", "9.0.0")
@@ -174,6 +187,16 @@ def test_the_lock_file_of_this_project_is_one() -> None:
             "z:1: got 'latest'",
         ),
         ("charts: {'oci://quay.io/x/y:1.0.0': {manifest: , archive: , images: {quay.io/x/z: }}}", "key 'quay.io/x/z'"),
+        ("charts: {'oci://x.io/y:1.0.0': {manifest: , archive: , images: {x.io/a//z:1: }}}", "key 'x.io/a//z:1'"),
+        ("charts: {'oci://x.io/y:1.0.0': {manifest: , archive: , images: {x.io/-z:1: }}}", "key 'x.io/-z:1'"),
+        (
+            f"charts: {{'oci://quay.io/x/y:1.0.0': {{manifest: , archive: , images: {{'quay.io/x/z@{DIGEST}': }}}}}}",
+            f"got None; allowed: {DIGEST}, which the name has",
+        ),
+        (
+            f"charts: {{'oci://x.io/y:1.0.0': {{manifest: , archive: , images: {{'x.io/z:1@{DIGEST}': {OTHER}}}}}}}",
+            f"got '{OTHER}'; allowed: {DIGEST}, which the name has",
+        ),
     ],
 )
 def test_a_lock_file_that_is_none_is_refused_with_the_place(tmp_path: Path, text: str, says: str) -> None:
@@ -181,6 +204,14 @@ def test_a_lock_file_that_is_none_is_refused_with_the_place(tmp_path: Path, text
     with pytest.raises(LockError) as told:
         read_lock(tmp_path)
     assert says in str(told.value)
+
+
+def test_a_lock_file_is_parsed_once_and_again_when_it_has_changed(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("charts: {'oci://x.io/y:1': {manifest: , archive: , images: }}")
+    first = read_lock(tmp_path)
+    assert read_lock(tmp_path) is first
+    (tmp_path / FILE).write_text("charts: {'oci://x.io/y:2': {manifest: , archive: , images: }}")
+    assert list(read_lock(tmp_path).charts) == ["oci://x.io/y:2"]
 
 
 def test_a_project_without_a_lock_file_has_nothing_locked(tmp_path: Path) -> None:

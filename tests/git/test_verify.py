@@ -58,7 +58,7 @@ def test_an_image_that_is_there_is_asked_for_without_being_fetched(registry):
 
 
 def test_an_image_that_is_not_there_ends_with_4(registry):
-    with pytest.raises(ImageMissingError, match=f"no image {registry.host}/team/shop:5a5a5a5a") as told:
+    with pytest.raises(ImageMissingError, match=f"there is no {registry.host}/team/shop:5a5a5a5a") as told:
         check(registry, "5a5a5a5a")
     assert told.value.exit_code == 4
 
@@ -86,10 +86,14 @@ def test_a_digest_by_another_algorithm_than_the_registry_names_is_computed(regis
         check(registry, digest=f"sha512:{'0' * 128}")
 
 
-@pytest.mark.parametrize("manifest", [b"", b"x" * ((4 << 20) + 1)], ids=["empty", "endless"])
-def test_a_digest_that_cannot_be_told_is_an_error(registry, manifest):
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    [(b"", "names no digest"), (b"x" * ((4 << 20) + 1), "which is no manifest")],
+    ids=["empty", "endless"],
+)
+def test_a_digest_that_cannot_be_told_is_an_error(registry, manifest, says):
     registry.names_digest, registry.manifest = None, manifest
-    with pytest.raises(RegistryError, match="names no digest"):
+    with pytest.raises(RegistryError, match=says):
         check(registry, digest=DIGEST)
 
 
@@ -230,7 +234,7 @@ def test_a_credential_goes_to_the_registrys_own_host_and_to_known_token_servers(
 ):
     asked = []
 
-    def fetch(url, *, method=None, headers=None, authorization=None, data=None, into=None, follow=True):
+    def fetch(url, *, method=None, headers=None, authorization=None, data=None, into=None, limit=None, follow=True):
         asked.append((url, authorization))
         if method == "HEAD" and authorization is None:
             challenge = Message()
@@ -357,7 +361,7 @@ def test_an_address_that_a_registry_gives_and_that_is_none_is_told(address):
 
 
 def test_a_token_that_is_nested_without_end_is_none(monkeypatch):
-    def fetch(url, *, method=None, headers=None, authorization=None, data=None, into=None, follow=True):
+    def fetch(url, *, method=None, headers=None, authorization=None, data=None, into=None, limit=None, follow=True):
         challenge = Message()
         challenge["WWW-Authenticate"] = 'Bearer realm="https://contoso.azurecr.io/token",service="s"'
         return registry_module.Reply(*((401, challenge, b"") if "/v2/" in url else (200, Message(), b"[" * 100_000)))

@@ -22,6 +22,7 @@ from bootstrap.platform.images import lock as locking
 from bootstrap.platform.images.listing import ListedChart
 from bootstrap.platform.images.mirror import copies, mirror, missing
 from bootstrap.platform.images.packed import digest_of, pack
+from bootstrap.platform.images.references import normal
 from components.release.lock import FILE, Lock, LockedChart, read_lock
 from tests.loopback import serving
 from tests.oci_registry import crane_registry, push_chart
@@ -128,6 +129,28 @@ def test_the_same_contents_are_written_as_the_same_bytes_and_read_back(locked: L
     assert [file.name for file in tmp_path.iterdir()] == [FILE], "nothing is left beside it"
 
 
+def test_an_image_that_its_chart_names_by_digest_is_locked_as_that_one_and_mirrored(
+    upstream: Upstream, tmp_path: Path, empty: str
+) -> None:
+    name = upstream.image.rpartition(":")[0]
+    digest = crane("digest", f"{upstream.host}/team/part-amd64:v1")
+    crane("copy", f"{upstream.host}/team/part-amd64:v1", f"{name}:another")
+    # the tag stands for an index, and the digest wins over it
+    named = [normal(f"{name}@{digest}"), normal(f"{name}:v1@{digest}"), normal(f"{name}:v1")]
+    listed = [ListedChart(key=upstream.chart, images={image: {"dev"} for image in named})]
+    lock = locking.ask(tmp_path, listed, lambda _: None).lock
+    locking.write(tmp_path, lock)
+    assert read_lock(tmp_path) == lock
+    assert list(lock.charts[upstream.chart].images.values()) == [digest, digest, crane("digest", upstream.image)]
+    todo = copies(lock, empty)
+    for copy in todo:
+        mirror(copy, lambda _: None)
+    assert [missing(copy) for copy in todo] == [None] * 4
+    there = f"{empty}/{name.replace(':', '_', 1)}"
+    assert crane("digest", f"{there}@{digest}") == digest
+    assert crane("digest", f"{there}:v1") == crane("digest", upstream.image), "no digest took the tag"
+
+
 def test_what_differs_is_named_and_what_does_not_is_not(upstream: Upstream, locked: Lock, tmp_path: Path) -> None:
     locking.write(tmp_path, locked)
     assert locking.ask(tmp_path, upstream.listed, lambda _: None).changes == []
@@ -205,7 +228,7 @@ def test_helm_takes_a_mirrors_charts_by_digest_and_refuses_another(
         if copy.source == upstream.image:
             continue
         reference = f"oci://{copy.name}@{copy.digest}"
-        command = ["helm", "pull", "--destination", str(tmp_path), "--version", copy.tag]
+        command = ["helm", "pull", "--destination", str(tmp_path), "--version", str(copy.tag)]
         assert subprocess.run([*command, reference], capture_output=True, check=False).returncode == 0, copy.source
         wrong = f"oci://{copy.name}@sha256:{'0' * 64}"
         assert subprocess.run([*command, wrong], capture_output=True, check=False).returncode != 0

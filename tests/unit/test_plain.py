@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 
 from bootstrap.consoles import PlainConsole
 from bootstrap.delivery.manifests import dump, load_all
+from bootstrap.delivery.promote.command import redact
 from bootstrap.delivery.render.objects import Object
 from bootstrap.options import progress_console, result_console
-from bootstrap.plain import has_command, is_seen, on_lines, on_one_line
+from bootstrap.plain import has_command, is_seen, on_lines, on_one_line, without_credentials
 
 HOSTILE = [
     "\x1b[2J\x1b]0;title\x07",
@@ -96,6 +97,13 @@ def test_common_text_is_printed_as_it_is() -> None:
     for text in ("Größe ≤ 3 → ok", "a: b", "family 👩‍👩‍👧".replace("\u200d", ""), "x\ty", "::".rjust(3, "a")):
         assert on_lines(text) == text
     assert dump({"a": "b\nc"}) == dump({"a": "b\nc"})
+
+
+@pytest.mark.parametrize("password", ["hunter2", "p@ss", "p#ss", "p?ss", ""])
+def test_credentials_of_addresses_are_not_repeated_whatever_is_in_them(password: str) -> None:
+    text = f"fatal: 'https://user:{password}@example.com/shop.git': x@y"
+    assert redact(text) == "fatal: 'https://example.com/shop.git': x@y"
+    assert without_credentials(text, "[hidden]@") == "fatal: 'https://[hidden]@example.com/shop.git': x@y"
 
 
 def test_a_label_is_one_line() -> None:

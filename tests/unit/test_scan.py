@@ -2,14 +2,17 @@
 
 import datetime as dt
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 from rich.console import Console
+from ruamel.yaml import YAML
 
 from policy import scan
+from policy.allowed import PATH, Allowed
+from policy.checked import PolicyFileError, read
 from policy.exceptions import EXCEPTIONS, ExceptionEntry, read_exceptions
 
 TODAY = dt.date(2026, 11, 28)
@@ -80,8 +83,57 @@ def test_an_answer_of_no_scan_is_no_pass(answer: object, why: str) -> None:
 def test_an_exception_without_a_reason_an_owner_or_an_end_is_a_mistake(tmp_path: Path, lacking: str) -> None:
     path = tmp_path / "exceptions.yaml"
     path.write_text("- " + "\n  ".join(f"{key}: {value}" for key, value in ENTRY.items() if key != lacking) + "\n")
-    with pytest.raises(ValidationError, match=lacking):
+    with pytest.raises(PolicyFileError, match=rf"0\.{lacking} is missing"):
         read_exceptions(path)
+
+
+def test_every_mistake_of_an_exception_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "exceptions.yaml"
+    wrong = {**ENTRY, "resources": "(", "stacks": "*", "until": "soon", "note": "x"}
+    path.write_text(json.dumps([ENTRY, wrong]))
+    with pytest.raises(PolicyFileError) as told:
+        read_exceptions(path)
+    lines = str(told.value).splitlines()
+    assert lines[0] == f"{path}:"
+    assert [line.split(":")[0] for line in lines[1:]] == ["  1.resources", "  1.stacks", "  1.until", "  1.note"]
+    assert "got '('; allowed: a regular expression" in lines[1] and "got 'soon'" in lines[3] and "unknown" in lines[4]
+
+
+@pytest.mark.parametrize("text", ["a: [", "[" * 400, "!!bool maybe", "\x00", "? {a: b}\n: c", "text", "", "{a: b}"])
+def test_a_file_of_rules_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "exceptions.yaml"
+    path.write_text(text)
+    with pytest.raises(PolicyFileError, match=r"exceptions\.yaml"):
+        read_exceptions(path)
+
+
+def test_a_file_of_rules_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"\xe9")
+    for name in ("none.yaml", "latin.yaml"):
+        with pytest.raises(PolicyFileError, match=name):
+            read_exceptions(tmp_path / name)
+
+
+def test_what_is_allowed_is_checked_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "allowed.yaml"
+    given = YAML(typ="safe").load(PATH.read_text())
+    given["resourceGroups"], given["roles"][0]["scopes"] = ["ok", "["], 3
+    path.write_text(json.dumps({**given, "tag": []}))
+    with pytest.raises(PolicyFileError) as told:
+        read(path, Allowed)
+    for part in ("resourceGroups.1: got '['; allowed: a regular expression", "roles.0.scopes: got 3", "tag: unknown"):
+        assert part in str(told.value)
+
+
+def test_the_scan_ends_with_one_error_for_a_list_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> list[ExceptionEntry]:
+        raise PolicyFileError("exceptions.yaml:\n  0.until is missing")
+
+    monkeypatch.setattr(scan, "read_exceptions", refuse)
+    assert scan.main(["--stack", "dev"]) == 2
+    assert capsys.readouterr().err == "make scan: exceptions.yaml:\n  0.until is missing\n"
 
 
 @pytest.mark.skipif(not scan.CHECKOV.exists(), reason="checkov is not installed: `make scan` does it")

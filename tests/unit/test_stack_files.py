@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from bootstrap.errors import StackFileError
+from bootstrap.errors import BootstrapError, StackFileError
+from bootstrap.platform.images.listing import list_images
 from bootstrap.platform.schema import FILE, stack_schema
 from bootstrap.stackfile import read_stack
 from bootstrap.yamlfile import parse as parse_yaml
@@ -50,6 +51,18 @@ def test_the_projects_plain_defaults_are_the_models():
         if default not in (None, {}, []):
             name = key.removeprefix("aks-bootstrap:")
             assert str(Settings.model_fields[name].default).lower() == str(default).lower()
+
+
+def test_a_stack_that_is_not_there_is_told_with_all_that_are(tmp_path: Path) -> None:
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.dev.west.yaml"):
+        (tmp_path / name).write_text("name: aks-bootstrap\n")
+    with pytest.raises(StackFileError, match=r"there is no Pulumi\.prd\.yaml in .*; stacks: dev, dev\.west$"):
+        read_stack(tmp_path, "prd")
+
+
+def test_a_project_without_stacks_has_no_images_to_list(tmp_path: Path) -> None:
+    with pytest.raises(BootstrapError, match=r"there is no Pulumi\.<stack>\.yaml in "):
+        list_images(tmp_path)
 
 
 @pytest.mark.parametrize("stack", STACKS)

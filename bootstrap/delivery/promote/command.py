@@ -1,11 +1,11 @@
 """Runs Git in one folder, with one environment; what it prints and how it fails."""
 
-import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from bootstrap.errors import GitError
+from bootstrap.plain import without_credentials
 
 
 class Git:
@@ -69,5 +69,5 @@ class Git:
 
 
 def redact(text: str) -> str:
-    """Take user names and passwords out of the URLs in a text; a password may have an @ in it."""
-    return re.sub(r"(?<=://)[^/\s'\"?#]*@", "", text)
+    """Take user names and passwords out of the URLs in what Git says."""
+    return without_credentials(text)

@@ -21,6 +21,7 @@ from bootstrap.delivery.manifests import load_mapping
 from bootstrap.delivery.render.helm import said
 from bootstrap.errors import ChartFetchError, GitOpsError
 from bootstrap.helm import find_helm
+from bootstrap.plain import without_credentials
 from conventions import NAMESPACE
 
 _SECONDS = 120
@@ -85,7 +86,7 @@ class PublishedChart:
                 done = _run(command, home)
                 if done.returncode != 0:
                     # a URL in it may have been written with a password
-                    reason = re.sub(r"(?<=://)[^/\s'\"]*@", "[hidden]@", said(done.stderr))
+                    reason = without_credentials(said(done.stderr), "[hidden]@")
                     raise ChartFetchError(f"{self.label} cannot be fetched: {reason}")
         except subprocess.TimeoutExpired:
             raise ChartFetchError(f"{self.label} cannot be fetched: no answer within {_SECONDS} s") from None

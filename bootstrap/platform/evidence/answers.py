@@ -11,9 +11,9 @@ from bootstrap.errors import BootstrapError
 from bootstrap.platform.evidence.controls import Benchmark, Control, Must, Planned, read_benchmarks
 from bootstrap.platform.plan.registration import Evaluation
 from bootstrap.platform.policy.plan import stack_of
-from bootstrap.platform.policy.report import exceptions
+from bootstrap.platform.policy.report import exceptions, judged
 from policy.exceptions import ExceptionEntry, exception_for
-from policy.finding import PolicyFinding, findings
+from policy.finding import PolicyFinding
 from policy.resource import Stack
 from policy.rules import every_rule
 
@@ -106,7 +106,7 @@ def evidence(evaluation: Evaluation, *, today: dt.date | None = None, ask: Ask |
     Raises:
         NoClusterError: the stack has no AKS cluster.
         ControlsError: the list of controls cannot be read.
-        ExceptionsError: the list of exceptions cannot be read.
+        RulesError: a file of rules cannot be read.
     """
     stack = stack_of(evaluation)
     if not any(stack.of_type("containerservice:ManagedCluster")):
@@ -114,7 +114,7 @@ def evidence(evaluation: Evaluation, *, today: dt.date | None = None, ask: Ask |
     today = today or dt.datetime.now(dt.UTC).date()
     entries, benchmarks = exceptions(), read_benchmarks()
     by_rule: dict[str, list[PolicyFinding]] = {each.name: [] for each in every_rule()}
-    for finding in findings(stack, every_rule(), entries):
+    for finding in judged(stack, every_rule(), entries):
         by_rule[finding.rule.name].append(finding)
     known = _Known(stack=stack, by_rule=by_rule, exceptions=entries, today=today)
     return Evidence(

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bootstrap.errors import BootstrapError
+from policy.checked import Pattern, PolicyFileError, read
 
 PATH = Path(__file__).parent / "controls.yaml"
 
@@ -44,7 +43,7 @@ class Planned(_Model):
 
     of: str | None = None
     """Type of the resources, as ``Resource.is_a`` takes it."""
-    name: str = ""
+    name: Pattern = ""
     """Regular expression that occurs in their logical names."""
     path: str | None = None
     must: Must | None = None
@@ -67,7 +66,7 @@ class LiveAzure(_Model):
 
     of: str
     """Type of the planned resource, whose id is asked for."""
-    name: str = ""
+    name: Pattern = ""
     query: str
     """JMESPath in Azure's answer: https://learn.microsoft.com/cli/azure/use-azure-cli-successfully-query."""
     must: Must
@@ -92,7 +91,7 @@ class LiveObjects(_Model):
     path: str
     """In each item."""
     must: Must
-    names: str = ""
+    names: Pattern = ""
     """Regular expression; it has to be all of an item's name. Every item where it is left out."""
 
 
@@ -136,9 +135,6 @@ def read_benchmarks(path: Path = PATH) -> list[Benchmark]:
         ControlsError: an entry lacks something, or has something that nobody knows.
     """
     try:
-        return TypeAdapter(list[Benchmark]).validate_python(YAML(typ="safe").load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        flaws = (f"  {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ControlsError("\n".join([f"{path}:", *flaws])) from None
-    except YAMLError as error:
-        raise ControlsError(f"{path}: {error}") from None
+        return read(path, list[Benchmark])
+    except PolicyFileError as error:
+        raise ControlsError(str(error)) from None

@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
         raise UnreadableError(said[-1] if said else f"{arguments[0]} ended with {done.returncode}")
     try:
         return json.loads(done.stdout)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnreadableError(f"{arguments[0]} printed no JSON") from None
 
 
@@ -69,8 +69,13 @@ def asking(evaluation: Evaluation, context: str | None = None, run: Run = run) -
         found = [each for each in requests if types[each.name].endswith(live.of) and re.search(live.name, each.name)]
         if not found:
             raise UnreadableError(f"no {live.of} in this stack")
-        show = ["az", "resource", "show", "--output", "json", "--query", live.query]
-        return [run([*show, "--ids", each.id, "--api-version", each.api_version]) for each in found]
+        # az prints nothing where a query finds null, and a list with null in it as it is
+        show = ["az", "resource", "show", "--output", "json", "--query", f"[{live.query}]"]
+        values = []
+        for each in found:
+            [value] = run([*show, "--ids", each.id, "--api-version", each.api_version])
+            values.append(value)
+        return values
 
     def objects(live: LiveObjects) -> list[Any]:
         items = run([*kubectl, "get", *live.get, "--output", "json"])["items"]
@@ -90,7 +95,7 @@ def asking(evaluation: Evaluation, context: str | None = None, run: Run = run) -
                 values = azure(live) if isinstance(live, LiveAzure) else objects(live)
         except UnreadableError as error:
             return LiveValue(note=f"cannot be known: {error}")
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return LiveValue(note="cannot be known: the answer has another form")
         value = values[0] if len(values) == 1 else values
         return LiveValue(value=value, holds=all(meets(each, live.must) for each in values))

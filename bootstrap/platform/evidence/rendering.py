@@ -1,20 +1,21 @@
 """The evidence for eyes, for auditors, and for programs."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bootstrap.markdown import code, html
 from bootstrap.platform.evidence.answers import Answer, Evidence, Shown, Status
 
 _MARKS = {Status.MET: "[green]✓[/]", Status.EXCEPTION: "[dim]-[/]", Status.UNMET: "[bold red]✗[/]"}
 
 
-def to_json(found: Evidence) -> dict[str, Any]:
-    """Return the JSON form, which is stable: keys may be added, and are never renamed or removed."""
+def to_json(found: Evidence, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return the JSON form of some of the controls, which is stable: keys are added, and never renamed or removed."""
     return {
         "version": 1,
         "stack": found.stack,
@@ -52,14 +53,14 @@ def to_json(found: Evidence) -> dict[str, Any]:
                     for one in each.exceptions
                 ],
             }
-            for each in found.answers
+            for each in answers
         ],
     }
 
 
 def to_markdown(found: Evidence, answers: Sequence[Answer]) -> str:
     """Return the document that an auditor reads, with some of the controls."""
-    lines = [f"# Evidence for stack {found.stack}", "", f"As of {found.today}. {_counted(found)}", ""]
+    lines = [f"# Evidence for stack {html(found.stack)}", "", f"As of {found.today}. {_counted(found)}", ""]
     for benchmark in found.benchmarks:
         ours = [each for each in answers if each.benchmark is benchmark]
         if not ours:
@@ -67,10 +68,10 @@ def to_markdown(found: Evidence, answers: Sequence[Answer]) -> str:
         lines += [f"## {benchmark.name}, version {benchmark.version}", "", f"Controls: <{benchmark.source}>", ""]
         lines += ["| control | status | evidence | live | test |", "|---|---|---|---|---|"]
         for each in ours:
-            test = f"`{each.control.test}`" if each.control.test else ""
-            cells = [f"{each.control.id} {each.control.title}{_by(each)}", each.status.value]
-            cells += ["<br>".join(_lines(each, found, code="`")), _live(each), test]
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            test = code(each.control.test) if each.control.test else ""
+            cells = [f"{each.control.id} {html(each.control.title)}{_by(each)}", each.status.value]
+            cells += ["<br>".join(_lines(each, found, html, code)), html(_live(each)), test]
+            lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -107,19 +108,28 @@ def _by(answer: Answer) -> str:
     return " (by AKS)" if answer.control.responsibility == "azure" else ""
 
 
-def _lines(answer: Answer, found: Evidence, code: str = "") -> Iterable[str]:
-    """Yield what the plan has, values that several resources share once, and the exceptions."""
+def _lines(
+    answer: Answer, found: Evidence, text: Callable[[str], str] = str, code: Callable[[str], str] = str
+) -> Iterable[str]:
+    """Yield what the plan has, values that several resources share once, and the exceptions.
+
+    Args:
+        answer: of a control.
+        found: whose day exceptions are held to.
+        text: writes text of somebody else.
+        code: writes what is a path and its value.
+    """
     groups: dict[tuple[str, str, str | None, bool], list[Shown]] = {}
     for one in answer.shown:
         groups.setdefault((one.path, _text(one.value), one.rule, one.holds), []).append(one)
     for (path, value, rule, holds), members in groups.items():
         names = ", ".join(each.resource for each in members if each.resource)
-        place = f"{names}: {code}{path} = {value}{code}" if names else value
-        kept = f" (rule {rule})" if rule else ""
+        place = f"{text(names)}: {code(f'{path} = {value}')}" if names else text(value)
+        kept = text(f" (rule {rule})") if rule else ""
         yield f"{place}{kept}{'' if holds else ', which is not as it has to be'}"
     for entry in answer.exceptions:
         late = "" if entry.stands(found.today) else ", which is over"
-        yield f"exception {entry.check}: {entry.reason} ({entry.owner}, until {entry.until}{late})"
+        yield text(f"exception {entry.check}: {entry.reason} ({entry.owner}, until {entry.until}{late})")
     if answer.status is Status.UNMET and not answer.exceptions:
         yield "nothing answers it: policy/exceptions.yaml has no exception for it"
 

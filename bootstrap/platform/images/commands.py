@@ -65,7 +65,7 @@ def list_(
     Exit status: 0 success, 1 an error.
     """
     text_or_json("images list", output)
-    listed = listing.list_images(ROOT, stack or listing.stacks_of(ROOT), charts)
+    listed = listing.list_images(ROOT, stack or (), charts)
     locked = lock.current(ROOT).charts
     rows = [
         {
@@ -100,7 +100,7 @@ def lock_(
     Exit status: 0 success, 2 --check found a difference, 1 an error: what cannot be had is named, nothing is written.
     """
     console = progress_console(stderr=True)
-    listed = listing.list_images(ROOT, listing.stacks_of(ROOT), charts)
+    listed = listing.list_images(ROOT, charts=charts)
     found = lock.ask(ROOT, listed, lambda text: console.print(text, style="dim"))
     for change in found.changes:
         typer.echo(change)

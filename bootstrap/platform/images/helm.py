@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from bootstrap.errors import HelmError
 from bootstrap.helm import find_helm
+from components.release.yaml_text import YamlTextError, read_yaml
 
 _SECONDS = 120
 _DOCUMENTS = re.compile(r"^---\s*$", re.MULTILINE)
@@ -46,7 +45,7 @@ class Source:
 
         Raises:
             MissingToolError: Helm is not on PATH.
-            HelmError: Helm does not get the chart, or refuses the values; the text is its own.
+            HelmError: Helm does not get the chart, or refuses the values, or renders what is not YAML.
         """
         helm = find_helm()
         name = str(self.inputs["name"])
@@ -68,5 +67,11 @@ class Source:
             said = [line for line in done.stderr.splitlines() if line.startswith("Error:")] or done.stderr.splitlines()
             raise HelmError(f"{name}: {' '.join(said[-1:]).removeprefix('Error: ') or 'Helm failed and said nothing'}")
         for text in _DOCUMENTS.split(done.stdout):
-            if not _CRD.search(text) and isinstance(document := YAML(typ="safe").load(text), dict):
+            if _CRD.search(text):
+                continue
+            try:
+                document = read_yaml(text)
+            except YamlTextError as error:
+                raise HelmError(f"{name}: Helm renders what is not YAML: {error}") from None
+            if isinstance(document, dict):
                 yield document

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import BootstrapError, HelmError
+from bootstrap.errors import BootstrapError, HelmError, RefusedError
 from bootstrap.platform.images.helm import Source
 from bootstrap.platform.images.references import normal, references
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.run import settings_of
-from bootstrap.stackfile import read_stack
+from bootstrap.stackfile import read_stack, stack_names
 from components.addons.charts import PINNED
 from components.release.kubernetes_types import RELEASE
 from components.release.lock import Lock
@@ -27,47 +27,40 @@ class ListedChart:
     """Its place and version, as in the lock file."""
     stacks: set[str] = field(default_factory=set)
     images: dict[str, set[str]] = field(default_factory=dict)
-    """Its images by name with tag, and the stacks that use each."""
+    """Its images by name with tag or digest, and the stacks that use each."""
 
 
-def stacks_of(root: Path) -> list[str]:
-    """Return the stacks that have a file.
-
-    Raises:
-        BootstrapError: there is none.
-    """
-    found = sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
-    if not found:
-        raise BootstrapError(f"there is no Pulumi.<stack>.yaml in {root}")
-    return found
-
-
-def list_images(root: Path, stacks: Sequence[str], charts: Path | None = None) -> list[ListedChart]:
+def list_images(root: Path, stacks: Sequence[str] = (), charts: Path | None = None) -> list[ListedChart]:
     """Return the charts that stacks install, with their images, as their publishers name them.
 
     Mirrors and the lock are left out of account. All that is wrong is told at once.
 
     Args:
         root: the project.
-        stacks: their names.
+        stacks: their names; all that have a file when empty.
         charts: a folder with the charts' archives; they are fetched when None.
 
     Raises:
-        BootstrapError: a stack's settings are invalid, or Helm does not render a release.
+        BootstrapError: there is no stack, one's settings are invalid, or Helm does not render a release.
     """
+    stacks = stacks or stack_names(root)
+    if not stacks:
+        raise BootstrapError(f"there is no Pulumi.<stack>.yaml in {root}")
     found: dict[str, ListedChart] = {}
     wrong: dict[str, None] = {}
     for stack in stacks:
+        version = kube_version(root, stack)
         for key, inputs in _upstream(root, stack):
             listed = found.setdefault(key, ListedChart(key=key))
             listed.stacks.add(stack)
             try:
-                objects = list(Source(inputs=inputs, charts=charts).objects(kube_version(root, stack)))
-            except HelmError as error:
-                wrong[str(error)] = None
+                objects = list(Source(inputs=inputs, charts=charts).objects(version))
+                images = {normal(reference) for item in objects for reference in references(item)}
+            except (HelmError, RefusedError) as error:
+                wrong[str(error) if isinstance(error, HelmError) else f"{inputs['name']}: {error}"] = None
                 continue
-            for reference in (reference for item in objects for reference in references(item)):
-                listed.images.setdefault(normal(reference), set()).add(stack)
+            for image in images:
+                listed.images.setdefault(image, set()).add(stack)
     if wrong:
         raise HelmError("\n".join(wrong))
     return [found[key] for key in sorted(found)]

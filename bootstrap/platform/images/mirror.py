@@ -5,18 +5,18 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 import hashlib
 import http
-import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from bootstrap.errors import BootstrapError, ImageMissingError
 from bootstrap.platform.images.packed import MANIFEST, digest_of, pack
-from bootstrap.platform.images.upstream import chart_archive, manifest, split
+from bootstrap.platform.images.upstream import chart_archive, parsed, split
 from bootstrap.registry import Image, Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
-from components.release.lock import Lock
+from components.release.lock import ImageName, Lock
 from components.release.supply import CHARTS_FOLDER, path_in_mirror
 
 _SPOOLED = 8 << 20
@@ -31,7 +31,8 @@ class Copy:
     """As in the lock file."""
     name: str
     """Its repository in the mirror, with the registry."""
-    tag: str
+    tag: str | None
+    """None where it is named by digest."""
     digest: str
     """Of its manifest."""
     archive: str | None = None
@@ -63,11 +64,14 @@ def copies(lock: Lock, mirror: str) -> list[Copy]:
                 archive=None if key.startswith("oci://") else chart.archive,
             )
         for image, digest in chart.images.items():
-            name, tag = split(image)
+            named = ImageName.of(image)
             if digest is None:
                 left.append(image)
             else:
-                found[image] = Copy(source=image, name=f"{mirror}/{path_in_mirror(name)}", tag=tag, digest=digest)
+                place = f"{mirror}/{path_in_mirror(named.name)}"
+                # what a chart names by digest takes no tag, which another digest may have
+                tag = None if named.digest else named.tag
+                found[image] = Copy(source=image, name=place, tag=tag, digest=digest)
     if left or not found:
         raise BootstrapError(
             "what is not locked cannot be copied by digest; run `bootstrap images lock` first:\n"
@@ -84,8 +88,10 @@ def missing(copy: Copy) -> str | None:
     """
     repository = Repository(parse_image(copy.name, where="the mirror"))
     for reference, shown in ((copy.digest, f"{copy.name}@{copy.digest}"), (copy.tag, f"{copy.name}:{copy.tag}")):
+        if reference is None:
+            continue
         try:
-            there = digest_of(manifest(repository, reference).text)
+            there = digest_of(repository.manifest(reference).text)
         except ImageMissingError:
             return f"{shown} is not there"
         if there != copy.digest:
@@ -112,7 +118,7 @@ def mirror(copy: Copy, report: Callable[[str], None]) -> bool:
     if copy.archive is not None:
         _push_archive(copy, target, report)
     else:
-        name = split(copy.source)[0].removeprefix("oci://")
+        name = ImageName.of(copy.source.removeprefix("oci://")).name
         _copy_manifest(Repository(parse_image(name, where=copy.source)), target, copy.digest, report, tag=copy.tag)
     if left := missing(copy):
         raise RegistryError(f"{left}, though the registry took it")
@@ -130,49 +136,74 @@ def _push_archive(copy: Copy, target: Repository, report: Callable[[str], None])
         with tempfile.SpooledTemporaryFile(_SPOOLED) as file:
             file.write(blob)
             _push_blob(target, digest_of(blob), file, len(blob), report)
-    for reference in (copy.digest, copy.tag):
+    for reference in filter(None, (copy.digest, copy.tag)):
         _push_manifest(target, content, MANIFEST, reference)
 
 
 def _copy_manifest(
     source: Repository, target: Repository, digest: str, report: Callable[[str], None], *, tag: str | None = None
 ) -> None:
-    reply = manifest(source, digest)
+    reply = source.manifest(digest)
+    shown = f"{source.image.host}/{source.image.name}@{digest}"
     if (got := digest_of(reply.text)) != digest:
-        raise RegistryError(f"{source.image.host}/{source.image.name}@{digest} came as {got}: nothing of it was copied")
-    content: dict[str, Any] = json.loads(reply.text)
-    for entry in content.get("manifests") or []:
-        if not _has_manifest(target, entry["digest"]):
-            _copy_manifest(source, target, entry["digest"], report)
-    for blob in _blobs(content):
-        _copy_blob(source, target, blob["digest"], int(blob["size"]), report)
-    kind = content.get("mediaType") or reply.headers.get_content_type()
-    for reference in (digest, tag):
-        if reference is not None:
-            _push_manifest(target, reply.text, kind, reference)
+        raise RegistryError(f"{shown} came as {got}: nothing of it was copied")
+    content = parsed(reply.text, shown)
+    for entry in _descriptors(content, "manifests", shown):
+        if not _has_manifest(target, entry.digest):
+            _copy_manifest(source, target, entry.digest, report)
+    for blob in (*_descriptors(content, "config", shown), *_descriptors(content, "layers", shown)):
+        _copy_blob(source, target, blob, report)
+    kind = content.get("mediaType")
+    kind = kind if isinstance(kind, str) else reply.headers.get_content_type()
+    for reference in filter(None, (digest, tag)):
+        _push_manifest(target, reply.text, kind, reference)
 
 
-def _blobs(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "config" in content:
-        yield content["config"]
-    yield from content.get("layers") or []
+class _Descriptor(NamedTuple):
+    """What a manifest refers to: https://github.com/opencontainers/image-spec/blob/main/descriptor.md."""
+
+    digest: str
+    size: int
+
+
+def _descriptors(content: dict[str, Any], key: str, shown: str) -> Iterator[_Descriptor]:
+    """Yield what a manifest refers to below a key.
+
+    Raises:
+        RegistryError: something there is no descriptor.
+    """
+    if key not in content:
+        return
+    given = [content[key]] if key == "config" else content[key]
+    if not isinstance(given, list | None):
+        raise RegistryError(f"{shown}: {key}: got {type(given).__name__}; allowed: a list")
+    for entry in given or ():
+        digest, size = (entry.get("digest"), entry.get("size")) if isinstance(entry, dict) else (None, None)
+        if not (isinstance(digest, str) and re.fullmatch("sha256:[0-9a-f]{64}", digest)):
+            raise RegistryError(f"{shown}: {key}: got {digest!r} as a digest; allowed: sha256: and 64 digits")
+        if type(size) is not int or size < 0:
+            raise RegistryError(f"{shown}: {key}: got {size!r} as the size of {digest}; allowed: a number of bytes")
+        yield _Descriptor(digest, size)
 
 
 def _has_manifest(target: Repository, digest: str) -> bool:
     try:
-        return digest_of(manifest(target, digest).text) == digest
+        return digest_of(target.manifest(digest).text) == digest
     except ImageMissingError:
         return False
 
 
-def _copy_blob(source: Repository, target: Repository, digest: str, size: int, report: Callable[[str], None]) -> None:
+def _copy_blob(source: Repository, target: Repository, blob: _Descriptor, report: Callable[[str], None]) -> None:
+    digest, size = blob
     if target.send(f"blobs/{digest}", method="HEAD").status == http.HTTPStatus.OK:
         return
     with tempfile.SpooledTemporaryFile(_SPOOLED) as file:
         shown = f"{source.image.host}/{source.image.name}@{digest}"
-        reply = source.send(f"blobs/{digest}", into=file)
+        reply = source.send(f"blobs/{digest}", into=file, limit=size)
         if reply.status != http.HTTPStatus.OK:
             raise RegistryError(f"{shown} cannot be read: the registry answers {reply.status}")
+        if (there := file.tell()) != size:
+            raise RegistryError(f"{shown} has {there:,} bytes and not the {size:,} of its manifest: nothing was copied")
         file.seek(0)
         counted = hashlib.sha256()
         while chunk := file.read(1 << 20):

@@ -7,6 +7,7 @@ from bootstrap.platform.images.listing import kube_version
 from bootstrap.platform.images.references import references
 from bootstrap.platform.plan.evaluate import evaluate
 from components.release.kubernetes_types import RELEASE
+from components.release.supply import section_of
 
 
 def outside(root: Path, stack: str, mirror: str, charts: Path | None = None) -> list[str]:
@@ -22,6 +23,7 @@ def outside(root: Path, stack: str, mirror: str, charts: Path | None = None) -> 
         BootstrapError: the stack's settings are invalid, or Helm does not render a release.
     """
     found: dict[str, None] = {}
+    version = kube_version(root, stack)
     for registration in evaluate(root, stack).registrations:
         inputs = registration.inputs
         if registration.type.endswith("yaml/v2:ConfigFile") and "://" in (file := str(inputs.get("file", ""))):
@@ -32,9 +34,9 @@ def outside(root: Path, stack: str, mirror: str, charts: Path | None = None) -> 
         if not str(inputs["chart"]).startswith(f"oci://{mirror}/"):
             repository = (inputs.get("repositoryOpts") or {}).get("repo")
             found[f"{name}: the chart {' '.join(filter(None, (repository, inputs['chart'])))}"] = None
-        for item in Source(inputs=inputs, charts=charts).objects(kube_version(root, stack)):
+        for item in Source(inputs=inputs, charts=charts).objects(version):
             for reference in references(item):
                 if not reference.startswith(f"{mirror}/"):
-                    where = f"{item.get('kind')} {(item.get('metadata') or {}).get('name')}"
+                    where = f"{item.get('kind')} {section_of(item, 'metadata.name')}"
                     found[f"{name}: {where}: {reference} (charts.*.values)"] = None
     return list(found)

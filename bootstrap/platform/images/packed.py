@@ -8,17 +8,18 @@ import hashlib
 import io
 import json
 import tarfile
+import zlib
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from bootstrap.errors import BootstrapError
+from components.release.yaml_text import YamlTextError, read_yaml
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.cncf.helm.config.v1+json"
 ARCHIVE = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 """Media type of a chart's archive."""
+_LARGEST_CHART = 1 << 20
+"""Bytes of a Chart.yaml that are read; Helm's own has a few hundred."""
 
 
 def digest_of(content: bytes) -> str:
@@ -35,7 +36,10 @@ def pack(archive: bytes) -> tuple[bytes, bytes]:
     Raises:
         BootstrapError: it is no chart's.
     """
-    config = json.dumps(_metadata(archive), sort_keys=True, separators=(",", ":"), default=str).encode()
+    try:
+        config = json.dumps(_metadata(archive), sort_keys=True, separators=(",", ":"), default=str).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BootstrapError(f"the archive is no chart's: its Chart.yaml is no JSON: {error}") from None
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -50,9 +54,17 @@ def _metadata(archive: bytes) -> dict[str, Any]:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
             tops = [member for member in files.getmembers() if member.name.count("/") == 1]
             [chart] = [member for member in tops if member.name.endswith("/Chart.yaml")]
-            found = YAML(typ="safe").load((files.extractfile(chart) or io.BytesIO()).read())
-    except (tarfile.TarError, OSError, EOFError, ValueError, YAMLError) as error:
+            text = (files.extractfile(chart) or io.BytesIO()).read(_LARGEST_CHART + 1)
+    except (tarfile.TarError, OSError, EOFError, ValueError, LookupError, zlib.error) as error:
         raise BootstrapError(f"the archive is no chart's: {type(error).__name__}") from None
-    if not isinstance(found, dict) or not {"name", "version"} <= found.keys():
-        raise BootstrapError("the archive is no chart's: its Chart.yaml has no name or version")
+    if len(text) > _LARGEST_CHART:
+        raise BootstrapError(f"the archive is no chart's: its Chart.yaml has more than {_LARGEST_CHART >> 20} MiB")
+    try:
+        found = read_yaml(text)
+    except YamlTextError as error:
+        raise BootstrapError(f"the archive is no chart's: its Chart.yaml is not YAML: {error}") from None
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), str) for key in ("name", "version")):
+        raise BootstrapError(
+            "the archive is no chart's: its Chart.yaml has no name or version; allowed: a text for each"
+        )
     return found

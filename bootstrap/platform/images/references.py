@@ -4,6 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.registry import parse_image
+from bootstrap.registry_credentials import DOCKER_HUB
+from components.release.lock import ImageName
+
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
 # with a registry and a tag or digest, as nothing else tells an image from a path
@@ -26,26 +30,24 @@ def references(item: Mapping[str, Any]) -> Iterator[str]:
     """
     if item.get("kind") == "CustomResourceDefinition":
         return
-    if item.get("kind") == "ConfigMap":
-        for text in (item.get("data") or {}).values():
+    if item.get("kind") == "ConfigMap" and isinstance(data := item.get("data"), Mapping):
+        for text in data.values():
             yield from (found for found in _NAMED.findall(str(text)) if _WHOLE.fullmatch(found))
     yield from _below(item)
 
 
 def normal(reference: str) -> str:
-    """Return a reference with its registry, without a digest behind a tag.
+    """Return a reference with its registry, and with a tag or digest.
 
     https://pkg.go.dev/github.com/distribution/reference#ParseNormalizedNamed
+
+    Raises:
+        RefusedError: it is none.
     """
-    host, found, rest = reference.partition("/")
-    if not found or not (re.search(r"[.:]", host) or host == "localhost"):
-        host, rest = "docker.io", reference
-    if host in ("docker.io", "index.docker.io"):
-        host, rest = "docker.io", rest if "/" in rest else f"library/{rest}"
-    name, _, digest = rest.partition("@")
-    if ":" in name:
-        return f"{host}/{name}"
-    return f"{host}/{name}@{digest}" if digest else f"{host}/{name}:latest"
+    given = ImageName.of(reference)
+    host, name = parse_image(given.name, where=f"the image {reference!r}")
+    tag = f":{given.tag}" if given.tag else "" if given.digest else ":latest"
+    return f"{'docker.io' if host == DOCKER_HUB else host}/{name}{tag}{f'@{given.digest}' if given.digest else ''}"
 
 
 def _below(value: object) -> Iterator[str]:

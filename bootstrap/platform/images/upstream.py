@@ -1,77 +1,52 @@
 """Asks the publishers' registries and repositories what their tags and versions stand for."""
 
-import http
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from bootstrap.errors import BootstrapError, ImageMissingError
 from bootstrap.platform.images.packed import ARCHIVE, digest_of, pack
-from bootstrap.registry import LARGEST_MANIFEST, MANIFEST_TYPES, Reply, Repository, parse_image
+from bootstrap.registry import Repository, parse_image
 from bootstrap.registry_credentials import RegistryError
 from components.release.archive import ArchiveError, fetch_archive
+from components.release.lock import ImageName
 
 PLATFORMS = ("linux/amd64",)
-"""What nodes are, as operating system and architecture."""
+"""Operating system and architecture that an image with an index has to be there for: those of the system pool's nodes.
+
+An image of one platform alone is taken as it is.
+"""
 
 
-def split(reference: str) -> tuple[str, str]:
-    """Return the name and the tag or digest of a whole reference."""
-    name, found, digest = reference.partition("@")
-    if found:
-        return name, digest
-    name, _, tag = reference.rpartition(":")
-    return name, tag
+def split(key: str) -> tuple[str, str]:
+    """Return the place and the version of a chart, of its key in the lock file."""
+    place, _, version = key.rpartition(":")
+    return place, version
 
 
-def manifest(repository: Repository, reference: str, *, method: str = "GET") -> Reply:
-    """Return a manifest.
-
-    Args:
-        repository: where it is.
-        reference: its tag or digest.
-        method: HEAD for its headers alone.
-
-    Raises:
-        ImageMissingError: the registry does not have it.
-        RegistryError: the registry does not say.
-    """
-    shown = f"{repository.image.host}/{repository.image.name}{'@' if ':' in reference else ':'}{reference}"
-    reply = repository.send(f"manifests/{reference}", method=method, headers={"Accept": MANIFEST_TYPES})
-    if reply.status == http.HTTPStatus.NOT_FOUND:
-        raise ImageMissingError(f"there is no {shown}: the registry answers 404")
-    if reply.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
-        host = repository.image.host
-        raise RegistryError(f"{shown} may not be read ({reply.status}): sign in with `docker login {host}`")
-    if reply.status != http.HTTPStatus.OK:
-        raise RegistryError(f"{repository.image.host} does not show {shown}: it answers {reply.status}")
-    if len(reply.text) > LARGEST_MANIFEST:
-        raise RegistryError(f"{shown} has more than {LARGEST_MANIFEST:,} bytes, which is no manifest")
-    return reply
-
-
-def image_digest(reference: str, platforms: Sequence[str] = PLATFORMS) -> str:
+def image_digest(reference: str) -> str:
     """Return the digest of an image: of its index, where it has one for several platforms.
 
     The digest is that of the bytes that came, not of what the registry says about them.
 
     Args:
-        reference: its name with registry and tag.
-        platforms: what it has to be there for.
+        reference: its name with registry, and with a tag or digest; a digest wins over a tag.
 
     Raises:
         ImageMissingError: the registry does not have it, or not for a platform.
         RegistryError: the registry does not say.
     """
-    name, tag = split(reference)
-    reply = manifest(Repository(parse_image(name, where=reference)), tag)
-    there = {_platform(entry) for entry in _mappings(_parsed(reply.text, reference).get("manifests"))}
-    if there and (missing := [platform for platform in platforms if platform not in there]):
+    named = ImageName.of(reference)
+    reply = Repository(parse_image(named.name, where=reference)).manifest(named.digest or named.tag or "latest")
+    got = digest_of(reply.text)
+    if named.digest and got != named.digest:
+        raise RegistryError(f"{reference} came as {got}")
+    there = {_platform(entry) for entry in _mappings(parsed(reply.text, reference).get("manifests"))}
+    if there and (missing := [platform for platform in PLATFORMS if platform not in there]):
         raise ImageMissingError(
             f"{reference} is not there for {', '.join(missing)}, only for {', '.join(sorted(there))}"
         )
-    return digest_of(reply.text)
+    return got
 
 
 def chart_digests(key: str) -> tuple[str, str]:
@@ -90,8 +65,8 @@ def chart_digests(key: str) -> tuple[str, str]:
         archive = chart_archive(key)
         return digest_of(pack(archive)[0]), digest_of(archive)
     # a tag has no plus: https://helm.sh/docs/topics/registries/
-    reply = manifest(Repository(parse_image(place.removeprefix("oci://"), where=key)), version.replace("+", "_"))
-    layers = [layer for layer in _mappings(_parsed(reply.text, key).get("layers")) if layer.get("mediaType") == ARCHIVE]
+    reply = Repository(parse_image(place.removeprefix("oci://"), where=key)).manifest(version.replace("+", "_"))
+    layers = [layer for layer in _mappings(parsed(reply.text, key).get("layers")) if layer.get("mediaType") == ARCHIVE]
     digests = [str(layer.get("digest")) for layer in layers]
     if len(digests) != 1 or not re.fullmatch("sha256:[0-9a-f]{64}", digests[0]):
         raise RegistryError(f"{key} is no chart: its manifest has {len(digests)} archives; allowed: one, with a sha256")
@@ -115,13 +90,18 @@ def chart_archive(key: str) -> bytes:
         raise BootstrapError(str(error)) from None
 
 
-def _parsed(text: bytes, shown: str) -> dict[str, Any]:
+def parsed(text: bytes, shown: str) -> dict[str, Any]:
+    """Return what a manifest holds.
+
+    Raises:
+        RegistryError: it is none.
+    """
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise RegistryError(f"{shown}: the registry's answer is no manifest")
+        raise RegistryError(f"{shown}: the registry's answer is no manifest; allowed: an object of JSON")
     return found
 
 

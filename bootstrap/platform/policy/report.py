@@ -5,23 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from ruamel.yaml.error import YAMLError
 
 from bootstrap.errors import BootstrapError
 from bootstrap.platform.plan.registration import Evaluation
 from bootstrap.platform.policy.plan import stack_of
-from policy.exceptions import EXCEPTIONS, ExceptionEntry, read_exceptions
+from policy.checked import PolicyFileError
+from policy.exceptions import ExceptionEntry, read_exceptions
 from policy.finding import PolicyFinding, findings
+from policy.resource import Stack
 from policy.rule import Rule
 from policy.rules import every_rule
 
 
-class ExceptionsError(BootstrapError):
-    """The list of exceptions cannot be read; the text names the entry."""
+class RulesError(BootstrapError):
+    """What the rules allow, or the list of exceptions, cannot be read; the text names every place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +64,24 @@ def exceptions() -> list[ExceptionEntry]:
     """Return the exceptions of ``policy/exceptions.yaml``.
 
     Raises:
-        ExceptionsError: an entry is not what it has to be.
+        RulesError: an entry is not what it has to be.
     """
     try:
         return read_exceptions()
-    except ValidationError as error:
-        flaws = (f"  {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ExceptionsError("\n".join([f"{EXCEPTIONS}:", *flaws])) from None
-    except YAMLError as error:
-        raise ExceptionsError(f"{EXCEPTIONS}: {error}") from None
+    except PolicyFileError as error:
+        raise RulesError(str(error)) from None
+
+
+def judged(stack: Stack, rules: Sequence[Rule], entries: Sequence[ExceptionEntry]) -> list[PolicyFinding]:
+    """Return what violates rules, each with the exception that it is, if any.
+
+    Raises:
+        RulesError: ``policy/allowed.yaml`` is not what it has to be.
+    """
+    try:
+        return list(findings(stack, rules, entries))
+    except PolicyFileError as error:
+        raise RulesError(str(error)) from None
 
 
 def report(evaluation: Evaluation, today: dt.date | None = None) -> Report:
@@ -83,13 +92,13 @@ def report(evaluation: Evaluation, today: dt.date | None = None) -> Report:
         today: the date that exceptions are held to; today's where it is left out.
 
     Raises:
-        ExceptionsError: the list of exceptions cannot be read.
+        RulesError: a file of rules cannot be read.
     """
     stack, rules = stack_of(evaluation), every_rule()
     return Report(
         stack=stack.name,
         rules=rules,
-        findings=list(findings(stack, rules, exceptions())),
+        findings=judged(stack, rules, exceptions()),
         today=today or dt.datetime.now(dt.UTC).date(),
     )
 
