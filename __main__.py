@@ -6,8 +6,9 @@ import pulumi
 
 from components.addons.argocd import ArgoCd, ArgoCdArgs
 from components.addons.cert_manager import CertManager, CertManagerArgs
+from components.addons.default_certificate import DefaultCertificate, DefaultCertificateArgs
 from components.addons.external_secrets import ExternalSecrets, ExternalSecretsArgs
-from components.addons.gateway_api import GatewayApi, GatewayApiArgs
+from components.addons.gateway_api import gateway_api
 from components.addons.ingress import Ingress, IngressArgs
 from components.addons.locked import warn_of_what_is_not_locked
 from components.addons.root_application import RootApplication, RootApplicationArgs
@@ -16,7 +17,7 @@ from components.existing_cluster import ExistingCluster
 from components.local_stack import local_platform
 from components.tenancy.admission_policies import AdmissionPolicies, AdmissionPoliciesArgs
 from settings import load
-from settings.types import Cutover, Target
+from settings.types import Target
 
 s = load()
 warn_of_what_is_not_locked(s)
@@ -37,22 +38,23 @@ else:
 
 # Each addon begins when the one that it comes after serves.
 inside = platform.access
-first = list(platform.credentials)
-if s.ingress.gateway_api:
-    first.append(GatewayApi(inside.name("gateway-api"), GatewayApiArgs.of(s, platform), inside.options()))
+first = [*platform.credentials, *gateway_api(s, platform)]
 cert_manager = CertManager(inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.options(after=first))
 ingress = Ingress(inside.name("ingress"), IngressArgs.of(s, platform), inside.options(after=[cert_manager]))
 external_secrets = ExternalSecrets(
     inside.name("external-secrets"), ExternalSecretsArgs.of(s, platform), inside.options(after=[ingress])
 )
-argocd = ArgoCd(inside.name("argocd"), ArgoCdArgs.of(s, platform), inside.options(after=[external_secrets]))
-# what the cluster refuses of applications holds before the first of them
+tls = DefaultCertificate(
+    inside.name("default-certificate"),
+    DefaultCertificateArgs.of(s, platform, ingress, external_secrets.release),
+    inside.options(after=[cert_manager, ingress, external_secrets]),
+)
+argocd = ArgoCd(inside.name("argocd"), ArgoCdArgs.of(s, platform), inside.options(after=[external_secrets, tls]))
 border = AdmissionPolicies(inside.name("admission"), AdmissionPoliciesArgs.of(platform), inside.options(after=[argocd]))
 root = RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.options(after=[argocd, border]))
 
 if s.target is Target.AZURE:  # customers move when the new side serves; the old generation goes after that
-    azure.dns_records(foundation, addresses, cluster, after=[root if s.dns.cutover is Cutover.SERVING else ingress])
+    azure.dns_records(foundation, addresses, cluster, serving=[root, tls], immediate=[ingress])
 
-for name, value in platform.outputs.items():
+for name, value in {**platform.outputs, "argocdUrl": argocd.url}.items():
     pulumi.export(name, value)
-pulumi.export("argocdUrl", argocd.url)

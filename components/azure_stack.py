@@ -26,6 +26,7 @@ from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS, SECRET_STORE
 from settings import Settings
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.foundation import Tags
+from settings.types import Cutover
 
 
 class AzureStack:
@@ -198,6 +199,7 @@ class AzureStack:
     ) -> Platform:
         """Federate the identities with this cluster, and return what the addons need to know."""
         registry, updater, repositories = foundation.registry_host, identities.image_updater, identities.argocd
+        keeper = identities.certificate_keeper
         return Platform(
             access=cluster.access,
             credentials=[
@@ -215,6 +217,7 @@ class AzureStack:
                 uri=foundation.vault_uri,
                 tenant_id=self._azure.tenant_id,
                 client_id=identities.external_secrets.client_id,
+                keeper_client_id=keeper.client_id if keeper is not None else None,
             ),
             tenant_id=self._azure.tenant_id,
             repository_client_id=repositories.client_id if repositories is not None else None,
@@ -248,6 +251,11 @@ class AzureStack:
                 external_secrets.NAMESPACE,
                 external_secrets.STORE_SERVICE_ACCOUNT,
             ),
+            "certificate-keeper": (
+                identities.certificate_keeper,
+                external_secrets.NAMESPACE,
+                external_secrets.KEEPER_SERVICE_ACCOUNT,
+            ),
             "argocd": (identities.argocd, ARGO_CD_NAMESPACE, argocd.REPO_SERVER_SERVICE_ACCOUNT),
             "image-updater": (identities.image_updater, image_updater.NAMESPACE, image_updater.SERVICE_ACCOUNT),
         }
@@ -274,9 +282,18 @@ class AzureStack:
         ingress: IngressAddresses,
         cluster: Cluster,
         *,
-        after: list[pulumi.Resource],
+        serving: list[pulumi.Resource],
+        immediate: list[pulumi.Resource],
     ) -> DnsRecords:
-        """Point the environment's host names at this generation's ingress."""
+        """Point the environment's host names at this generation's ingress.
+
+        Args:
+            foundation: has the zone.
+            ingress: has the address.
+            cluster: that the names lead to.
+            serving: what has to be there before the new side is asked whether it serves.
+            immediate: what has to be there where names move at once.
+        """
         dns = self._settings.dns
         args = DnsRecordsArgs(
             zone=dns.zone,
@@ -287,6 +304,7 @@ class AzureStack:
             cluster=metadata(cluster),
             hooks=cutover_hooks(self._settings, cluster, self._opts.provider),
         )
+        after = serving if dns.cutover is Cutover.SERVING else immediate
         opts = pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=after))
         return DnsRecords("record", args, opts)
 

@@ -40,6 +40,8 @@ class Vault:
     tenant_id: str
     client_id: pulumi.Input[str]
     """Identity with Key Vault Secrets User on that vault."""
+    keeper_client_id: pulumi.Input[str] | None = None
+    """Identity that may write the default certificate's secret; None where the vault keeps none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.addons.restored import OVERRIDE as RESTORE_OVERRIDE
 from components.azure.role_propagation import OVERRIDE
 from rehearsal.azure.cloud import Behaviour, Cloud
 from rehearsal.azure.provider import CLOUD_FILE
@@ -76,6 +77,7 @@ class Sandbox:
             # only the kubeconfig that the cloud returns is used
             "KUBECONFIG": str(folder / "no-kubeconfig"),
             OVERRIDE: f"{role_seconds:g}",
+            RESTORE_OVERRIDE: "0.1",
             LOOKED_AT: REHEARSAL,  # a stack file that still has placeholders may be rehearsed
         }
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})

@@ -18,7 +18,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from pydantic import ValidationError
 
 import settings.production_charts  # noqa: F401 - declares rules
-from conventions import ENVIRONMENT_PATTERN, NAMESPACE
+from conventions import CERTIFICATE_KEY, ENVIRONMENT_PATTERN, NAMESPACE
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress
 from settings.cluster import Cluster, Local
 from settings.forms import Form
@@ -35,7 +35,7 @@ from settings.report import Problem, Section, SettingsError, UnreadError, guarde
 from settings.rules import RULES, RULES_OF_DEPLOYED, Rule
 from settings.secrets import warnings_of
 from settings.state import configured_backend, why_not_for_production
-from settings.types import Flag, Target
+from settings.types import Flag, Issuer, Target
 from settings.words import base_of, nearest, unknown_key
 
 
@@ -91,6 +91,19 @@ class Settings(Section):
     def applications_environment(self) -> str:
         """Environment of the cluster's applications, which clusters in several regions share."""
         return self.gitops.environment or self.environment
+
+    def covers(self, host: str) -> bool:
+        """Tell whether the proxies' default certificate is valid for a host: the zone, or a name right below it."""
+        return self.ingress.default_certificate and self.dns.zone in {host, host.partition(".")[2]}
+
+    @property
+    def kept_certificate(self) -> str | None:
+        """Name of the vault's secret that has a copy of the default certificate; None where none is kept."""
+        acme = self.certificates.issuer is not Issuer.SELF_SIGNED
+        if self.target is not Target.AZURE or not acme or not self.ingress.default_certificate:
+            return None
+        # another issuer's would not do
+        return f"{CERTIFICATE_KEY}-{self.certificates.issuer.value}" if self.certificates.keep_in_vault else None
 
 
 AZURE_SECTIONS = frozenset(

@@ -37,7 +37,12 @@ class Certificates(Section):
     email: Email | None = None
     """Where Let's Encrypt writes to; needed in Azure."""
     issuer: Issuer = Issuer.LETSENCRYPT_STAGING
-    """Who signs the default certificate and Argo CD's."""
+    """Who signs the default certificate, and Argo CD's where there is none or it does not cover that host."""
+    keep_in_vault: Flag = True
+    """Keep a copy of the default certificate in the vault, where a rebuild finds it and orders no other.
+
+    Of Let's Encrypt's issuers, in Azure. An identity of its own may write that one secret.
+    """
 
 
 Manifest = Annotated[

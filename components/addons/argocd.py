@@ -44,7 +44,8 @@ class ArgoCdArgs:
     settings: ArgoCdSettings
     zone: str
     """DNS zone that its host is in."""
-    issuer: Issuer
+    issuer: Issuer | None
+    """Who signs a certificate of its own; None where the proxies' default certificate covers its host."""
     tenant_id: str | None = None
     """Entra tenant; None on a local cluster."""
     repository_client_id: pulumi.Input[str] | None = None
@@ -61,13 +62,14 @@ class ArgoCdArgs:
     @classmethod
     def of(cls, settings: Settings, platform: Platform) -> "ArgoCdArgs":
         """Take the inputs from the stack's settings and the platform."""
+        issuer = settings.certificates.issuer
         return cls(
             access=platform.access,
             charts=settings.charts,
             supply=Supply.of(settings),
             settings=settings.argocd,
             zone=settings.dns.zone,
-            issuer=settings.certificates.issuer,
+            issuer=None if settings.covers(argocd_host(settings.argocd, settings.dns.zone)) else issuer,
             tenant_id=platform.tenant_id,
             repository_client_id=platform.repository_client_id,
             image_registry=platform.image_registry,

@@ -115,7 +115,7 @@ def values(
     settings: ArgoCd,
     *,
     host: str,
-    issuer: Issuer,
+    issuer: Issuer | None,
     keep_crds: bool,
     tenant_id: str | None,
     repository_client_id: pulumi.Input[str] | None = None,
@@ -128,7 +128,7 @@ def values(
     Args:
         settings: the stack's.
         host: host name of the page.
-        issuer: ClusterIssuer of its certificate.
+        issuer: ClusterIssuer of a certificate of its own; None where the proxies' default one covers the host.
         keep_crds: leave the CRDs, and so every Application, when the release is removed.
         tenant_id: Entra tenant; None on a local cluster.
         repository_client_id: client id of the identity that reads repositories, where one needs it.
@@ -148,10 +148,11 @@ def values(
             "ingressClassName": INGRESS_CLASS,
             "hostname": host,
             "annotations": {
-                "cert-manager.io/cluster-issuer": issuer.value,
+                **({"cert-manager.io/cluster-issuer": issuer.value} if issuer is not None else {}),
                 **({"traefik.ingress.kubernetes.io/router.middlewares": middleware} if middleware else {}),
             },
-            "tls": True,
+            # without, the proxies serve their default certificate
+            "tls": issuer is not None,
         },
     }
     repo_server: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """External Secrets Operator and the stores that it reads: the vault, or a namespace of a local cluster.
 
 There are two ClusterSecretStores of the same secrets and the same identity: one that applications' namespaces may use,
-and one for Argo CD's own credentials, which only its namespace may.
+and one for Argo CD's own credentials, which only its namespace may. Where the vault keeps the proxies' certificate, a
+third has an identity that may write that secret, and only the proxies' namespace may use it.
 """
 
 from dataclasses import dataclass
@@ -16,13 +17,20 @@ from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
 from components.access import ClusterAccess
 from components.addons.addon import Addon
 from components.addons.charts import EXTERNAL_SECRETS
+from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.kubernetes_role import bound_role
 from components.addons.placement import replicated
 from components.platform import Platform, Vault
 from components.release.probe import Probe
 from components.release.release import Release, ReleaseArgs
 from components.release.supply import Supply
-from conventions import ARGO_CD_NAMESPACE, ARGO_CD_SECRET_STORE, SECRET_STORE, TENANT_LABEL
+from conventions import (
+    ARGO_CD_NAMESPACE,
+    ARGO_CD_SECRET_STORE,
+    CERTIFICATE_STORE,
+    SECRET_STORE,
+    TENANT_LABEL,
+)
 from settings import Settings
 from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Charts
@@ -30,11 +38,14 @@ from settings.addons import Charts
 NAMESPACE = "external-secrets"
 STORE_SERVICE_ACCOUNT = "vault-reader"
 """Signs in to the vault; the controller itself holds no rights in Azure."""
+KEEPER_SERVICE_ACCOUNT = "certificate-keeper"
+"""Signs in to the vault to write the proxies' certificate, and nothing else."""
 CONTROLLER_SERVICE_ACCOUNT = "external-secrets"
 """The controller's, which the chart names after the release."""
 STORE_CONDITIONS: dict[str, list[dict[str, Any]]] = {
     SECRET_STORE: [{"namespaceSelector": {"matchExpressions": [{"key": TENANT_LABEL, "operator": "Exists"}]}}],
     ARGO_CD_SECRET_STORE: [{"namespaces": [ARGO_CD_NAMESPACE]}],
+    CERTIFICATE_STORE: [{"namespaces": [INGRESS_NAMESPACE]}],
 }
 """Which namespaces may use each ClusterSecretStore.
 
@@ -86,7 +97,8 @@ class ExternalSecrets(Addon):
         super().__init__("aks-bootstrap:external_secrets:ExternalSecrets", name, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        release = Release(
+        keeper = args.vault.keeper_client_id if args.vault is not None else None
+        self.release = release = Release(
             name,
             ReleaseArgs(
                 access=args.access,
@@ -94,50 +106,61 @@ class ExternalSecrets(Addon):
                 charts=args.charts,
                 supply=args.supply,
                 namespace=NAMESPACE,
-                values=values(production=args.production, keep_crds=args.charts.keep_crds),
+                values=values(production=args.production, keep_crds=args.charts.keep_crds, pushes=keeper is not None),
                 needs=self.needs,
             ),
             opts=self._child,
         )
-        account = ServiceAccount(
-            args.access.name(STORE_SERVICE_ACCOUNT),
+        # the operator reports ready before its webhook serves
+        self._serving = self.serving(name, args.access, release)
+        account = self._account(STORE_SERVICE_ACCOUNT, args.vault.client_id if args.vault is not None else None)
+        provider = _azure(args.vault, account=STORE_SERVICE_ACCOUNT) if args.vault else self._local_vault(account)
+        first = [account, self._may_sign_in_as(STORE_SERVICE_ACCOUNT, account)]
+        self._store("secret-store", SECRET_STORE, provider, after=first)
+        self._store("argocd-secret-store", ARGO_CD_SECRET_STORE, provider, after=first)
+        if args.vault is not None and keeper is not None:
+            account = self._account(KEEPER_SERVICE_ACCOUNT, keeper)
+            provider = _azure(args.vault, account=KEEPER_SERVICE_ACCOUNT)
+            first = [account, self._may_sign_in_as(KEEPER_SERVICE_ACCOUNT, account)]
+            self._store("certificate-store", CERTIFICATE_STORE, provider, after=first)
+        self.register_outputs({})
+
+    def _store(self, logical: str, store: str, provider: dict[str, Any], *, after: list[pulumi.Resource]) -> None:
+        CustomResource(
+            self._args.access.name(logical),
+            api_version="external-secrets.io/v1",
+            kind="ClusterSecretStore",
+            metadata=ObjectMetaArgs(name=store),
+            spec=self.release.once_installed({"conditions": STORE_CONDITIONS[store], "provider": provider}),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.release.ready, *after], hooks=self._serving),
+        )
+
+    def _account(self, name: str, client_id: pulumi.Input[str] | None) -> ServiceAccount:
+        return ServiceAccount(
+            self._args.access.name(name),
             metadata=ObjectMetaArgs(
-                name=STORE_SERVICE_ACCOUNT,
-                namespace=release.namespace,
+                name=name,
+                namespace=self.release.namespace,
                 # the tenant stands in the store, and nowhere else: the operator refuses a second one, even the same
-                annotations={"azure.workload.identity/client-id": args.vault.client_id} if args.vault else {},
+                annotations={"azure.workload.identity/client-id": client_id} if client_id is not None else {},
             ),
             opts=self._child,
         )
-        minting = self._may_sign_in_as(account, release)
-        provider = self._store_provider(account)
-        # the operator reports ready before its webhook serves
-        serving = self.serving(name, args.access, release)
-        for logical, store in (("secret-store", SECRET_STORE), ("argocd-secret-store", ARGO_CD_SECRET_STORE)):
-            CustomResource(
-                args.access.name(logical),
-                api_version="external-secrets.io/v1",
-                kind="ClusterSecretStore",
-                metadata=ObjectMetaArgs(name=store),
-                spec=release.once_installed({"conditions": STORE_CONDITIONS[store], "provider": provider}),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[release.ready, account, minting], hooks=serving),
-            )
-        self.register_outputs({})
 
-    def _may_sign_in_as(self, account: ServiceAccount, release: Release) -> pulumi.Resource:
-        """Let the operator ask for tokens of the stores' service account, and of no other in the cluster.
+    def _may_sign_in_as(self, name: str, account: ServiceAccount) -> pulumi.Resource:
+        """Let the operator ask for tokens of a store's service account, and of no other in the cluster.
 
         https://github.com/external-secrets/external-secrets/blob/v2.9.0/deploy/charts/external-secrets/values.yaml
         (rbac.serviceAccountTokenCreate)
         """
         return bound_role(
-            self._args.access.name("vault-reader-token"),
-            ObjectMetaArgs(name=f"{STORE_SERVICE_ACCOUNT}-token", namespace=release.namespace),
+            self._args.access.name(f"{name}-token"),
+            ObjectMetaArgs(name=f"{name}-token", namespace=self.release.namespace),
             [
                 PolicyRuleArgs(
                     api_groups=[""],
                     resources=["serviceaccounts/token"],
-                    resource_names=[STORE_SERVICE_ACCOUNT],
+                    resource_names=[name],
                     verbs=["create"],
                 )
             ],
@@ -146,34 +169,7 @@ class ExternalSecrets(Addon):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[account]),
         )
 
-    def _store_provider(self, account: ServiceAccount) -> dict[str, Any]:
-        reference = {"name": STORE_SERVICE_ACCOUNT, "namespace": NAMESPACE}
-        if self._args.vault is not None:
-            return {
-                "azurekv": {
-                    "authType": "WorkloadIdentity",
-                    "tenantId": self._args.vault.tenant_id,
-                    "vaultUrl": self._args.vault.uri,
-                    "serviceAccountRef": reference,
-                }
-            }
-        self._local_vault(account)
-        return {
-            "kubernetes": {
-                "remoteNamespace": LOCAL_SECRETS_NAMESPACE,
-                "server": {
-                    "caProvider": {
-                        "type": "ConfigMap",
-                        "name": "kube-root-ca.crt",
-                        "namespace": NAMESPACE,
-                        "key": "ca.crt",
-                    }
-                },
-                "auth": {"serviceAccount": reference},
-            }
-        }
-
-    def _local_vault(self, account: ServiceAccount) -> None:
+    def _local_vault(self, account: ServiceAccount) -> dict[str, Any]:
         """https://external-secrets.io/latest/provider/kubernetes/: read Secrets of one namespace."""
         access = self._args.access
         namespace = Namespace(
@@ -191,11 +187,30 @@ class ExternalSecrets(Addon):
             account_namespace=NAMESPACE,
             opts=self._child,
         )
+        authority = {"type": "ConfigMap", "name": "kube-root-ca.crt", "namespace": NAMESPACE, "key": "ca.crt"}
+        return {
+            "kubernetes": {
+                "remoteNamespace": LOCAL_SECRETS_NAMESPACE,
+                "server": {"caProvider": authority},
+                "auth": {"serviceAccount": {"name": STORE_SERVICE_ACCOUNT, "namespace": NAMESPACE}},
+            }
+        }
+
+
+def _azure(vault: Vault, *, account: str) -> dict[str, Any]:
+    """https://external-secrets.io/latest/provider/azure-key-vault/#workload-identity."""
+    return {
+        "azurekv": {
+            "authType": "WorkloadIdentity",
+            "tenantId": vault.tenant_id,
+            "vaultUrl": vault.uri,
+            "serviceAccountRef": {"name": account, "namespace": NAMESPACE},
+        }
+    }
 
 
 _UNUSED: dict[str, Any] = {
     # the CRDs stay: a CRD that goes takes its objects along
-    "processPushSecret": False,
     "processClusterExternalSecret": False,
     "processClusterPushSecret": False,
     "processClusterGenerator": False,
@@ -203,19 +218,26 @@ _UNUSED: dict[str, Any] = {
     # tokens of one service account are enough: ExternalSecrets gives them by a role
     "rbac": {"serviceAccountTokenCreate": False, "servicebindings": {"create": False}},
 }
-"""What nothing here uses, off: writing to stores, copies of Secrets in many namespaces, and the rights for both.
+"""What nothing here uses, off: copies of Secrets in many namespaces, and the rights for both.
 
 https://external-secrets.io/latest/guides/security-best-practices/
 """
 
 
-def values(*, production: bool, keep_crds: bool) -> dict[str, Any]:
-    """Return the chart's values."""
+def values(*, production: bool, keep_crds: bool, pushes: bool) -> dict[str, Any]:
+    """Return the chart's values.
+
+    Args:
+        production: whether there are several of each.
+        keep_crds: leave the CRDs when the release is removed.
+        pushes: whether anything is written to a store.
+    """
     return {
         "installCRDs": True,
         # without it, an uninstall collects every Secret that the operator owns
         "crds": {"annotations": {"helm.sh/resource-policy": "keep"} if keep_crds else {}},
         **_UNUSED,
+        "processPushSecret": pushes,
         "leaderElect": production,
         **replicated("external-secrets", several=production),
         "resources": WATCHER.resources,

@@ -60,3 +60,11 @@ class GatewayApi(Addon):
             opts=pulumi.ResourceOptions(parent=self, provider=args.access.crds, retain_on_delete=args.keep),
         )
         self.register_outputs({})
+
+
+def gateway_api(settings: Settings, platform: Platform) -> list[GatewayApi]:
+    """Return the CRDs as the addon that they are, where the stack serves the Gateway API; nothing elsewhere."""
+    if not settings.ingress.gateway_api:
+        return []
+    inside = platform.access
+    return [GatewayApi(inside.name("gateway-api"), GatewayApiArgs.of(settings, platform), inside.options())]

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.access import ClusterAccess
 from components.addons.addon import Addon
@@ -17,7 +15,6 @@ from components.addons.charts import TRAEFIK
 from components.addons.ingress_guards import HEADERS, guards, headers
 from components.addons.placement import PLACEMENT, spread
 from components.platform import Platform, PublicAddress
-from components.release.guard import serving_hooks
 from components.release.release import Object, Release, ReleaseArgs
 from components.release.supply import Supply
 from conventions import INGRESS_CLASS
@@ -89,7 +86,7 @@ class Ingress(Addon):
         """Install Traefik."""
         super().__init__("aks-bootstrap:ingress:Ingress", name, opts)
         spec = headers(args.settings, args.address)
-        release = Release(
+        Release(
             name,
             ReleaseArgs(
                 access=args.access,
@@ -109,26 +106,6 @@ class Ingress(Addon):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        if args.settings.default_certificate:
-            CustomResource(
-                args.access.name(DEFAULT_CERTIFICATE),
-                api_version="cert-manager.io/v1",
-                kind="Certificate",
-                metadata=ObjectMetaArgs(name=DEFAULT_CERTIFICATE, namespace=release.namespace),
-                spec=release.once_installed(
-                    {
-                        "secretName": DEFAULT_CERTIFICATE,
-                        "dnsNames": [args.zone, f"*.{args.zone}"],
-                        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": args.issuer.value},
-                        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
-                    }
-                ),
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[release.ready],
-                    hooks=serving_hooks(name, args.access, self.needs, installed=release.ready.id),
-                ),
-            )
         self.register_outputs({})
 
 

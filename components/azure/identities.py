@@ -25,6 +25,8 @@ class Identities:
     kubelet: Identity
     cert_manager: Identity
     external_secrets: Identity
+    certificate_keeper: Identity | None
+    """Only where the vault keeps the default certificate."""
     argocd: Identity | None
     """Only where a repository is read with it."""
     image_updater: Identity | None
@@ -95,6 +97,20 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
         cert_manager=identity("cert-manager", grant(foundation.dns_txt_role, foundation.dns_zone_id, "zone")),
         external_secrets=identity(
             "external-secrets", grant(Role.KEY_VAULT_SECRETS_USER, foundation.vault_id, "vault", locked=True)
+        ),
+        certificate_keeper=(
+            identity(
+                "certificate-keeper",
+                grant(
+                    Role.KEY_VAULT_SECRETS_OFFICER,
+                    # https://learn.microsoft.com/azure/key-vault/general/rbac-guide#secret-scope-role-assignment
+                    pulumi.Output.concat(foundation.vault_id, "/secrets/", settings.kept_certificate),
+                    "certificate",
+                    locked=True,
+                ),
+            )
+            if settings.kept_certificate is not None
+            else None
         ),
         argocd=(
             identity("argocd", *(pull if _reads_own_registry(settings, args.names) else ()))

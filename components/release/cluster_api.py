@@ -7,7 +7,7 @@ import base64
 import datetime as dt
 import json
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubernetes import config
 from kubernetes.client import (
@@ -35,6 +35,13 @@ _RUNNING = "aks-bootstrap.io/operation"
 
 UNREACHABLE = (ApiException, HTTPError)
 """What a call raises that the API server refuses, or does not answer."""
+
+
+class Restored(NamedTuple):
+    """What an ExternalSecret came to."""
+
+    restored: bool
+    message: str
 
 
 class NotAllowedError(Exception):
@@ -164,6 +171,15 @@ class ClusterApi:
         if ready.get("status") == "True":
             return None
         return str(ready.get("message") or "cert-manager has not looked at it yet")
+
+    def restored(self, name: str, namespace: str) -> Restored | None:
+        """Return what an ExternalSecret came to, or None while nobody has looked at it."""
+        found: Any = CustomObjectsApi(self._client).get_namespaced_custom_object(
+            "external-secrets.io", "v1", namespace, "externalsecrets", name, _request_timeout=_CALL_SECONDS
+        )
+        conditions = found.get("status", {}).get("conditions", ())
+        ready = next((condition for condition in conditions if condition["type"] == "Ready"), None)
+        return ready and Restored(restored=ready["status"] == "True", message=str(ready.get("message", "")))
 
     def tls_certificate(self, secret: str, namespace: str) -> str:
         """Return the certificates in a TLS Secret, PEM; its key is not looked at."""

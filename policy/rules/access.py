@@ -70,8 +70,11 @@ def scope_type(stack: Stack, assignment: Resource) -> str:
     if scope.startswith("/"):
         return type_of_id(scope)
     found = stack.referred(assignment, "scope")
-    if is_unknown(scope) and len(found) == 1 and found[0].type.startswith(PREFIX):
-        return resource_type(found[0].type).arm_type
+    above, _, below = scope.partition(">/")
+    known = is_unknown(f"{above}>" if below else scope)
+    if known and len(found) == 1 and found[0].type.startswith(PREFIX):
+        # what is below a resource, such as one secret of a vault
+        return "/".join([resource_type(found[0].type).arm_type, *filter(None, below.split("/")[::2])])
     return "unknown"
 
 

@@ -56,6 +56,11 @@ def test_everything_that_takes_tags_has_them(program, stack, changes):
     ("assignment", "role", "scope"),
     [
         ("external-secrets-key-vault-secrets-user-vault", "4633458b-17de-408a-b874-0445c86b69e6", "<vault.id>"),
+        (
+            "certificate-keeper-key-vault-secrets-officer-certificate",
+            "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+            "<vault.id>/secrets/tls-default-letsencrypt",
+        ),
         ("kubelet-acr-pull-registry", "7f951dda-4ed3-4680-a7ca-43fe172d538d", "<registry.id>"),
         ("control-plane-managed-identity-operator-kubelet", "f1a07417-d97a-45cb-824c-7a7467783830", "<kubelet.id>"),
         (
@@ -79,7 +84,7 @@ def test_each_role_has_the_narrowest_scope(prod, assignment, role, scope):
 
 def test_there_is_no_other_role(prod):
     identities = [r for r in prod.several("authorization:RoleAssignment") if "vault-writer" not in r.name]
-    assert len(identities) == 6
+    assert len(identities) == 7
 
 
 WRITERS = ["9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12", "0d3f7c1a-5b2e-4f6d-9a8c-1e2d3c4b5a69"]
@@ -534,6 +539,7 @@ def test_credentials_trust_this_generations_issuer_and_one_service_account_each(
         assert credential.inputs["audiences"] == ["api://AzureADTokenExchange"]
         subjects[credential.inputs["resourceName"]] = credential.inputs["subject"]
     assert subjects == {
+        "id-platform-prod-certificate-keeper": "system:serviceaccount:external-secrets:certificate-keeper",
         "id-platform-prod-cert-manager": "system:serviceaccount:cert-manager:cert-manager",
         "id-platform-prod-external-secrets": "system:serviceaccount:external-secrets:vault-reader",
     }

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from components.addons.argocd_secrets import identity_secret
-from conventions import INGRESS_CLASS, TENANT_LABEL
+from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS, TENANT_LABEL
 from settings.addons import RepositoryCredential
 
 
@@ -77,11 +77,13 @@ def test_a_store_serves_the_namespaces_of_applications_and_another_argo_cds_alon
     assert stores["vault"]["conditions"] == [{"namespaceSelector": of_tenants}]
     assert stores["argocd"]["conditions"] == [{"namespaces": [each.release("argo-cd").inputs["namespace"]]}]
     assert stores["vault"]["provider"] == stores["argocd"]["provider"], "one identity reads for both"
+    stores.pop("certificates", None)  # tests/component/test_kept_certificate.py
     assert len(stores) == 2
 
 
 def test_every_credential_of_argo_cd_comes_from_its_own_store(each):
-    for secret in each.several(":ExternalSecret"):
+    secrets = each.several(":ExternalSecret")
+    for secret in (s for s in secrets if s.inputs["metadata"]["namespace"] == ARGO_CD_NAMESPACE):
         reference = secret.inputs["spec"]["secretStoreRef"]
         store = next(s for s in each.several(":ClusterSecretStore") if s.inputs["metadata"]["name"] == "argocd")
         assert reference == {"kind": "ClusterSecretStore", "name": store.inputs["metadata"]["name"]}
@@ -89,23 +91,25 @@ def test_every_credential_of_argo_cd_comes_from_its_own_store(each):
 
 
 def test_the_operator_may_sign_in_as_the_stores_service_account_and_as_no_other(each):
-    role = next(r for r in each.several(":Role") if r.name.startswith("vault-reader-token")).inputs
-    account = next(a for a in each.several("core/v1:ServiceAccount") if a.name.startswith("vault-reader")).inputs[
-        "metadata"
-    ]
-    assert role["rules"] == [
-        {
-            "apiGroups": [""],
-            "resources": ["serviceaccounts/token"],
-            "resourceNames": [account["name"]],
-            "verbs": ["create"],
-        }
-    ]
-    assert role["metadata"]["namespace"] == account["namespace"]
-    binding = next(r for r in each.several(":RoleBinding") if r.name.startswith("vault-reader-token"))
-    assert [subject["name"] for subject in binding.inputs["subjects"]] == ["external-secrets"]
-    for store in each.several(":ClusterSecretStore"):
+    stores = each.several(":ClusterSecretStore")
+    for store in stores:
+        reader = next(iter(store.inputs["spec"]["provider"].values()))
+        account = reader.get("serviceAccountRef") or reader["auth"]["serviceAccount"]
+        role = next(r for r in each.several(":Role") if r.name.startswith(f"{account['name']}-token")).inputs
+        assert role["rules"] == [
+            {
+                "apiGroups": [""],
+                "resources": ["serviceaccounts/token"],
+                "resourceNames": [account["name"]],
+                "verbs": ["create"],
+            }
+        ]
+        assert role["metadata"]["namespace"] == account["namespace"]
+        binding = next(r for r in each.several(":RoleBinding") if r.name.startswith(f"{account['name']}-token"))
+        assert [subject["name"] for subject in binding.inputs["subjects"]] == ["external-secrets"]
         assert each.waits_for(store, binding), "it signs in as soon as it is there"
+    minted = [r for r in each.several(":Role") if "serviceaccounts/token" in str(r.inputs["rules"])]
+    assert len(minted) == len({r.inputs["rules"][0]["resourceNames"][0] for r in minted}) <= len(stores)
 
 
 def test_an_uninstall_keeps_crds_and_so_every_certificate_secret_and_application(dev, local):
@@ -216,11 +220,25 @@ def test_argo_cds_rights_come_from_the_stack_file(program):
     assert rbac["scopes"] == "[groups]"
 
 
-def test_argo_cds_page_has_a_certificate_of_the_stacks_issuer(dev):
-    ingress = values(dev, "argo-cd")["server"]["ingress"]
-    assert ingress["hostname"] == "argocd.dev.example.com"
+@pytest.mark.parametrize(
+    "changes",
+    [{"ingress": {"defaultCertificate": False}}, {"argocd": {"host": "cd.tools.dev.example.com"}}],
+)
+def test_argo_cds_page_has_a_certificate_of_its_own_where_the_default_one_does_not_cover_it(program, changes):
+    ingress = values(program("dev", **changes), "argo-cd")["server"]["ingress"]
     assert ingress["annotations"]["cert-manager.io/cluster-issuer"] == "letsencrypt-staging"
     assert ingress["ingressClassName"] == INGRESS_CLASS and ingress["tls"]
+
+
+@pytest.mark.parametrize("host", ["argocd.dev.example.com", "cd.dev.example.com"])
+def test_argo_cds_page_has_the_default_certificate_where_that_covers_it(program, host):
+    p = program("dev", argocd={"host": host})
+    ingress = values(p, "argo-cd")["server"]["ingress"]
+    assert ingress["hostname"] == host
+    assert not ingress["tls"], "Traefik would look for a Secret that nobody makes"
+    assert "cert-manager.io/cluster-issuer" not in ingress["annotations"]
+    names = p.one(":Certificate", "default-certificate-g1").inputs["spec"]["dnsNames"]
+    assert host in names or f"*.{host.partition('.')[2]}" in names
 
 
 def test_a_repositorys_credential_comes_from_the_vault_and_never_through_pulumi(program):
@@ -262,7 +280,7 @@ def test_a_github_app_signs_in_with_its_key(program):
             ]
         },
     )
-    data = p.one(":ExternalSecret").inputs["spec"]["target"]["template"]["data"]
+    data = p.one(":ExternalSecret", "repository-app-g1").inputs["spec"]["target"]["template"]["data"]
     assert data == {
         "type": "git",
         "url": "https://github.com/example",

@@ -30,7 +30,7 @@ def wrote(story: Story, message: str, *promoted: str) -> None:
     story.git("push", "--quiet", "origin", "HEAD:main")
     for app in promoted:
         told = checked(story, "promote", app, "local", TAG, "--digest", DIGEST, "--format", "json")
-        assert json.loads(told)["image"] == f"{TAG}@{DIGEST}"
+        assert json.loads(told)["after"] == f"{TAG}@{DIGEST}"
     story.git("pull", "--quiet", "origin", "main")
     story.up()
 

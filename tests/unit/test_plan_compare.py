@@ -31,6 +31,15 @@ def test_a_program_is_the_same_as_itself():
     assert exit_status([]) == 0
 
 
+def test_a_resource_that_moved_is_the_same_one_where_an_alias_says_so():
+    old, new = resource("old", inputs={"a": 1}), resource("new", inputs={"a": 2}, aliases=["urn::gone", "urn::old"])
+    change, _ = only([old], [new])
+    assert (change.kind, change.name, [p.path for p in change.properties]) == (Kind.CHANGED, "new", ["a"])
+    assert compare(program(old), program(resource("new", inputs={"a": 1}, aliases=["urn::old"]))) == []
+    both = compare(program(old), program(old, resource("new", inputs={"a": 1}, aliases=["urn::old"])))
+    assert [(change.kind, change.name) for change in both] == [(Kind.ADDED, "new")], "it is still there"
+
+
 def test_an_added_resource_is_a_change():
     change, status = only([], [resource()])
     assert (change.kind, status) == (Kind.ADDED, 2)

@@ -59,6 +59,10 @@ class Change:
 def compare(before: Evaluation, after: Evaluation) -> list[Change]:
     """Return the changes in the program's order, destructive ones first."""
     old, new = before.by_urn(), after.by_urn()
+    for urn, registration in new.items():
+        earlier = [alias for alias in registration.aliases if alias in old and alias not in new]
+        if urn not in old and earlier:
+            old[urn] = old.pop(earlier[0])
     changes = [_one(Kind.ADDED, registration) for urn, registration in new.items() if urn not in old]
     changes += [_one(Kind.REMOVED, registration) for urn, registration in old.items() if urn not in new]
     for urn, registration in new.items():

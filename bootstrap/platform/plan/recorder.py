@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.proto.alias_pb2 import Alias
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest, RegisterResourceResponse
 
 from bootstrap.platform.plan.registration import SECRET, STACK, Registration
@@ -111,7 +112,19 @@ class Recorder(MockMonitor):
                 key: value for key in ("create", "update", "delete") if (value := getattr(request.customTimeouts, key))
             },
             hooks={field.name: list(value) for field, value in hooks.ListFields()} if request.HasField("hooks") else {},
+            aliases=[*request.aliasURNs, *(self._alias(alias, request) for alias in request.aliases)],
         )
+
+    def _alias(self, alias: Alias, request: RegisterResourceRequest) -> str:
+        """Return the URN that an alias stands for.
+
+        https://www.pulumi.com/docs/iac/concepts/resources/options/aliases/
+        """
+        if alias.urn:
+            return alias.urn
+        spec = alias.spec
+        parent = "" if spec.noParent else spec.parentUrn or request.parent
+        return self.make_urn(parent, spec.type or request.type, spec.name or request.name)
 
     def _find(self, urn: str) -> Registration | None:
         return next((registration for registration in self.registrations if registration.urn == urn), None)

@@ -34,6 +34,8 @@ class Registration:
     timeouts: dict[str, str] = field(default_factory=dict)
     hooks: dict[str, list[str]] = field(default_factory=dict)
     """Names of hooks by the time when they run, such as ``before_create``."""
+    aliases: list[str] = field(default_factory=list)
+    """URNs that it had before, of which the engine takes it for the same resource."""
 
 
 @dataclass(frozen=True, kw_only=True)
