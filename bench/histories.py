@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import IO, cast
 
 APPS = 25
 VALUES = 'image:\n  repository: registry.example.com/app\n  tag: "{tag}"\n'
@@ -22,14 +23,19 @@ def write_history(bare: Path, commits: int) -> Path:
         for app in range(APPS)
         for name in ("values", "dev", "prod")
     ]
-    stream = [_commit(0, "start", start)]
-    for number in range(1, commits):
-        app, tag = f"app-{number % APPS:02}", f"{number:08x}"
-        message = f"deploy: {app} dev {tag} [skip ci]\n\nSource-Repository: example/{app}\nSource-Run: {number}\n"
-        if number % 100 == 0:
-            message = f'Revert "deploy: {app} dev {number - APPS:08x}"\n\nThis reverts commit {number - APPS:040x}.\n'
-        stream.append(_commit(number, message, [(f"gitops/apps/{app}/dev.yaml", VALUES.format(tag=tag))]))
-    git(bare, "fast-import", "--quiet", given="".join(stream))
+    command = ["git", "-C", str(bare), "fast-import", "--quiet"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as importer:
+        stream, made = cast("IO[str]", importer.stdin), cast("IO[str]", importer.stdout)
+        stream.write(_commit(0, "start", start))
+        for number in range(1, commits):
+            app, tag = f"app-{number % APPS:02}", f"{number:08x}"
+            message = f"deploy: {app} dev {tag} [skip ci]\n\nSource-Repository: example/{app}\nSource-Run: {number}\n"
+            if number % 100 == 0:
+                stream.write(f"get-mark :{number - APPS + 1}\n")
+                stream.flush()
+                reverted = made.readline().strip()
+                message = f'Revert "deploy: {app} dev {number - APPS:08x}"\n\nThis reverts commit {reverted}.\n'
+            stream.write(_commit(number, message, [(f"gitops/apps/{app}/dev.yaml", VALUES.format(tag=tag))]))
     git(bare, "repack", "-a", "-d", "--quiet")
     return bare
 
@@ -43,7 +49,7 @@ def git(folder: Path, *command: str, given: str = "") -> str:
 def _commit(number: int, message: str, files: list[tuple[str, str]]) -> str:
     changes = "".join(f"M 100644 inline {path}\n{_data(text)}" for path, text in files)
     who = f"Ann <ann@example.com> {FIRST + 60 * number} +0000"
-    return f"commit refs/heads/main\ncommitter {who}\n{_data(message)}{changes}\n"
+    return f"commit refs/heads/main\nmark :{number + 1}\ncommitter {who}\n{_data(message)}{changes}\n"
 
 
 def _data(text: str) -> str:

@@ -16,9 +16,9 @@ from bootstrap.options import ROOT, Format, progress_console, result_console, so
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
+    from bootstrap.delivery import api_server, new_app
     from bootstrap.delivery import freeze as freezing
     from bootstrap.delivery import migrate as migration
-    from bootstrap.delivery import new_app
     from bootstrap.delivery import tenant_schema as schemas
     from bootstrap.delivery.overlay import check as overlays
     from bootstrap.delivery.promote import promote as promotion
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from bootstrap.delivery.render import live as live_cluster
     from bootstrap.delivery.render import output as rendered_output
     from bootstrap.delivery.render import render as rendering
+    from bootstrap.delivery.validate import live as asking
     from bootstrap.delivery.validate import validate as validation
 else:  # a command loads what it needs, and no more
+    api_server = on_demand("bootstrap.delivery.api_server")
     freezing = on_demand("bootstrap.delivery.freeze")
     migration = on_demand("bootstrap.delivery.migrate")
     new_app = on_demand("bootstrap.delivery.new_app")
@@ -44,6 +46,7 @@ else:  # a command loads what it needs, and no more
     live_cluster = on_demand("bootstrap.delivery.render.live")
     rendered_output = on_demand("bootstrap.delivery.render.output")
     rendering = on_demand("bootstrap.delivery.render.render")
+    asking = on_demand("bootstrap.delivery.validate.live")
     validation = on_demand("bootstrap.delivery.validate.validate")
 
 commands = typer.Typer()
@@ -52,6 +55,8 @@ commands.add_typer(apps, name="app")
 
 DIRTY = 2
 """How a command ends that found something; 1 is an error."""
+UNKNOWN = 3
+"""How one ends that found nothing, and could not look everywhere."""
 
 
 Remote = Annotated[
@@ -127,7 +132,7 @@ def render(
     changes = [] if against is None else comparison.compare(comparison.render_at(root, against, wanted), rendered)
     view = rendered_output.View(rendered=rendered, against=against, changes=changes)
     if live:
-        with live_cluster.Cluster(kubeconfig, context) as cluster:
+        with api_server.Cluster(kubeconfig, context) as cluster:
             view = replace(view, server=cluster.server, drift=live_cluster.compare_live(rendered, cluster))
     if output is Format.JSON:
         typer.echo(json.dumps(view.to_json(), indent=2, default=str))
@@ -179,23 +184,42 @@ def overlay(
 @ends_tidily
 def validate(
     *,
+    live: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENV",
+            parser=some_text,
+            help="Ask the API server of this environment's cluster too, by a dry run: it changes nothing.",
+        ),
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(metavar="PATH", parser=some_path, help="For --live; KUBECONFIG when left out.")
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", parser=some_text, help="For --live: a context of the kubeconfig.")
+    ] = None,
     project: ProjectFolder = ROOT,
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
-    """Check gitops/ as a pull request has to pass it: no cluster, and no network but for charts of repositories.
+    """Check gitops/ as a pull request has to pass it: no network but for charts of repositories, and no cluster.
 
     Every Application and project against the rules of the house, every rendered object against Kubernetes' own types
-    (unknown fields are mistakes) and against its project, and no Secret in Git.
+    (unknown fields are mistakes) and against its project, and no Secret in Git. With --live what a cluster's API server
+    refuses is found too: by rules of CRDs, of admission policies and its own.
 
-    Exit status: 0 clean, 2 something is wrong, 1 an error.
+    Exit status: 0 clean, 2 something is wrong, 3 nothing is wrong, but of some objects the API server was not asked, as
+    it says with the reason; 1 an error.
     """
     text_or_json("validate", output)
-    report = validation.validate(project.resolve())
+    if live is None and (kubeconfig is not None or context is not None):
+        raise BootstrapError("--kubeconfig and --context are for --live")
+    asked = None if live is None else asking.Live(environment=live, kubeconfig=kubeconfig, context=context)
+    report = validation.validate(project.resolve(), asked)
     if output is Format.JSON:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
         validation.print_report(report, result_console())
-    raise typer.Exit(DIRTY if report.findings else 0)
+    raise typer.Exit(DIRTY if report.findings else UNKNOWN if report.not_asked else 0)
 
 
 @commands.command()

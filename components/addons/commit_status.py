@@ -27,7 +27,7 @@ slowly. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pr
 
 class _Report(NamedTuple):
     when: str
-    """Condition for a commit of the repository, in the language of https://expr-lang.org/docs/language-definition."""
+    """Condition for ``@COMMIT@``, in the language of https://expr-lang.org/docs/language-definition."""
     once_per: str
     """Sent again only when this has another value."""
     state: str
@@ -36,15 +36,28 @@ class _Report(NamedTuple):
     """Follows the application's name. What went wrong is on Argo CD's page: a status is as public as the repository."""
 
 
-# Argo CD syncs an application only to commits that change it: a commit to another one has no status of this one
-_COMMIT = "app.status?.operationState?.syncResult?.revision"
+_SYNC = "app.status?.operationState?.syncResult"
+
+
+def _commit(url: str) -> str:
+    """Return the condition language's expression of the commit that was synced; nil where there is none.
+
+    Argo CD syncs an application only to commits that change it: a commit to another one has no status of this one. One
+    whose chart comes from elsewhere has a revision for each source, in their order.
+    """
+    ours, revisions = json.dumps(url), f"({_SYNC}?.revisions ?? [])"
+    # a negative index would count from the end
+    index = f"findIndex({_SYNC}?.sources ?? [], .repoURL == {ours}) ?? len({revisions})"
+    return f"(app.spec.source?.repoURL == {ours} ? {_SYNC}?.revision : get({revisions}, {index}))"
+
+
 _SYNCED = 'app.status.operationState.phase == "Succeeded"'
 _SOON = (
     "time.Parse(app.status.health.lastTransitionTime)"
     f".Before(time.Parse(app.status.operationState.finishedAt).Add({_MINUTES} * time.Minute))"
 )
 # what was degraded for a moment has to end as a success; later changes count once, so that scaling sends nothing
-_ONCE_PER_OUTCOME = f'{_COMMIT} + " " + ({_SOON} ? app.status.health.lastTransitionTime : "later")'
+_ONCE_PER_OUTCOME = f'@COMMIT@ + " " + ({_SOON} ? app.status.health.lastTransitionTime : "later")'
 _REPORTS = {
     "deployed": _Report(
         f'{_SYNCED} and app.status.health.status == "Healthy"', _ONCE_PER_OUTCOME, "success", "runs this commit in"
@@ -52,8 +65,8 @@ _REPORTS = {
     # not a commit that was synced before: then it is the correction of drift that fails
     "failed": _Report(
         'app.status.operationState.phase in ["Failed", "Error"]'
-        f" and none(app.status.history ?? [], .revision == {_COMMIT})",
-        _COMMIT,
+        " and none(app.status.history ?? [], .revision == @COMMIT@ or @COMMIT@ in (.revisions ?? []))",
+        "@COMMIT@",
         "failure",
         "could not be synced to this commit in",
     ),
@@ -65,6 +78,14 @@ _REPORTS = {
     ),
 }
 """Name of the trigger, which is the template's too, and what it reports."""
+
+
+_REVISION = (
+    "{{ with .app.status.operationState.syncResult }}{{ if $.app.spec.source }}{{ .revision }}"
+    "{{ else }}{{ range $index, $source := .sources }}{{ if eq $source.repoURL @URL@ }}"
+    "{{ index $.app.status.operationState.syncResult.revisions $index }}{{ break }}{{ end }}{{ end }}{{ end }}{{ end }}"
+)
+"""The same commit, as a template of Go's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +144,10 @@ def _service(status: CommitStatus) -> dict[str, Any]:
 
 def _trigger(status: CommitStatus, name: str) -> dict[str, Any]:
     # the App need not be installed on another repository; an operation that failed early may have no commit
-    ours = f"app.spec.source?.repoURL == {json.dumps(status.repo_url)}"
-    report = _REPORTS[name]
+    commit, report = _commit(status.repo_url), _REPORTS[name]
     return {
-        "when": f'{ours} and ({_COMMIT} ?? "") != "" and {report.when}',
-        "oncePer": report.once_per,
+        "when": f'({commit} ?? "") != "" and {report.when}'.replace("@COMMIT@", commit),
+        "oncePer": report.once_per.replace("@COMMIT@", commit),
         "send": [name],
     }
 
@@ -137,11 +157,13 @@ def _template(status: CommitStatus, name: str) -> dict[str, Any]:
     return {
         "message": f"{app} {_REPORTS[name].message} {status.cluster}",
         "github": {
+            "repoURLPath": status.repo_url,
+            "revisionPath": _REVISION.replace("@URL@", json.dumps(status.repo_url)),
             "status": {
                 "state": _REPORTS[name].state,
                 "label": f"{status.cluster}/{app}",
                 "targetURL": "{{.context.argocdUrl}}/applications/{{.app.metadata.namespace}}/" + app,
-            }
+            },
         },
     }
 

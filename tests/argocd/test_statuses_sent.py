@@ -6,7 +6,7 @@ The chart makes the controller's ConfigMap; a GitHub on loopback receives what t
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from ruamel.yaml import YAML
 
+from application_sources import Sources
 from tests.argocd.argo_cd import API_VERSION, ArgoCD
 from tests.argocd.cluster import charts
 from tests.argocd.generator import APPLICATIONS
@@ -25,6 +26,7 @@ __all__ = ["program"]
 
 _INSTALLATION = 34
 _SECONDS = 30
+CHARTS_URL = "https://charts.example.com"
 _commits = count(1)
 
 
@@ -37,30 +39,49 @@ class Reporting:
     def application(self, name: str, *, url: str | None = None, several_sources: bool = False) -> None:
         """Create an Application that nobody subscribed to anything."""
         source = {"repoURL": url or self.url, "path": "gitops/charts/web", "targetRevision": "main"}
-        sources = {"sources": [source]} if several_sources else {"source": source}
+        sources = {"sources": self.sources(url)} if several_sources else {"source": source}
         spec = {"project": "shop", **sources, "destination": {"server": "https://kubernetes.default.svc"}}
         metadata = {"name": name, "namespace": "argocd"}
         self.argo_cd.apply(
             APPLICATIONS, {"apiVersion": API_VERSION, "kind": "Application", "metadata": metadata, "spec": spec}
         )
 
+    def sources(self, url: str | None = None) -> list[dict[str, Any]]:
+        """Return the sources of an Application whose chart comes from elsewhere."""
+        made = Sources(
+            app="shop", repo_url=url or self.url, revision="main", folder="", environment="prod", layers=[], facts={}
+        )
+        found: list[dict[str, Any]] = made.repository_chart(url=CHARTS_URL, name="podinfo", version="6.7.1")["sources"]
+        return found
+
     def becomes(
-        self, name: str, commit: str, phase: str, health: str, *, minutes: int = 0, synced_before: bool = False
+        self,
+        name: str,
+        commit: str,
+        phase: str,
+        health: str,
+        *,
+        minutes: int = 0,
+        synced_before: bool = False,
+        sources: Sequence[dict[str, Any]] = (),
     ) -> None:
         """Write the status of an Application after a sync, whose health changed some minutes after the sync's end."""
         finished, changed = "2026-01-01T12:00:00Z", f"2026-01-01T{12 + minutes // 60}:{minutes % 60:02}:00Z"
+        # Argo CD leaves the single revision empty then
+        revisions = [commit if source["repoURL"] != CHARTS_URL else "6.7.1" for source in sources]
+        synced = {"revision": "", "revisions": revisions} if sources else {"revision": commit}
         operation = {
             "operation": {"sync": {"revision": commit}},
             "phase": phase,
             "startedAt": finished,
             "finishedAt": finished,
-            "syncResult": {"revision": commit},
+            "syncResult": {**synced, **({"sources": list(sources)} if sources else {})},
             "message": "deployments.apps is forbidden: secret detail",
         }
         status = {
             "operationState": operation,
             "health": {"status": health, "lastTransitionTime": changed},
-            "history": [{"id": 1, "revision": commit, "deployedAt": finished}] if synced_before else [],
+            "history": [{"id": 1, **synced, "deployedAt": finished}] if synced_before else [],
             "sync": {"status": "Synced", "revision": commit},
             # the controller leaves alone what has not been compared since the sync
             "reconciledAt": "2026-01-02T00:00:00Z",
@@ -258,3 +279,44 @@ def test_an_application_that_was_never_synced_is_no_error(reporting: Reporting, 
     log = reporting.argo_cd.processes.log("notifications")
     assert name in log
     assert "failed to execute" not in log
+
+
+def test_an_application_with_the_chart_of_another_repository_has_statuses_as_any_other(reporting: Reporting) -> None:
+    commit, sources = new_commit(), reporting.sources()
+    reporting.application("podinfo", several_sources=True)
+    reporting.becomes("podinfo", commit, "Failed", "Healthy", sources=sources)
+    reporting.until(commit, 1)
+    reporting.becomes("podinfo", commit, "Succeeded", "Healthy", sources=sources)
+    reporting.until(commit, 2)
+    reporting.becomes("podinfo", commit, "Failed", "Healthy", synced_before=True, sources=sources)
+    reporting.settled("podinfo")
+    assert states(reporting.of(commit)) == ["failure", "success"]
+    assert {status["context"] for status in reporting.of(commit)} == {"prod-weu/podinfo"}
+    assert [path for path in reporting.github.paths if "6.7.1" in path] == []
+
+
+def test_the_commit_is_that_of_the_sources_that_were_synced(reporting: Reporting) -> None:
+    commit = new_commit()
+    reporting.application("turned", several_sources=True)
+    reporting.becomes("turned", commit, "Succeeded", "Healthy", sources=reporting.sources()[::-1])
+    assert states(reporting.until(commit, 1)) == ["success"]
+
+
+@pytest.mark.parametrize("sources", [0, 1], ids=["none of them", "the chart's alone"])
+def test_a_sync_that_failed_before_it_had_a_commit_of_the_repository_is_no_error(
+    reporting: Reporting, sources: int
+) -> None:
+    name = f"early-{next(_commits)}"
+    reporting.application(name, several_sources=True)
+    reporting.becomes(name, "", "Error", "Healthy", sources=reporting.sources()[:sources])
+    reporting.settled(name)
+    assert [status for _, status in reporting.github.statuses if name in status["context"].split("/")] == []
+    assert "failed to execute" not in reporting.argo_cd.processes.log("notifications")
+
+
+def test_several_sources_of_other_repositories_have_no_status(reporting: Reporting) -> None:
+    commit, url = new_commit(), reporting.url.replace("apps", "platform")
+    reporting.application("abroad", url=url, several_sources=True)
+    reporting.becomes("abroad", commit, "Succeeded", "Healthy", sources=reporting.sources(url))
+    reporting.settled("abroad")
+    assert [path for path in reporting.github.paths if commit in path] == []

@@ -84,8 +84,8 @@ def test_from_a_clone_of_depth_one_commits_are_fetched_and_hardly_a_file(server,
     assert promote(shallow, request()).pushed
     (counts,) = fetched
     assert counts["commit"] == COMMITS - 1 + 1, "the history but the commit that is there, and our own"
-    # a commit has four trees of its own; read are those of the ten reverts, to see which file they are about
-    assert counts["tree"] < COMMITS / 2
+    # of the nine reverts and their parents: three trees, which tell that they are about another application
+    assert counts["tree"] <= 9 * 2 * 3 + 4
     assert counts["blob"] < 10
 
 
@@ -108,6 +108,30 @@ def test_a_server_without_filters_does_as_well(server, setting):
     taken = commit(server, "app-03", "dev", NEW, "by hand")
     commit(server, "app-03", "dev", "5a5a5a5a", f"Back\n\nThis reverts commit {taken}.")
     grow(server, 200)
+    with pytest.raises(RefusedError, match="taken back"):
+        promote(clone(server, "--depth=1"), request())
+
+
+def test_a_server_that_limits_how_deep_a_filter_is_does_as_well(server):
+    git(server, "config", "uploadpackfilter.tree.maxDepth", "0")
+    taken = commit(server, "app-03", "dev", NEW, "by hand")
+    commit(server, "app-03", "dev", "5a5a5a5a", f"Back\n\nThis reverts commit {taken}.")
+    grow(server, 200)
+    with pytest.raises(RefusedError, match="taken back"):
+        promote(clone(server, "--depth=1"), request())
+
+
+@pytest.mark.parametrize("fewer", [1, 2])
+def test_a_server_that_counts_the_depth_otherwise_does_as_well(server, monkeypatch, fewer):
+    real = Repository.need_objects
+
+    def need(self, objects, *, filtered="blob:none"):
+        kind, _, depth = filtered.partition(":")
+        real(self, objects, filtered=f"{kind}:{int(depth) - fewer}" if kind == "tree" else filtered)
+
+    monkeypatch.setattr(Repository, "need_objects", need)
+    taken = commit(server, "app-03", "dev", NEW, "by hand")
+    commit(server, "app-03", "dev", "5a5a5a5a", f"Back\n\nThis reverts commit {taken}.")
     with pytest.raises(RefusedError, match="taken back"):
         promote(clone(server, "--depth=1"), request())
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bootstrap.delivery.api_server import Cluster, ClusterError
 from bootstrap.delivery.manifests import load_all
 from bootstrap.delivery.render.kinds import Kinds
-from bootstrap.delivery.render.live import Cluster, ClusterError, State, compare_live
+from bootstrap.delivery.render.live import State, compare_live
 from bootstrap.delivery.render.objects import parse_documents
 from bootstrap.delivery.render.render import Rendered, render
 from tests.gitops.conftest import ROOT

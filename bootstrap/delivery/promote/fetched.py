@@ -5,18 +5,25 @@ From a shallow clone the branch's commits are fetched without their files, which
 and all of them when it cannot be decided otherwise. A server without filters sends everything at once.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
 from bootstrap.delivery.promote.command import Git, redact
 from bootstrap.delivery.promote.settings import address_to_write
 from bootstrap.delivery.promote.workspace import Workspace
 from bootstrap.errors import GitError
+from bootstrap.revision import read_batch
 
 NETWORK_SECONDS = 120
 """How long one fetch or push may take."""
+
+
+_NO_WALK = ("log", "--no-walk", "--stdin")
+_NO_NETWORK = {"GIT_ALLOW_PROTOCOL": "none"}
+"""Fails where Git would fetch an object that is missing."""
 
 
 class Fetched:
@@ -86,14 +93,47 @@ class Fetched:
         self._workspace.add_objects(self._workspace.objects_of("whole"))
         self._whole = True
 
-    def need_trees(self, commits: Sequence[str]) -> None:
-        """Fetch which files there are at commits and at their parents, all at once, where that is not known."""
+    def need_trees(self, commits: Sequence[str], path: PurePosixPath | None = None) -> None:
+        """Fetch which files there are at commits and at their parents, all at once, where that is not known.
+
+        Args:
+            commits: the commits.
+            path: a file, where only commits that change it matter. Its folder is fetched where it changed, and
+                otherwise only what tells that: most commits change the folder of another application.
+        """
         if self._whole or not commits:
             return
         given = "\n".join(commits).encode()
-        parents = self.run("log", "--no-walk", "--stdin", "--format=%P", given=given).split()
-        both = "\n".join({*commits, *parents}).encode()
-        self.need_objects(self.run("log", "--no-walk", "--stdin", "--format=%T", given=both).split())
+        parents = dict(line.split(" ", 1) for line in self.run(*_NO_WALK, "--format=%H %P", given=given).splitlines())
+        both = "\n".join({*commits, *" ".join(parents.values()).split()}).encode()
+        tops = self.run(*_NO_WALK, "--format=%T", given=both).split()
+        if path is None or len(path.parts) < 3:
+            self.need_objects(tops)
+            return
+        try:
+            # Git does not count the tree that is asked for
+            self.need_objects(tops, filtered=f"tree:{len(path.parts) - 2}")
+            folders = self._entries(both.decode().split(), path.parent)
+        except GitError:
+            # the server refuses the filter, or counts otherwise
+            self.need_objects(tops)
+            return
+        # before a first commit there is nothing
+        pairs = [(folders[commit], folders.get(line.partition(" ")[0])) for commit, line in parents.items()]
+        self.need_objects(name for pair in pairs if len(set(pair)) > 1 for name in pair if name)
+
+    def _entries(self, commits: Sequence[str], path: PurePosixPath) -> dict[str, str | None]:
+        """Return what a path is called at each commit, of which the folder that it is in has to be there.
+
+        Raises:
+            GitError: that folder is not there. It is not fetched, which takes minutes for many commits one by one.
+        """
+        given = "".join(f"{commit}:{path.parent}\n" for commit in commits).encode()
+        trees = read_batch(self._git.read("cat-file", "--batch", given=given, more=_NO_NETWORK))
+        return {
+            commit: entry_of(tree or b"", os.fsencode(path.name), len(commit) // 2)
+            for commit, tree in zip(commits, trees, strict=True)
+        }
 
     def run(self, *command: str, given: bytes = b"") -> str:
         """Return what a Git command prints.
@@ -126,12 +166,12 @@ class Fetched:
         if self._workspace.clone.ask("cat-file", "-t", tip) is None:
             self.need_objects(self.run("log", "-1", "--format=%T", tip).split())
 
-    def need_objects(self, objects: Iterable[str]) -> None:
-        """Fetch trees, with those below them and no file's content, or contents."""
+    def need_objects(self, objects: Iterable[str], *, filtered: str = "blob:none") -> None:
+        """Fetch trees, with those below them that a filter lets through, or contents."""
         names = sorted(set(objects))
         if self._whole or not names:
             return
-        self._fetch("--filter=blob:none", "--stdin", given="".join(f"{name}\n" for name in names).encode())
+        self._fetch(f"--filter={filtered}", "--stdin", given="".join(f"{name}\n" for name in names).encode())
 
     def _fetch(self, *what: str, git: Git | None = None, given: bytes = b"") -> None:
         # what is asked for by its name is not there, whatever else is
@@ -148,3 +188,20 @@ class Fetched:
             given=given,
             seconds=NETWORK_SECONDS,
         )
+
+
+def entry_of(tree: bytes, name: bytes, size: int) -> str | None:
+    """Return the object of an entry of a tree, as Git keeps it: mode, space, name, NUL and the object's bytes.
+
+    Args:
+        tree: the tree.
+        name: the entry's name.
+        size: how many bytes name an object.
+    """
+    start = 0
+    while start < len(tree):
+        end = tree.index(b"\0", start)
+        if tree[start:end].partition(b" ")[2] == name:
+            return tree[end + 1 : end + 1 + size].hex()
+        start = end + 1 + size
+    return None

@@ -31,7 +31,7 @@ class Repository(Fetched):
 
     def changes(self, path: PurePosixPath, commits: Sequence[str]) -> dict[str, tuple[bytes, bytes]]:
         """Return a file's bytes before and after each of those commits that change it; merges are left out."""
-        self.need_trees(commits)
+        self.need_trees(commits, path)
         printed = self.run(
             *("diff-tree", "--stdin", "-r", "--root", "--no-renames", "--no-ext-diff", "--no-abbrev"),
             *("--", f":(top,literal){path}"),

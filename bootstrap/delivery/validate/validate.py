@@ -1,4 +1,4 @@
-"""Everything that a pull request to ``gitops/`` has to pass, in one call: no cluster, no network but for charts."""
+"""Everything that a pull request to ``gitops/`` has to pass, in one call; a cluster is asked on request only."""
 
 import json
 import os
@@ -23,10 +23,11 @@ from bootstrap.delivery.validate import claims, house, plain_secrets
 from bootstrap.delivery.validate.api.check import broken_rules
 from bootstrap.delivery.validate.files import check_files
 from bootstrap.delivery.validate.findings import Finding
+from bootstrap.delivery.validate.live import Live, NotAsked, ask
 from bootstrap.delivery.validate.schemas import Schemas, resolve
 from bootstrap.delivery.validate.structure import mistakes
 from bootstrap.errors import GitOpsError, HelmError, RenderError, StackFileError
-from conventions import TENANTS_FOLDER
+from conventions import ARGO_CD_NAMESPACE, TENANTS_FOLDER
 
 LARGEST_OBJECT = 3 << 19
 """Bytes of the largest request that etcd takes, and so of an object: https://etcd.io/docs/v3.6/dev-guide/limit/. The
@@ -41,6 +42,10 @@ class Report:
     applications: int
     objects: int
     findings: Sequence[Finding]
+    asked: int | None = None
+    """How many objects an API server judged; None where none was to be asked."""
+    not_asked: Sequence[NotAsked] = ()
+    """What it was to be asked about, and has not judged."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the stable form that programs read; keys are only ever added."""
@@ -50,17 +55,26 @@ class Report:
             "applications": self.applications,
             "objects": self.objects,
             "findings": [finding.to_json() for finding in self.findings],
+            "asked": self.asked,
+            "notAsked": [item.to_json() for item in self.not_asked],
         }
 
 
-def validate(root: Path) -> Report:
+def validate(root: Path, live: Live | None = None) -> Report:
     """Check every file of ``gitops/`` and ``tenants/``, and every object that they render.
 
+    Args:
+        root: the project.
+        live: a cluster whose API server is asked too.
+
     Raises:
-        GitOpsError: there is no ``gitops/``.
+        GitOpsError: there is no ``gitops/``, or no such cluster.
         MissingToolError: Helm is not there.
+        ClusterError: the kubeconfig cannot be used.
     """
     require_folder(root)
+    if live is not None and live.environment not in (names := cluster_names(root)):
+        raise GitOpsError(f"{live.environment} is no cluster; there are: {', '.join(names)}")
     by_file = list(check_files(root))
     clusters, unread = _clusters(root)
     tenants, mistaken = read_tenants(root)
@@ -74,9 +88,15 @@ def validate(root: Path) -> Report:
         kinds = None
     schemas = Schemas(root, kinds)
     by_cluster: dict[str, list[Manifest]] = {}
+    questions: list[tuple[str, Object]] = []
     for cluster in clusters:
         by_cluster[cluster.name], problems = _well_formed(root, cluster, tenants, schemas)
         findings += problems
+        if live is not None and cluster.name == live.environment:
+            questions += [
+                (house.where_of(root, cluster, manifest), _placed(manifest, kinds))
+                for manifest in by_cluster[cluster.name]
+            ]
         findings += house.check_manifests(root, cluster, by_cluster[cluster.name])
     pairs = [(app, cluster) for cluster in clusters for app in in_environment(tenants, cluster.environment)]
     broken = [root / finding.where for finding in by_file]
@@ -91,8 +111,17 @@ def validate(root: Path) -> Report:
         findings += claims.check_objects(objects, app, tenants[app], cluster.environment, where)
         project = house.project_of(by_cluster[cluster.name], app)
         findings += house.permitted(objects, project, where) if project else []
-    names = [cluster.name for cluster in clusters]
-    return Report(environments=names, applications=len(pairs), objects=count, findings=list(dict.fromkeys(findings)))
+        if live is not None and cluster.name == live.environment:
+            questions += [(f"{where}: {item.label}", item) for item in objects]
+    told = None if live is None else ask(live, questions)
+    return Report(
+        environments=[cluster.name for cluster in clusters],
+        applications=len(pairs),
+        objects=count,
+        findings=list(dict.fromkeys([*findings, *(told.findings if told else [])])),
+        asked=told.asked if told else None,
+        not_asked=told.not_asked if told else [],
+    )
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -100,12 +129,27 @@ def print_report(report: Report, console: Console) -> None:
     for finding in report.findings:
         path = f" {finding.path}:" if finding.path else ""
         console.print(Text.assemble((f"{finding.where}:", "bold"), f"{path} {finding.message}"), soft_wrap=True)
+    for item in report.not_asked:
+        console.print(Text.assemble((f"{item.where}:", "bold"), f" not asked: {item.reason}"), soft_wrap=True)
+    if report.asked is not None:
+        console.print(
+            f"the API server was asked about {report.asked} of {report.asked + len(report.not_asked)} objects"
+        )
     if not report.findings:
         console.print(
             f"{report.applications} applications in {', '.join(report.environments)}: "
             f"{report.objects} objects would be taken",
             highlight=False,
         )
+
+
+def _placed(manifest: Manifest, kinds: Kinds | None) -> Object:
+    """Return a manifest as the root Application applies it: where it names no namespace, in Argo CD's."""
+    item = Object(document=manifest.document)
+    if item.namespace or kinds is None or not kinds.namespaced(item.api_version, item.kind):
+        return item
+    metadata = {**manifest.document["metadata"], "namespace": ARGO_CD_NAMESPACE}
+    return Object(document={**manifest.document, "metadata": metadata})
 
 
 def _clusters(root: Path) -> tuple[list[Cluster], list[Finding]]:
