@@ -2,6 +2,7 @@
 
 from startup import on_demand
 
+import contextlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -21,9 +22,10 @@ from bootstrap.private import private_files
 from components.release.guard import AGAIN
 
 if TYPE_CHECKING:
-    from bootstrap.platform import reach
+    from bootstrap.platform import operations, reach
     from bootstrap.platform.doctor import doctor as diagnosis
 else:  # a third of a second that only a local stack needs, and a second that only Azure's do
+    operations = on_demand("bootstrap.platform.operations")
     reach = on_demand("bootstrap.platform.reach")
     diagnosis = on_demand("bootstrap.platform.doctor.doctor")
 
@@ -78,7 +80,8 @@ def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
         console.print(f"the kind cluster {KIND_CLUSTER!r} is gone, and with it everything that the stack created")
         remove_stack(run)
     else:
-        run.execute("pulumi", "destroy", "--stack", stack, *select_stack(run), *(["--yes"] if yes else []))
+        with _operations_ended(run):
+            run.execute("pulumi", "destroy", "--stack", stack, *select_stack(run), *(["--yes"] if yes else []))
         if run.state.managed:
             remove_stack(run)
         if not run.local:
@@ -88,6 +91,13 @@ def down(root: Path, stack: str, *, yes: bool, console: Console) -> None:
             )
     if run.local and run.target.managed and not gone:
         run.execute("kind", "delete", "cluster", "--name", KIND_CLUSTER)
+
+
+def _operations_ended(run: Run) -> contextlib.AbstractContextManager[None]:
+    """Let no sync hold the deletion of a local stack; what is in a cluster of Azure goes with that."""
+    if not run.local:
+        return contextlib.nullcontext()
+    return operations.ended_on_deletion(api_client(run.kubeconfig, run.settings.local.context))
 
 
 @private_files()

@@ -104,7 +104,7 @@ def test_a_cron_job_runs(story: Story) -> None:
     edit(
         story.clone.folder / "gitops/apps/report/values.yaml",
         schedule="* * * * *",
-        command=["./podcli", "version"],
+        command=["./podinfo", "--version"],
         secrets={"enabled": False},
     )
     checked(story, "validate")
@@ -134,7 +134,7 @@ spec:
       containers:
         - name: main
           image: IMAGE
-          command: [./podcli, version]
+          command: [./podinfo, --version]
           resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 64Mi } }
           securityContext:
             { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] }, readOnlyRootFilesystem: true }
