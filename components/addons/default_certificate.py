@@ -67,7 +67,11 @@ class DefaultCertificate(Addon):
         installed = args.external_secrets.ready.id
         self._serving = serving_hooks(name, args.access, self.needs, installed=installed)
         if args.wanted:
-            before = [] if args.kept is None else [self._object("ExternalSecret", "restored", restored(args), [])]
+            before = (
+                []
+                if args.kept is None
+                else [self._object("ExternalSecret", "restored", restored_from(args.kept, args.issuer), [])]
+            )
             certificate = self._certificate(name, before)
             if args.kept is not None:
                 self._object("PushSecret", "kept", kept(args.kept), [certificate])
@@ -120,7 +124,7 @@ def certificate(zone: str, issuer: Issuer) -> dict[str, Any]:
     }
 
 
-def restored(args: DefaultCertificateArgs) -> tuple[str, dict[str, Any]]:
+def restored_from(key: str, issuer: Issuer) -> tuple[str, dict[str, Any]]:
     """Return the ExternalSecret that makes the certificate's Secret of what the vault has, once.
 
     cert-manager takes a Secret for its own whose annotations name the issuer, and renews it in time: from then on the
@@ -130,7 +134,7 @@ def restored(args: DefaultCertificateArgs) -> tuple[str, dict[str, Any]]:
     """
     annotations = {
         "cert-manager.io/certificate-name": DEFAULT_CERTIFICATE,
-        "cert-manager.io/issuer-name": args.issuer.value,
+        "cert-manager.io/issuer-name": issuer.value,
         "cert-manager.io/issuer-kind": "ClusterIssuer",
         "cert-manager.io/issuer-group": "cert-manager.io",
     }
@@ -144,7 +148,7 @@ def restored(args: DefaultCertificateArgs) -> tuple[str, dict[str, Any]]:
             "deletionPolicy": "Retain",
             "template": {"type": "kubernetes.io/tls", "metadata": {"annotations": annotations}},
         },
-        "dataFrom": [{"extract": {"key": args.kept}}],
+        "dataFrom": [{"extract": {"key": key}}],
     }
 
 

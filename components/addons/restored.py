@@ -54,7 +54,7 @@ def await_answer(api: "cluster_api.ClusterApi", secret: str, namespace: str) -> 
     elif answer.restored:
         pulumi.log.info(f"{namespace}/{secret}: the vault has a certificate, and none is ordered unless it is due")
     else:
-        pulumi.log.info(f"{namespace}/{secret}: a certificate is ordered, as the vault has none: {answer.message}")
+        pulumi.log.info(f"{namespace}/{secret}: a certificate is ordered, as the vault gave none: {answer.message}")
 
 
 def _answer(api: "cluster_api.ClusterApi", secret: str, namespace: str) -> "cluster_api.Restored | None":

@@ -107,7 +107,7 @@ class Api:
     ("answers", "told"),
     [
         ([None, cluster_api.Restored(restored=True, message="secret synced")], "the vault has a certificate"),
-        ([cluster_api.Restored(restored=False, message="not found")], "as the vault has none: not found"),
+        ([cluster_api.Restored(restored=False, message="not found")], "as the vault gave none: not found"),
         ([ApiException(status=503), None], "nobody asked the vault within 0 s"),
     ],
 )

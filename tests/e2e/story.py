@@ -56,8 +56,10 @@ class Story:
         found: Entry = entry(self.api, mapped=False)
         assert not found.command, "the proxies have no address"
         connection = http.client.HTTPSConnection(host, timeout=30)
-        with socket.create_connection((found.address, found.port), timeout=30) as plain:
-            connection.sock = trusted.wrap_socket(plain, server_hostname=host)
+        with (
+            socket.create_connection((found.address, found.port), timeout=30) as plain,
+            trusted.wrap_socket(plain, server_hostname=host) as connection.sock,
+        ):
             headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()

@@ -81,10 +81,9 @@ def test_its_page_is_served_and_its_secret_arrives(story: Story) -> None:
     wait_for(lambda: story.get(SHOP)[0] == 200, 60)
     core: Any = client.CoreV1Api(story.api)
     [pod] = core.list_namespaced_pod("app-shop").items
-    [found] = [variable for variable in pod.spec.containers[0].env if variable.name == "SHOP_TOKEN"]
-    reference = found.value_from.secret_key_ref
-    secret: Any = core.read_namespaced_secret(reference.name, "app-shop")
-    assert b64decode(secret.data[reference.key]) == b"sesame"
+    [source] = pod.spec.containers[0].env_from
+    secret: Any = core.read_namespaced_secret(source.secret_ref.name, "app-shop")
+    assert b64decode(secret.data["SHOP_TOKEN"]) == b"sesame"
 
 
 def test_a_second_host_is_the_platforms_to_give(story: Story) -> None:
@@ -238,7 +237,7 @@ def test_on_the_page_a_developer_restarts_and_no_more(story: Story) -> None:
     for method, path, body in (
         ("DELETE", f"/api/v1/applications/shop/resource?{deployment}", ""),
         ("POST", "/api/v1/applications/shop/sync", "{}"),
-        ("POST", f"/api/v1/applications/shop/resource?{deployment}", '"{}"'),
+        ("POST", f"/api/v1/applications/shop/resource?{deployment}&patchType=application/merge-patch%2Bjson", '"{}"'),
         ("DELETE", "/api/v1/applications/shop", ""),
     ):
         status, told = ask(method, path, body)
