@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
 
 from application_sources import (
     CHART_NAME_PATTERN,
@@ -22,9 +31,11 @@ from application_sources import (
 )
 from bootstrap.delivery.gitops import NAME, NAMES, inside
 from bootstrap.delivery.manifests import parse_mapping, read_text
+from bootstrap.delivery.signers import ALLOWED as ALLOWED_OF_SIGNERS
+from bootstrap.delivery.signers import WHOLE, SignedBy
 from bootstrap.errors import GitOpsError
 from bootstrap.plain import without_credentials
-from conventions import DEFAULT_PROJECT, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
+from conventions import CERTIFICATE_KEY, DEFAULT_PROJECT, GITOPS_FOLDER, ROOT_APPLICATION, TENANTS_FOLDER
 
 CHART_FILES = frozenset({"Chart.yaml", "values.yaml"})
 """Files of the folder that are no tenants: it is a chart, which makes the projects."""
@@ -48,7 +59,19 @@ _Registry = Annotated[
 _Repository = Annotated[str, StringConstraints(strict=True, pattern=rf"^({CHART_REPOSITORY_PATTERN})$", max_length=253)]
 _ChartName = Annotated[str, StringConstraints(strict=True, pattern=rf"^{CHART_NAME_PATTERN}$", max_length=250)]
 _Version = Annotated[str, StringConstraints(strict=True, pattern=rf"^{CHART_VERSION_PATTERN}$", max_length=128)]
-_Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9A-Za-z-]{1,127}\*?$")]
+
+
+def _of_applications(key: str) -> str:
+    """Refuse what stands for the proxies' certificate, alone or among others."""
+    begin = key.removesuffix("*")
+    if begin.startswith(CERTIFICATE_KEY) or (key.endswith("*") and CERTIFICATE_KEY.startswith(begin)):
+        raise ValueError("the platform's certificate")
+    return key
+
+
+_Key = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[0-9A-Za-z-]{1,127}\*?$"), AfterValidator(_of_applications)
+]
 
 _ClientId = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
@@ -60,11 +83,14 @@ _ALLOWED = {
     "version": "one version such as 6.7.1, as the chart spells it; no range",
     "manifests": " or ".join(MANIFESTS),
     "registries": "registries or folders of them, such as example.azurecr.io/shop",
-    "vaultKeys": "names of the vault's secrets: letters, digits and hyphens, at the end * for all that begin so",
-    "environments": "a mapping of environments, each with hosts, protected, digests and identities",
+    "vaultKeys": "names of the vault's secrets: letters, digits and hyphens, at the end * for all that begin so; "
+    f"none is the platform's certificate, which begins with {CERTIFICATE_KEY}",
+    "signedBy": WHOLE,
+    "environments": "a mapping of environments, each with hosts, protected, digests, signed and identities",
     "hosts": "host names, such as shop.example.com or *.shop.example.com",
     "protected": "true or false",
     "digests": "true or false",
+    "signed": "true or false",
     "identities": "client ids of identities in Azure, in lower case",
 }
 
@@ -80,6 +106,8 @@ class TenantEnvironment(BaseModel):
     """Whether `bootstrap promote` changes it by pull request only, as it does where ``gitops/overlay.yaml`` asks."""
     digests: Annotated[bool, Field(strict=True)] = False
     """Whether the cluster runs images there only if their digest is named."""
+    signed: Annotated[bool, Field(strict=True)] = False
+    """Whether `bootstrap promote` takes images there only if they are signed as ``signedBy`` says."""
     identities: list[_ClientId] = Field(default_factory=list)
     """Client ids of identities in Azure that its service accounts may sign in as there."""
 
@@ -127,6 +155,8 @@ class Tenant(BaseModel):
     """Where its images may come from."""
     vault_keys: list[_Key] = Field(default_factory=list, alias="vaultKeys")
     """Secrets of the vault that it may read; a name that ends with * stands for all that begin so."""
+    signed_by: SignedBy | None = Field(default=None, alias="signedBy")
+    """Who signs its images."""
     environments: dict[_Name, TenantEnvironment | None] = Field(min_length=1)
     """Where it runs."""
 
@@ -224,6 +254,12 @@ def parse_tenant(text: str, shown: str) -> Tenant:
         tenant = Tenant.model_validate(given)
     except ValidationError as error:
         mistakes += map(_told, error.errors())
+    else:
+        asking = [name for name, there in tenant.environments.items() if there and there.signed]
+        if tenant.signed_by is None:
+            mistakes += [
+                f"signedBy is missing, which environments.{name}.signed needs; allowed: {WHOLE}" for name in asking
+            ]
     if mistakes:
         raise GitOpsError("\n".join(f"{shown}: {mistake}" for mistake in mistakes))
     return tenant
@@ -272,9 +308,8 @@ def environment_lines(environment: str, hosts: Sequence[str]) -> list[str]:
 
 def _told(mistake: Mapping[str, Any]) -> str:
     path = [part for part in mistake["loc"] if part != "[key]"]
-    if path[:1] == ["chart"]:
-        # the second part is which of the two it was taken for
-        return _told_of_chart(mistake, path[2:])
+    if path and path[0] in _MAPPINGS:
+        return _told_below(str(path[0]), mistake, path)
     place = ".".join(map(_spelled, path))
     if not path:
         # half of a surrogate pair, which no YAML parser but ours lets through
@@ -290,17 +325,30 @@ def _told(mistake: Mapping[str, Any]) -> str:
     return f"{place}: got {mistake['input']!r}; allowed: {_ALLOWED[str(field)]}"
 
 
-def _told_of_chart(mistake: Mapping[str, Any], path: Sequence[str | int]) -> str:
-    """Return a mistake within ``chart``; an empty path is of the whole."""
+# the second part of a mistake's place is which of the two a chart was taken for
+_MAPPINGS: dict[str | int, tuple[type[BaseModel], Mapping[str, str], int]] = {
+    "chart": (RepositoryChart, _ALLOWED, 2),
+    "signedBy": (SignedBy, ALLOWED_OF_SIGNERS, 1),
+}
+"""Keys whose value is a mapping of its own: its model, what its keys may hold, and how much of a place is the key's."""
+
+
+def _told_below(key: str, mistake: Mapping[str, Any], path: Sequence[str | int]) -> str:
+    """Return a mistake within a mapping that is the value of a key, or of that value as a whole."""
+    model, allowed, skipped = _MAPPINGS[key]
+    path = path[skipped:]
     if not path:
-        return f"chart: got {mistake['input']!r}; allowed: {_ALLOWED['chart']}"
-    place = f"chart.{_spelled(path[0])}"
+        # a rule of ours says itself what is allowed
+        own = mistake["type"] == "value_error"
+        told = str(mistake["ctx"]["error"]) if own else f"allowed: {_ALLOWED[key]}"
+        return f"{key}: got {mistake['input']!r}; {told}"
+    place = f"{key}.{_spelled(path[0])}"
     if mistake["type"] == "extra_forbidden":
-        return f"{place} is unknown; allowed: {_keys(RepositoryChart)}"
+        return f"{place} is unknown; allowed: {_keys(model)}"
     if mistake["type"] == "missing":
-        return f"{place} is missing; allowed: {_ALLOWED[str(path[0])]}"
+        return f"{place} is missing; allowed: {allowed[str(path[0])]}"
     given = without_credentials(repr(mistake["input"]), "[hidden]@")
-    return f"{place}: got {given}; allowed: {_ALLOWED[str(path[0])]}"
+    return f"{place}: got {given}; allowed: {allowed[str(path[0])]}"
 
 
 def _keys(model: type[BaseModel]) -> str:

@@ -208,15 +208,19 @@ def test_every_mistake_of_what_is_rendered_is_told(chart: str, told: list[str]) 
             "vaultKeys.1: got 'shared_token'; allowed: names of the vault's secrets: letters, digits and hyphens, at "
             "the end * for all that begin so",
         ),
+        *(
+            ("shared-token", key, f"vaultKeys.1: got {key!r}; allowed: names of the vault's secrets: letters,")
+            for key in ("t*", "tls-*", "tls-default*", "tls-default-letsencrypt", "tls-default-letsencrypt*")
+        ),
         (
             "vaultKeys",
             "vaultKey",
-            "vaultKey is unknown; allowed: chart, environments, manifests, owner, registries, vaultKeys",
+            "vaultKey is unknown; allowed: chart, environments, manifests, owner, registries, signedBy, vaultKeys",
         ),
         (
             "vaultKeys",
             "vault_keys",
-            "vault_keys is unknown; allowed: chart, environments, manifests, owner, registries, vaultKeys",
+            "vault_keys is unknown; allowed: chart, environments, manifests, owner, registries, signedBy, vaultKeys",
         ),
         (
             "chart: web",
@@ -232,7 +236,7 @@ def test_every_mistake_of_what_is_rendered_is_told(chart: str, told: list[str]) 
             "{ hosts: [shop.example.com], protected: true }",
             "[shop.example.com]",
             "environments.prod: got ['shop.example.com']; allowed: a mapping of environments, each with hosts, "
-            "protected, digests and identities",
+            "protected, digests, signed and identities",
         ),
         (
             "protected: true",
@@ -278,7 +282,7 @@ def test_environments_have_to_be_a_mapping_of_some(environments: str, given: str
     text = GOOD.partition("environments:")[0] + f"environments: {environments}\n"
     assert refused(text) == [
         f"{FILE}: environments: got {given}; allowed: a mapping of environments, "
-        "each with hosts, protected, digests and identities"
+        "each with hosts, protected, digests, signed and identities"
     ]
 
 

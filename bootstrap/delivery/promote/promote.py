@@ -17,6 +17,7 @@ from bootstrap.delivery.promote.registry import verify
 from bootstrap.delivery.promote.rendering import Renderer
 from bootstrap.delivery.promote.request import Edit, Request, Result
 from bootstrap.delivery.promote.rules import Watch, later_request
+from bootstrap.delivery.promote.signature import check_signed
 from bootstrap.delivery.promote.version import tag_of
 from bootstrap.errors import GitError, OvertakenError
 
@@ -60,6 +61,8 @@ def promote(root: Path, request: Request) -> Result:
                 # of a pipeline's own push, whether the tag stands for its digest
                 image = (tag_of(edit.after) if request.digest else None) or edit.after
                 verify(repository_of(repository, edit, request), image, request.digest)
+            if number == 1:
+                check_signed(repository, edit, request)
             if request.dry_run:
                 return result
             done, answer = _write(root, repository, result, head)
