@@ -97,7 +97,7 @@ class Cutover:
         before = _applications_of(old)
         if before is None:
             pulumi.log.warn(
-                "the cluster that names lead to does not answer: applications have nothing to be compared with, and "
+                "the cluster that names lead to cannot be asked: applications have nothing to be compared with, and "
                 "none is waited for; if it is gone for good, dns.cutover: immediate waits for nothing"
             )
         deadline, told = time.monotonic() + _seconds(), ""

@@ -198,7 +198,7 @@ def test_where_the_old_side_is_gone_no_application_is_waited_for(
 ) -> None:
     move = Move(new=Side([[application("root"), application("shop", health="Degraded")]]), old=old)
     move.run(monkeypatch)
-    assert "the cluster that names lead to does not answer" in move.seen[0]
+    assert "the cluster that names lead to cannot be asked" in move.seen[0]
 
 
 def test_an_old_side_that_goes_meanwhile_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
