@@ -22,6 +22,11 @@ SECONDS = 120.0
 OVERRIDE = "AKS_BOOTSTRAP_RESTORE_SECONDS"
 """Environment variable with other seconds: no operator runs in a rehearsal."""
 _POLL_SECONDS = 2.0
+_SEEN_SECONDS = 10.0
+"""How long cert-manager gets to see a Secret that is there: it looks at copies, and orders where its copy has none yet.
+
+https://github.com/cert-manager/cert-manager/blob/v1.21.1/pkg/controller/certificates/trigger/trigger_controller.go
+"""
 
 
 def restored_hook(name: str, access: ClusterAccess, secret: str, namespace: str) -> pulumi.ResourceHook:
@@ -53,6 +58,7 @@ def await_answer(api: "cluster_api.ClusterApi", secret: str, namespace: str) -> 
         )
     elif answer.restored:
         pulumi.log.info(f"{namespace}/{secret}: the vault has a certificate, and none is ordered unless it is due")
+        time.sleep(min(_SEEN_SECONDS, seconds))
     else:
         pulumi.log.info(f"{namespace}/{secret}: a certificate is ordered, as the vault gave none: {answer.message}")
 
