@@ -120,7 +120,12 @@ def test_the_wait_ends_with_any_answer(monkeypatch: pytest.MonkeyPatch, answers:
     monkeypatch.setattr(pulumi.log, "warn", seen.append)
     monkeypatch.setenv(restored.OVERRIDE, "0.05")
     sleep = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: (slept.append(seconds), sleep(seconds)))
+
+    def noted(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", noted)
     restored.await_answer(Api(*answers), "default-certificate", "traefik")  # type: ignore[arg-type]
     [line] = seen
     assert told in line
