@@ -13,7 +13,8 @@ from rich.console import Console
 
 from bootstrap.errors import BootstrapError, UpError
 from bootstrap.platform.doctor import doctor
-from bootstrap.platform.doctor.findings import Diagnosis, blocked, fine
+from bootstrap.platform.doctor.findings import Diagnosis
+from bootstrap.platform.findings import blocked, fine
 from bootstrap.platform.recover import Recovered
 from bootstrap.platform.rehearse import rehearse
 from bootstrap.platform.up import down, drift, recover_stack, up
