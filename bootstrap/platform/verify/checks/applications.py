@@ -1,0 +1,191 @@
+"""Argo CD's applications: compared just now, as Git has them, and healthy."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.verify import git
+from bootstrap.platform.verify.cluster import name_of, path_of
+from bootstrap.platform.verify.target import Target
+from components.addons.working_tree import config_map, read_tree
+from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION, WORKING_TREE_URL
+
+SECONDS = 60.0
+"""How long applications that are on their way may take."""
+_APPLICATIONS = path_of("argoproj.io", "v1alpha1", "applications", ARGO_CD_NAMESPACE)
+_INTERVAL = 180.0
+"""Seconds between comparisons where argocd-cm says nothing: 120, and up to 60 more.
+
+https://argo-cd.readthedocs.io/en/stable/operator-manual/argocd-cm-yaml/
+"""
+_QUICK = 60.0
+
+
+def applications(target: Target) -> Iterator[Finding]:
+    """Wait until all are well, or their time is over, and tell what is seen then."""
+    begun, interval = target.now(), _interval(target)
+
+    def look() -> list[dict[str, Any]] | None:
+        found = target.cluster.items(_APPLICATIONS)
+        # where Argo CD compares every few seconds, a verdict from before is none: what it stands on may be cut off
+        fresh = interval > _QUICK or all(_compared(each) > begun for each in found)
+        return found if fresh and found and all(_state(each) == ("Synced", "Healthy") for each in found) else None
+
+    found = target.cluster.until(look, SECONDS, every=2.0)
+    if found is None:
+        found = target.cluster.items(_APPLICATIONS)
+    if not any(name_of(each) == ROOT_APPLICATION for each in found):
+        cause = "somebody deleted it, or `up` never came so far"
+        up = f"make up STACK={target.stack}"
+        yield failed("argocd", f"application {ROOT_APPLICATION}", "there is none", cause=cause, remedy=up)
+    good = []
+    for each in found:
+        if problem := _problem(target, each, begun, interval):
+            yield problem
+        else:
+            good.append(each)
+    if good:
+        names = ", ".join(sorted(map(name_of, good)))
+        yield fine("argocd", "applications", f"{names} Synced and Healthy")
+    yield from _revisions(target, good, begun)
+
+
+def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, interval: float) -> Finding | None:
+    sync, health = _state(found)
+    subject = f"application {name_of(found)}"
+    status = found.get("status") or {}
+    show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "application", name_of(found))
+    messages = [
+        f"{each['type']}: {' '.join(str(each.get('message', '')).split())}"
+        for each in status.get("conditions") or []
+        if each["type"].endswith("Error")
+    ]
+    age = (target.now() - _compared(found)).total_seconds()
+    if messages:
+        told = f"{sync}, {health}; {messages[0][:300]}"
+        cause, remedy = _why(target, found, messages[0])
+        return failed("argocd", subject, told, cause=cause, remedy=remedy or show)
+    if (sync, health) != ("Synced", "Healthy"):
+        cause, remedy = _unwell(target, found, sync)
+        return failed("argocd", subject, f"{sync}, {health}", cause=cause, remedy=remedy or show)
+    if age > max(2 * interval, interval + SECONDS / 2):
+        return failed(
+            "argocd",
+            subject,
+            f"last compared {age:.0f} s ago, which happens every {interval:.0f} s",
+            cause="the controller waits for the repo-server, which a NetworkPolicy may cut off, or for Git",
+            remedy=target.kube("-n", ARGO_CD_NAMESPACE, "get", "networkpolicies,pods"),
+        )
+    return None
+
+
+def _why(target: Target, found: Mapping[str, Any], message: str) -> tuple[str, str]:
+    source = found["spec"].get("source") or (found["spec"].get("sources") or [{}])[0]
+    revision, repository = source.get("targetRevision", "HEAD"), source.get("repoURL", "")
+    if re.search(r"unable to resolve '.*' to a commit|couldn't find remote ref|revision .* not found", message):
+        up = f"make up STACK={target.stack}" if name_of(found) == ROOT_APPLICATION else ""
+        return f"{repository} has no revision {revision}", up
+    if re.search(r"repo-server|:8081|connection error|DeadlineExceeded|context deadline|Unavailable", message):
+        return (
+            "the controller does not reach the repo-server: a NetworkPolicy cuts it off, or no Pod of it is ready",
+            target.kube("-n", ARGO_CD_NAMESPACE, "get", "networkpolicies,pods,endpointslices"),
+        )
+    if re.search(r"authentication required|permission denied|Repository not found|could not read", message):
+        return f"Argo CD may not read {repository}: its credential is missing or is over", ""
+    if "not permitted in project" in message or "InvalidSpecError" in message:
+        return "its project does not allow what it asks for", ""
+    return "what Git has cannot be rendered, or the cluster refuses it", ""
+
+
+def _unwell(target: Target, found: Mapping[str, Any], sync: str) -> tuple[str, str]:
+    """Return why an application is not as it should be, by its resources and its last sync."""
+    status = found.get("status") or {}
+    operation = status.get("operationState") or {}
+    if operation.get("phase") in {"Failed", "Error"}:
+        return f"its last sync failed: {' '.join(str(operation.get('message', '')).split())[:300]}", ""
+    for each in status.get("resources") or []:
+        state = each.get("health") or {}
+        if state.get("status") in {"Degraded", "Missing", "Progressing", "Suspended"}:
+            place = f"{each['kind'].lower()}/{each['name']}"
+            told = f"{each['kind']} {each.get('namespace', '')}/{each['name']} is {state['status']}"
+            message = f": {' '.join(str(state['message']).split())[:200]}" if state.get("message") else ""
+            return told + message, target.kube("-n", each.get("namespace") or "default", "describe", place)
+    if sync == "OutOfSync":
+        return (
+            "the cluster differs from Git, and nothing synchronises it: automated sync is off, or it has just begun",
+            "",
+        )
+    return "it has not been compared to its end yet", ""
+
+
+def _state(found: Mapping[str, Any]) -> tuple[str, str]:
+    status = found.get("status") or {}
+    sync, health = status.get("sync") or {}, status.get("health") or {}
+    return str(sync.get("status") or "Unknown"), str(health.get("status") or "Unknown")
+
+
+def _compared(found: Mapping[str, Any]) -> dt.datetime:
+    text = (found.get("status") or {}).get("reconciledAt")
+    return dt.datetime.fromisoformat(text) if text else dt.datetime.fromtimestamp(0, dt.UTC)
+
+
+def _interval(target: Target) -> float:
+    """Return how often Argo CD compares, as argocd-cm says it."""
+    found = target.cluster.find(path_of("", "v1", "configmaps", ARGO_CD_NAMESPACE, "argocd-cm")) or {}
+    data = found.get("data") or {}
+    if "timeout.reconciliation" not in data:
+        return _INTERVAL
+    jitter = data.get("timeout.reconciliation.jitter", "60s")
+    return git.seconds(data["timeout.reconciliation"]) + git.seconds(jitter)
+
+
+def _revisions(target: Target, found: Sequence[Mapping[str, Any]], begun: dt.datetime) -> Iterator[Finding]:
+    """Compare what runs with what Git has."""
+    if target.settings.gitops.source == "workingTree":
+        yield _working_tree(target)
+        return
+    ran: dict[tuple[str, str], tuple[set[str], bool]] = {}
+    for each in found:
+        sync = each["status"]["sync"]
+        sources = each["spec"].get("sources") or [each["spec"].get("source") or {}]
+        revisions = sync.get("revisions") or [sync.get("revision", "")]
+        for source, revision in zip(sources, revisions, strict=False):
+            if "chart" not in source and source.get("repoURL"):
+                place = (str(source["repoURL"]), str(source.get("targetRevision", "HEAD")))
+                seen, fresh = ran.get(place, (set(), True))
+                ran[place] = (seen | {str(revision)}, fresh and _compared(each) > begun)
+    for (url, wanted), (seen, fresh) in ran.items():
+        subject, show = f"revision {wanted} of {url}", f"git ls-remote {url} {wanted}"
+        has = git.revision(url, wanted)
+        if not has:
+            yield unknown(
+                "argocd", subject, "this machine does not read the repository, or it has no such revision", show
+            )
+        elif seen == {has}:
+            yield fine("argocd", subject, has[:12])
+        elif fresh:
+            told = f"Git has {has[:12]}, what runs is of {', '.join(sorted(each[:12] for each in seen))}"
+            cause = "Argo CD reads another repository than this machine, or a cache of it"
+            yield failed("argocd", subject, told, cause=cause, remedy=show)
+        else:
+            told = f"Git has {has[:12]}, pushed since Argo CD last looked, or it looks no longer"
+            yield unknown("argocd", subject, told, show)
+
+
+def _working_tree(target: Target) -> Finding:
+    subject = f"the working tree, {WORKING_TREE_URL.removeprefix('file://')}"
+    path = path_of("apps", "v1", "deployments", ARGO_CD_NAMESPACE, "argocd-repo-server")
+    volumes = target.cluster.get(path)["spec"]["template"]["spec"].get("volumes") or []
+    served = {(each.get("configMap") or {}).get("name") for each in volumes}
+    try:
+        here = config_map(read_tree(target.settings.gitops.repo_url))[0]
+    except pulumi.RunError as error:
+        return unknown("argocd", subject, str(error))
+    if here in served:
+        return fine("argocd", subject, "as it is here")
+    told = "gitops/ or tenants/ here differs from what Argo CD reads"
+    return fine("argocd", subject, told, warning=True, cause="it changed since `up`", remedy="make up STACK=local")
