@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from tests.loopback import serving
@@ -105,8 +105,11 @@ def patched(found: Any, patch: Any) -> Any:
     return {key: value for key, value in {**found, **merged}.items() if patch.get(key, "") is not None}
 
 
+Server = TypeVar("Server", bound=ApiServer)
+
+
 @contextmanager
-def serve() -> Iterator[ApiServer]:
+def serve(kind: type[Server] = ApiServer) -> Iterator[Server]:  # type: ignore[assignment] # mypy has no such defaults
     """Run an API server."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -138,11 +141,11 @@ def serve() -> Iterator[ApiServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Keep quiet."""
 
-    class Server(ThreadingHTTPServer):
+    class Quiet(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that gave up is what some tests are about."""
 
-    server = Server(("127.0.0.1", 0), Handler)
-    played = ApiServer(server.server_port)
+    server = Quiet(("127.0.0.1", 0), Handler)
+    played = kind(server.server_port)
     with serving(server):
         yield played

@@ -48,9 +48,14 @@ class EndedError(Exception):
 class Cluster:
     """The API server of the stack's cluster. Its methods may be called from several threads."""
 
-    def __init__(self, api: client.ApiClient) -> None:
-        """Ask through a client that is signed in."""
-        self.api = api
+    def __init__(self, api: client.ApiClient, *, pace: float = 1.0) -> None:
+        """Ask through a client that is signed in.
+
+        Args:
+            api: the client.
+            pace: how long a second of waiting lasts.
+        """
+        self.api, self._pace = api, pace
         self.ended = threading.Event()
         """Ends every wait when it is set."""
 
@@ -142,14 +147,14 @@ class Cluster:
         Raises:
             EndedError: the run ends meanwhile.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * self._pace
         while True:
             if (found := look()) is not None:
                 return found
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            if self.ended.wait(min(every, left)):
+            if self.ended.wait(min(every * self._pace, left)):
                 raise EndedError
 
     def _send(

@@ -1,6 +1,7 @@
 """What the proxies serve: asked at their own address, by the names that customers use, wherever DNS leads by now."""
 
 import http.client
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -42,29 +43,53 @@ def distrust(address: str, port: int, host: str, trusted: ssl.SSLContext) -> str
         return str(error.verify_message)
 
 
-def speaks(address: str, port: int, host: str, version: ssl.TLSVersion) -> bool | None:
-    """Return whether a version of TLS is spoken; None where this machine does not speak it.
+def speaks_tls_1_1(address: str, port: int, host: str) -> bool:
+    """Return whether a greeting of TLS 1.1 is answered in kind.
+
+    It is written by hand, as this machine's own library may be too careful to say it.
+    https://www.rfc-editor.org/rfc/rfc4346#section-7.4.1.2
+
+    Raises:
+        OSError: nothing is served.
+    """
+    with socket.create_connection((address, port), timeout=_SECONDS) as connection:
+        connection.sendall(_greeting(host))
+        try:
+            answer = connection.recv(5)
+        except ConnectionResetError:
+            return False
+    # a handshake goes on, where a refusal is an alert
+    return answer[:1] == b"\x16"
+
+
+def speaks_tls_1_2(address: str, port: int, host: str) -> bool:
+    """Return whether TLS 1.2 is spoken.
 
     Raises:
         OSError: nothing is served.
     """
     context = _trusting_all()
-    try:
-        # this machine's own floor is out of the way, as it is the server's that is asked about
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.maximum_version = version
-        context.minimum_version = version
-    except (ssl.SSLError, ValueError):
-        return None
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     try:
         with _secured(address, port, host, context):
             return True
-    except ssl.SSLError as error:
-        ours = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "UNSUPPORTED_PROTOCOL", "INTERNAL_ERROR")
-        return None if error.reason in ours else False
-    except ConnectionResetError:
+    except (ssl.SSLError, ConnectionResetError):
         return False
+
+
+def _greeting(host: str) -> bytes:
+    """Return a ClientHello of TLS 1.1 with the cipher suites that servers of its time had."""
+
+    def sized(data: bytes, length: int = 2) -> bytes:
+        return len(data).to_bytes(length, "big") + data
+
+    suites = b"\xc0\x09\xc0\x0a\xc0\x13\xc0\x14\x00\x2f\x00\x35"
+    name = sized(b"\x00" + sized(host.encode("idna")))
+    extensions = b"\x00\x00" + sized(name)
+    extensions += b"\x00\x0a" + sized(sized(b"\x00\x1d\x00\x17\x00\x18"))  # groups: X25519, P-256, P-384
+    extensions += b"\x00\x0b" + sized(sized(b"\x00", 1))  # points are not compressed
+    hello = b"\x03\x02" + os.urandom(32) + b"\x00" + sized(suites) + sized(b"\x00", 1) + sized(extensions)
+    return b"\x16\x03\x01" + sized(b"\x01" + sized(hello, 3))
 
 
 def page(address: str, port: int, host: str, path: str = "/", *, secured: bool = True) -> Page:

@@ -137,16 +137,13 @@ def _held(secret: Mapping[str, Mapping[str, str]]) -> x509.Certificate | None:
 
 def _protocol(target: Target) -> Iterator[Finding]:
     place = (target.door.address, target.door.https, target.argocd_host)
-    old, new = served.speaks(*place, ssl.TLSVersion.TLSv1_1), served.speaks(*place, ssl.TLSVersion.TLSv1_2)
     remedy = target.restore(ingress.NAMESPACE, "traefik")
-    if old:
+    if served.speaks_tls_1_1(*place):
         cause = "a TLSOption allows it (minVersion), or something else than Traefik ends TLS"
         yield failed("https", "TLS", "TLS 1.1 is spoken", cause=cause, remedy=remedy)
-    elif new is False:
+    elif not served.speaks_tls_1_2(*place):
         cause = "a TLSOption asks for more (minVersion)"
         yield failed("https", "TLS", "TLS 1.2 is refused", cause=cause, remedy=remedy)
-    elif old is None:
-        yield unknown("https", "TLS", "this machine's OpenSSL does not speak TLS 1.1, so that it cannot be offered")
     else:
         yield fine("https", "TLS", "1.2 and later")
 
