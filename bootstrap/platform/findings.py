@@ -100,17 +100,19 @@ def print_findings(findings: Sequence[Finding], console: Console, *, good: Calla
         plain = [each for each in ours if each.verdict is Verdict.FINE and not each.warning]
         if plain:
             table.add_row(_MARKS[Verdict.FINE], check, escape(good(plain)))
+        told = ""
         for each in ours:
             if each not in plain:
                 mark = "[yellow]![/]" if each.warning else _MARKS[each.verdict]
-                table.add_row(mark, check, _in_full(each))
+                table.add_row(mark, check, _in_full(each, asked=each.asked if each.asked != told else ""))
+                told = each.asked
     console.print(table)
 
 
-def _in_full(found: Finding) -> str:
+def _in_full(found: Finding, *, asked: str) -> str:
     lines = [f"{escape(found.subject)}: {escape(found.detail)}"]
-    if found.asked:
-        lines.append(f"[dim]asked:[/] {escape(found.asked)}")
+    if asked:
+        lines.append(f"[dim]asked:[/] {escape(asked)}")
     if found.cause:
         lines.append(f"[dim]cause:[/] {escape(found.cause)}")
     if found.remedy:

@@ -18,6 +18,7 @@ from bootstrap.platform.recover import Recovered, recover, retained
 from bootstrap.platform.run import Run, prepare
 from bootstrap.platform.state import check_cluster, remove_stack, select_stack, stack_exists
 from bootstrap.private import private_files
+from bootstrap.signals import ends_tidily
 from components.release.guard import AGAIN
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def _ask_azure(run: Run) -> None:
         )
 
 
+@ends_tidily
 def _ask_cluster(run: Run) -> None:
     """Ask whether the cluster does what a platform is for.
 

@@ -4,7 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -108,9 +108,14 @@ def patched(found: Any, patch: Any) -> Any:
 Server = TypeVar("Server", bound=ApiServer)
 
 
-@contextmanager
-def serve(kind: type[Server] = ApiServer) -> Iterator[Server]:  # type: ignore[assignment] # mypy has no such defaults
+def serve() -> AbstractContextManager[ApiServer]:
     """Run an API server."""
+    return serve_as(ApiServer)
+
+
+@contextmanager
+def serve_as(kind: type[Server]) -> Iterator[Server]:
+    """Run an API server of a kind."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

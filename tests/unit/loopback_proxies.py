@@ -146,7 +146,7 @@ def proxies(authority: Authority, zone: str) -> Iterator[Proxies]:
             if played.old and connection.recv(11, socket.MSG_PEEK)[9:11] == b"\x03\x02":
                 connection.sendall(b"\x16\x03\x02\x00\x04\x02\x00\x00\x00")
             context = played.context(played.served[""])
-            context.sni_callback = played.chosen  # type: ignore[assignment] # its type is of another class
+            context.sni_callback = played.chosen
             secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             return secured, address
 

@@ -19,17 +19,17 @@ from bootstrap.errors import UpError
 from bootstrap.platform.findings import Finding, Verdict
 from bootstrap.platform.verify import verify, workspace
 from bootstrap.platform.verify.checks import CHECKS
+from bootstrap.platform.verify.checks.addons import CRDS
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.report import Report, print_report
 from bootstrap.platform.verify.target import Check, Door, Target
 from bootstrap.platform.verify.workspace import LABEL, NAMESPACE, Workspace
 from settings import parse
-from tests.unit.loopback_api import serve
+from tests.unit.loopback_api import serve_as
 from tests.unit.loopback_platform import (
     APPLICATIONS,
     CERTIFICATES,
     CONFIGURATION,
-    CRDS,
     DEPLOYMENTS,
     EVENTS,
     IMAGE,
@@ -101,7 +101,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(workspace, "_BEAT_SECONDS", 0.02)
-    with serve(Platform) as platform, proxies(platform.authority, ZONE) as played:
+    with serve_as(Platform) as platform, proxies(platform.authority, ZONE) as played:
         yield World(platform=platform, proxies=played, settings=LOCAL)
 
 
@@ -583,6 +583,11 @@ def test_what_may_not_be_asked_is_never_passed(world: World, check: str) -> None
     assert found and {each.verdict for each in found} == {Verdict.UNKNOWN}
 
 
+def room_on_its_way(w: World) -> None:
+    becomes("run", unscheduled("0/1 nodes"))(w)
+    w.platform.put(f"{EVENTS}/up", named("up", reason="TriggeredScaleUp", message="pool 1->2"))
+
+
 UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
     "no image": (lambda w: setattr(w, "image", ""), "pods", "no image is known"),
     "no image for a server": (lambda w: setattr(w, "image", ""), "network", "no image is known"),
@@ -604,14 +609,7 @@ UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
         "security",
         "no right to ask",
     ),
-    "room is on its way": (
-        lambda w: (
-            becomes("run", unscheduled("0/1 nodes"))(w),
-            w.platform.put(f"{EVENTS}/up", named("up", reason="TriggeredScaleUp", message="pool 1->2")),
-        ),
-        "pods",
-        "one is on its way: pool 1->2",
-    ),
+    "room is on its way": (room_on_its_way, "pods", "one is on its way: pool 1->2"),
 }
 
 

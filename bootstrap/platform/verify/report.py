@@ -77,6 +77,8 @@ def print_report(found: Report, console: Console) -> None:
 
 
 def _together(good: list[Finding]) -> str:
-    if len(good) == 1:
-        return f"{good[0].subject}: {good[0].detail}"
-    return "; ".join(f"{each.subject}: {each.detail}" if each.detail else each.subject for each in good)
+    """Return what is fine, and once what several have in common."""
+    subjects: dict[str, list[str]] = {}
+    for each in good:
+        subjects.setdefault(each.detail, []).append(each.subject)
+    return "; ".join(f"{', '.join(names)}: {detail}" for detail, names in subjects.items())

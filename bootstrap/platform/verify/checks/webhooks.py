@@ -57,7 +57,7 @@ def webhooks(target: Target) -> Iterator[Finding]:
 
 
 def _probe(target: Target, probe: Probe) -> Iterator[Finding]:
-    subject = f"{probe.addon} takes a {probe.kind}"
+    subject = f"{probe.kind} of {probe.addon}"
     path = path_of(probe.group, probe.version, probe.plural, probe.namespace)
     try:
         refusal = target.cluster.refusal(path, probe.body)
