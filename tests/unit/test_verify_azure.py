@@ -103,7 +103,9 @@ class Asked:
         self.needs = self
         self.cluster = request(CLUSTER, **self.planned)
 
-    def of(self, _: str) -> list[Any]:
+    def of(self, type_: str) -> list[Any]:
+        if type_ == "Microsoft.Network/natGateways":
+            return [request("/nat")]
         return [request(f"{CLUSTER}/w/default", maintenanceWindow={"hours": "4"})]
 
     def get_by_id(self, id_: str, *, api_version: str) -> Any:
@@ -351,6 +353,24 @@ def test_what_somebody_changed_in_azure_is_told(world: Azure) -> None:
     assert world.finding("azure", "autoscaler").verdict is Verdict.FINE
     del world.asked.found[f"{CLUSTER}/w/default"]
     assert world.finding("azure", "window default").verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "told"),
+    [
+        ("192.0.2.9", Verdict.FINE, "192.0.2.9, of the NAT gateway"),
+        ("198.51.100.20", Verdict.FINE, "198.51.100.20, of the NAT gateway"),
+        ("203.0.113.1", Verdict.FAILED, "203.0.113.1, the stack's are 192.0.2.9, 198.51.100.16/28"),
+    ],
+)
+def test_requests_leave_from_the_nat_gateways_addresses(world: Azure, seen: str, verdict: Verdict, told: str) -> None:
+    ids = {"publicIpAddresses": [{"id": "/ip"}], "publicIpPrefixes": [{"id": "/prefix"}]}
+    world.asked.found |= {"/nat": ids, "/ip": {"ipAddress": "192.0.2.9"}, "/prefix": {"ipPrefix": "198.51.100.16/28"}}
+    world.egress_url = "https://echo.example.com/ip?format=text"
+    ended = {"exitCode": 0, "message": f"HTTP/1.1 200 OK\r\nDate: Sun, 29 Nov 2026 01:02:03 GMT\r\n\r\n{seen}\n"}
+    world.platform.unwell["egress"] = {"containerStatuses": [{"state": {"terminated": ended}}]}
+    found = world.finding("egress", "egress address")
+    assert found.verdict is verdict and told in found.detail
 
 
 def test_azure_that_does_not_answer_cannot_be_known(world: Azure) -> None:

@@ -5,6 +5,7 @@ from bootstrap.platform.verify.checks import (
     argocd,
     azure,
     certificates,
+    egress,
     https,
     names,
     network,
@@ -27,7 +28,7 @@ CHECKS: tuple[Check, ...] = (
     argocd.CHECK,
     pods.CHECK,
     network.CHECK,
-    network.EGRESS,
+    egress.CHECK,
     pod_security.CHECK,
     azure.CHECK,
 )
