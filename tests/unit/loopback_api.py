@@ -119,6 +119,7 @@ def serve_as(kind: type[Server]) -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body at once: the kernel holds the second of two small writes back
 
         def handle_one(self) -> None:
             address = urlsplit(self.path)

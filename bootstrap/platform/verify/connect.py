@@ -1,5 +1,7 @@
 """Reaches a stack's cluster by the same means as ``up``, and gathers what the checks are told."""
 
+from startup import on_demand
+
 import base64
 import json
 import os
@@ -7,17 +9,14 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError
 from kubernetes import client, config
 from rich.console import Console
 
 from bootstrap.errors import UpError
-from bootstrap.platform.doctor.azure import Clients, credential_from_environment
-from bootstrap.platform.doctor.needs import Needs
 from bootstrap.platform.local_cluster import HTTP_PORT, api_client
-from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.reach import entry
 from bootstrap.platform.run import Run, choose_cluster, prepare, settings_of
 from bootstrap.platform.state import select_stack, stack_exists
@@ -25,10 +24,20 @@ from bootstrap.platform.verify.cluster import Cluster, ClusterError, path_of
 from bootstrap.platform.verify.target import Asked, Door, Target
 from bootstrap.platform.verify.workspace import Workspace
 from components.addons.ingress import NAMESPACE, SERVICE
-from components.azure.kubeconfig import exec_kubeconfig
 from conventions import ARGO_CD_NAMESPACE, TENANT_LABEL
 from settings import Settings
 from settings.types import Target as Where
+
+if TYPE_CHECKING:
+    from bootstrap.platform.doctor import azure as doctors
+    from bootstrap.platform.doctor import needs as needed
+    from bootstrap.platform.plan import evaluate as evaluation
+    from components.azure import kubeconfig as kubeconfigs
+else:  # seconds that a local stack does not need
+    doctors = on_demand("bootstrap.platform.doctor.azure")
+    needed = on_demand("bootstrap.platform.doctor.needs")
+    evaluation = on_demand("bootstrap.platform.plan.evaluate")
+    kubeconfigs = on_demand("components.azure.kubeconfig")
 
 
 def connect(root: Path, stack: str, console: Console) -> Target:
@@ -53,8 +62,9 @@ def target_of(run: Run) -> Target:
     if run.local:
         return _local(run.stack, run.settings, run.kubeconfig, mapped=run.target.managed)
     outputs = _outputs(run)
-    needs = Needs(run.settings, evaluate(run.root, run.stack))
-    clients = Clients(needs.subscription_id, credential_from_environment(str(needs.azure.tenant_id)))
+    needs = needed.Needs(run.settings, evaluation.evaluate(run.root, run.stack))
+    credential = doctors.credential_from_environment(str(needs.azure.tenant_id))
+    clients = doctors.Clients(needs.subscription_id, credential)
     api = _of_azure(needs, clients)
     gathered = _gathered(api, run.stack, run.settings, "kubectl", mapped=False)
     return Target(**gathered, outputs=outputs, azure=Asked(clients=clients, needs=needs))
@@ -81,7 +91,7 @@ def _outputs(run: Run) -> Mapping[str, Any]:
     return found
 
 
-def _of_azure(needs: Needs, clients: Clients) -> client.ApiClient:
+def _of_azure(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
     """Sign in to the cluster as the program does, with kubelogin; no credential of the cluster's own is asked for."""
     settings, parts = needs.cluster_settings, needs.cluster.id.split("/")
     group, name = parts[4], parts[-1]
@@ -92,7 +102,7 @@ def _of_azure(needs: Needs, clients: Clients) -> client.ApiClient:
     given = next(iter(answer.kubeconfigs or ()), None)
     if given is None or given.value is None:
         raise UpError(f"Azure does not say how cluster {name} is reached: its answer is empty")
-    text = exec_kubeconfig(
+    text = kubeconfigs.exec_kubeconfig(
         base64.b64encode(given.value).decode(),
         cluster_name=name,
         tenant_id=str(needs.azure.tenant_id),
