@@ -3,6 +3,8 @@
 import base64
 import copy
 import datetime as dt
+import gzip
+import json
 import re
 from typing import Any
 
@@ -79,6 +81,7 @@ class Platform(ApiServer):
             name = "argocd-repo-server" if namespace == "argocd" else release
             self.put(f"{DEPLOYMENTS.format(namespace)}/{name}", _deployment(name, tree))
             self.put(f"{PODS.format(namespace)}/{name}", _pod(name, IMAGE))
+            self.put(f"/api/v1/namespaces/{namespace}/secrets/sh.helm.release.v1.{release}.v1", _record(release, name))
         self.put("/api/v1/namespaces/app-hello", {"metadata": {"name": "app-hello", "labels": {TENANT_LABEL: "hello"}}})
         self.put(f"{PODS.format('app-hello')}/hello", _pod("hello", "ghcr.io/stefanprodan/podinfo@sha256:" + "0" * 64))
         self.put("/api/v1/nodes/one", {"metadata": {"name": "one", "labels": {"kubernetes.azure.com/mode": "system"}}})
@@ -226,6 +229,13 @@ def _deployment(name: str, tree: str) -> dict[str, Any]:
     spec = {"replicas": 1, "template": template, "selector": {"matchLabels": {"app": name}}}
     status = {"availableReplicas": 1, "updatedReplicas": 1, "observedGeneration": 1}
     return {"metadata": {"name": name, "generation": 1}, "spec": spec, "status": status}
+
+
+def _record(release: str, name: str) -> dict[str, Any]:
+    manifest = f"---\n---\nkind: Deployment\nmetadata: {{name: {name}}}\n---\nkind: Service\nmetadata: {{name: x}}\n"
+    written = base64.b64encode(gzip.compress(json.dumps({"manifest": manifest}).encode()))
+    labels = {"owner": "helm", "name": release, "status": "deployed"}
+    return {"metadata": {"labels": labels}, "data": {"release": base64.b64encode(written).decode()}}
 
 
 def _pod(name: str, image: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -360,6 +360,13 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
     ),
     "scaled to 0": (scaled, "workloads", "scaled to 0", "by hand", "scale deployment/traefik --replicas=1"),
     "not available": (unavailable, "workloads", "0 of 1 available", "ImagePullBackOff: no such image", "describe"),
+    "a workload is gone": (
+        gone(DEPLOYMENT),
+        "workloads",
+        "there is none",
+        "somebody deleted it",
+        "helm -n traefik get manifest traefik | kubectl apply -f -",
+    ),
     "nothing runs": (
         gone(DEPLOYMENT),
         "workloads",
@@ -567,6 +574,21 @@ def test_a_fault_is_told_with_its_cause_and_what_mends_it(world: World, fault: s
     assert all(each.asked and each.cause and each.remedy for each in found)
 
 
+def test_applications_that_up_has_just_sent_on_their_way_get_longer(world: World) -> None:
+    world.platform.put(f"{APPLICATIONS}/hello", application("hello", health="Progressing"))
+    arrive = threading.Timer(2.5, world.platform.put, [f"{APPLICATIONS}/hello", application("hello")])
+    chosen = [check for check in CHECKS if check.name == "argocd"]
+    arrive.start()
+    target = replace(world.target(), just_deployed=True)
+    assert not verify.examine(target, console=Console(file=io.StringIO()), checks=chosen).failed
+    degraded(world)
+    begun = time.monotonic()
+    assert verify.examine(
+        replace(world.target(), just_deployed=True), console=Console(file=io.StringIO()), checks=chosen
+    ).failed
+    assert time.monotonic() - begun < 3, "what is lost is not waited for"
+
+
 def test_every_check_fails_for_some_fault() -> None:
     local = {check.name for check in CHECKS} - {"azure", "dns"}
     assert {check for _, check, *_ in FAULTS.values()} == local
@@ -590,6 +612,11 @@ def room_on_its_way(w: World) -> None:
 
 UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
     "no image": (lambda w: setattr(w, "image", ""), "pods", "no image is known"),
+    "no right to read a release": (
+        lambda w: setattr(w.platform, "forbidden", "GET .*/secrets"),
+        "workloads",
+        "what it rendered cannot be read",
+    ),
     "no image for a server": (lambda w: setattr(w, "image", ""), "network", "no image is known"),
     "no registry here": (
         becomes("pull", waiting("ErrImagePull", "dial tcp: no such host")),
@@ -607,7 +634,7 @@ UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
     "no privileged dry runs": (
         lambda w: setattr(w.platform, "forbidden", "POST .*/pods"),
         "security",
-        "no right to ask",
+        "it cannot be asked",
     ),
     "room is on its way": (room_on_its_way, "pods", "one is on its way: pool 1->2"),
 }

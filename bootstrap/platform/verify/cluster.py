@@ -106,12 +106,12 @@ class Cluster:
         """Return why an object would be refused, or None where it would be taken; nothing is kept.
 
         Raises:
-            ClusterError: whoever is signed in may not create it.
+            ClusterError: whoever is signed in may not create it, or there was no answer.
         """
         try:
             self.create(path, body, dry_run=True)
         except ClusterError as error:
-            if error.no_right:
+            if error.no_right or not error.status:
                 raise
             return str(error)
         return None

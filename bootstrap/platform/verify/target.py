@@ -64,6 +64,8 @@ class Target:
     """Asks DNS; the machine's own by default."""
     egress_url: str = ""
     """Answers with the address that a request came from."""
+    just_deployed: bool = False
+    """Whether applications may be on their way still."""
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
 
     @property

@@ -42,7 +42,7 @@ def verify(root: Path, stack: str, *, console: Console, egress_url: str = "") ->
 
 def verify_run(run: Run) -> Report:
     """Ask the same of the stack that a run has just deployed."""
-    return examine(target_of(run), console=run.console)
+    return examine(replace(target_of(run), just_deployed=True), console=run.console)
 
 
 def examine(target: Target, *, console: Console, egress_url: str = "", checks: Sequence[Check] = CHECKS) -> Report:

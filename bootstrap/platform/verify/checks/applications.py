@@ -15,7 +15,9 @@ from components.addons.working_tree import config_map, read_tree
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION, WORKING_TREE_URL
 
 SECONDS = 60.0
-"""How long applications that are on their way may take."""
+"""How long a verdict may take."""
+PATIENCE_SECONDS = 300.0
+"""How long applications may take that `up` has just sent on their way, and that nothing speaks against."""
 _APPLICATIONS = path_of("argoproj.io", "v1alpha1", "applications", ARGO_CD_NAMESPACE)
 _INTERVAL = 180.0
 """Seconds between comparisons where argocd-cm says nothing: 120, and up to 60 more.
@@ -23,19 +25,26 @@ _INTERVAL = 180.0
 https://argo-cd.readthedocs.io/en/stable/operator-manual/argocd-cm-yaml/
 """
 _QUICK = 60.0
+_WELL = ("Synced", "Healthy")
 
 
 def applications(target: Target) -> Iterator[Finding]:
     """Wait until all are well, or their time is over, and tell what is seen then."""
     begun, interval = target.now(), _interval(target)
 
-    def look() -> list[dict[str, Any]] | None:
+    def well() -> list[dict[str, Any]] | None:
         found = target.cluster.items(_APPLICATIONS)
         # where Argo CD compares every few seconds, a verdict from before is none: what it stands on may be cut off
         fresh = interval > _QUICK or all(_compared(each) > begun for each in found)
-        return found if fresh and found and all(_state(each) == ("Synced", "Healthy") for each in found) else None
+        return found if fresh and found and all(_state(each) == _WELL for each in found) else None
 
-    found = target.cluster.until(look, SECONDS, every=2.0)
+    def settled() -> list[dict[str, Any]] | None:
+        found = target.cluster.items(_APPLICATIONS)
+        return found if all(_state(each) == _WELL for each in found) or any(map(_lost, found)) else None
+
+    found = target.cluster.until(well, SECONDS, every=2.0)
+    if found is None and target.just_deployed:
+        found = target.cluster.until(settled, PATIENCE_SECONDS - SECONDS, every=2.0)
     if found is None:
         found = target.cluster.items(_APPLICATIONS)
     if not any(name_of(each) == ROOT_APPLICATION for each in found):
@@ -57,19 +66,14 @@ def applications(target: Target) -> Iterator[Finding]:
 def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, interval: float) -> Finding | None:
     sync, health = _state(found)
     subject = f"application {name_of(found)}"
-    status = found.get("status") or {}
     show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "application", name_of(found))
-    messages = [
-        f"{each['type']}: {' '.join(str(each.get('message', '')).split())}"
-        for each in status.get("conditions") or []
-        if each["type"].endswith("Error")
-    ]
+    messages = _errors(found)
     age = (target.now() - _compared(found)).total_seconds()
     if messages:
         told = f"{sync}, {health}; {messages[0][:300]}"
         cause, remedy = _why(target, found, messages[0])
         return failed("argocd", subject, told, cause=cause, remedy=remedy or show)
-    if (sync, health) != ("Synced", "Healthy"):
+    if (sync, health) != _WELL:
         cause, remedy = _unwell(target, found, sync)
         return failed("argocd", subject, f"{sync}, {health}", cause=cause, remedy=remedy or show)
     if age > max(2 * interval, interval + SECONDS / 2):
@@ -120,6 +124,22 @@ def _unwell(target: Target, found: Mapping[str, Any], sync: str) -> tuple[str, s
             "",
         )
     return "it has not been compared to its end yet", ""
+
+
+def _lost(found: Mapping[str, Any]) -> bool:
+    """Return whether waiting would not help an application."""
+    status = found.get("status") or {}
+    failed_sync = (status.get("operationState") or {}).get("phase") in {"Failed", "Error"}
+    return bool(_errors(found)) or failed_sync or _state(found)[1] in {"Degraded", "Missing"}
+
+
+def _errors(found: Mapping[str, Any]) -> list[str]:
+    """Return what Argo CD has against an application."""
+    return [
+        f"{each['type']}: {' '.join(str(each.get('message', '')).split())}"
+        for each in (found.get("status") or {}).get("conditions") or []
+        if each["type"].endswith("Error")
+    ]
 
 
 def _state(found: Mapping[str, Any]) -> tuple[str, str]:

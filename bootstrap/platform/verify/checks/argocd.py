@@ -128,5 +128,5 @@ CHECK = Check(
     name="argocd",
     does="asks its page for /healthz over ingress, and reads its configuration and its applications",
     ask=argocd,
-    seconds=applications.SECONDS + 30,
+    seconds=applications.PATIENCE_SECONDS + 30,
 )

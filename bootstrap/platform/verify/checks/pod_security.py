@@ -27,7 +27,7 @@ def refusals(target: Target) -> Iterator[Finding]:
     for namespace in [NAMESPACE, *NAMESPACES, *tenants]:
         told = _refusal(target, namespace, _privileged())
         if isinstance(told, ClusterError):
-            yield unknown("security", f"namespace {namespace}", f"no right to ask: {told}")
+            yield unknown("security", f"namespace {namespace}", f"it cannot be asked: {told}")
         elif "violates PodSecurity" in told or "forbidden" in told:
             refused.append(namespace)
         else:
@@ -63,7 +63,7 @@ def _taken(target: Target, namespace: str, told: str) -> Finding:
 def _policies(target: Target) -> Finding:
     told = _refusal(target, NAMESPACE, pod.body("foreign", _FOREIGN, ["true"]))
     if isinstance(told, ClusterError):
-        return unknown("security", "admission policies", f"no right to ask: {told}")
+        return unknown("security", "admission policies", f"it cannot be asked: {told}")
     if "ValidatingAdmissionPolicy" in told:
         return fine("security", "admission policies", "refuse an image of another registry")
     if told:

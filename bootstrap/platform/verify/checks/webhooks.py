@@ -62,7 +62,7 @@ def _probe(target: Target, probe: Probe) -> Iterator[Finding]:
     try:
         refusal = target.cluster.refusal(path, probe.body)
     except ClusterError as error:
-        yield unknown("webhooks", subject, f"no right to ask: {error}")
+        yield unknown("webhooks", subject, f"it cannot be asked: {error}")
         return
     if refusal is None:
         yield fine("webhooks", subject, "taken")

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bootstrap.platform.findings import Finding, failed, fine
-from bootstrap.platform.verify.cluster import name_of, path_of
+from ruamel.yaml import YAML
+
+from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.verify.cluster import ClusterError, name_of, path_of
 from bootstrap.platform.verify.pod import problem_of
 from bootstrap.platform.verify.target import Check, Target
 from components.addons import cert_manager, external_secrets, ingress
+from components.release.helm_record import decoded
 from conventions import ARGO_CD_NAMESPACE
 
 NAMESPACES = {
@@ -26,24 +29,41 @@ def workloads(target: Target) -> Iterator[Finding]:
     """Read the workloads of every addon's namespace, and, in Azure, where their Pods run."""
     for namespace, release in NAMESPACES.items():
         found: list[Finding] = []
-        count = 0
+        there = set()
         for plural, kind in _KINDS.items():
             for workload in target.cluster.items(path_of("apps", "v1", plural, namespace)):
-                count += 1
+                there.add((kind, name_of(workload)))
                 found += _of(target, namespace, kind, workload)
-        if not count:
-            found.append(
-                failed(
-                    "workloads",
-                    f"namespace {namespace}",
-                    "nothing runs in it",
-                    cause=f"the release {release} is not installed, or somebody deleted its workloads",
-                    remedy=target.restore(namespace, release),
-                )
-            )
-        yield from found or [fine("workloads", namespace, f"{count} available")]
+        found += _missing(target, namespace, release, there)
+        yield from found or [fine("workloads", namespace, f"{len(there)} available")]
     if not target.local:
         yield from _pools(target)
+
+
+def _missing(target: Target, namespace: str, release: str, there: set[tuple[str, str]]) -> Iterator[Finding]:
+    """Compare with what the chart rendered."""
+    restore = target.restore(namespace, release)
+    try:
+        rendered = _rendered(target, namespace, release)
+    except ClusterError as error:
+        show = f"helm -n {namespace} get manifest {release}"
+        yield unknown("workloads", f"release {release}", f"what it rendered cannot be read: {error}", show)
+        rendered = set()
+    for kind, name in sorted(rendered - there):
+        cause = "somebody deleted it; Pulumi sees no drift inside a chart"
+        yield failed("workloads", f"{kind} {namespace}/{name}", "there is none", cause=cause, remedy=restore)
+    if not there:
+        cause = f"the release {release} is not installed, or somebody deleted its workloads"
+        yield failed("workloads", f"namespace {namespace}", "nothing runs in it", cause=cause, remedy=restore)
+
+
+def _rendered(target: Target, namespace: str, release: str) -> set[tuple[str, str]]:
+    """Return kinds and names of the workloads in the deployed revision of a release."""
+    selector = f"owner=helm,name={release},status=deployed"
+    records = target.cluster.items(path_of("", "v1", "secrets", namespace), labelSelector=selector)
+    text = "".join(decoded(each["data"]["release"]).get("manifest", "") for each in records)
+    documents = [each for each in YAML(typ="safe").load_all(text) if isinstance(each, dict)]
+    return {(each["kind"], each["metadata"]["name"]) for each in documents if each.get("kind") in _KINDS.values()}
 
 
 def _of(target: Target, namespace: str, kind: str, workload: Mapping[str, Any]) -> Iterator[Finding]:
