@@ -22,8 +22,9 @@ from rich.console import Console
 from bootstrap.platform.findings import Finding, Verdict
 from bootstrap.platform.verify import served, verify
 from bootstrap.platform.verify.checks import CHECKS
-from bootstrap.platform.verify.cluster import Cluster, ClusterError, path_of
+from bootstrap.platform.verify.cluster import Cluster, ClusterError
 from bootstrap.platform.verify.connect import connect
+from bootstrap.platform.verify.objects import path_of
 from bootstrap.platform.verify.workspace import LABEL, NAMESPACE
 from rehearsal.project import Project
 from rehearsal.sandbox import served_charts

@@ -10,7 +10,7 @@ from typing import Any
 
 from bootstrap.platform.verify.checks.addons import CRDS, KINDS
 from bootstrap.platform.verify.checks.workloads import NAMESPACES
-from bootstrap.platform.verify.cluster import path_of
+from bootstrap.platform.verify.objects import path_of
 from bootstrap.platform.verify.workspace import LABEL, NAMESPACE
 from components.addons.working_tree import config_map, read_tree
 from conventions import TENANT_LABEL

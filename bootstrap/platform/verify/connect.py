@@ -19,8 +19,9 @@ from bootstrap.errors import UpError
 from bootstrap.platform.local_cluster import HTTP_PORT, api_client
 from bootstrap.platform.reach import entry
 from bootstrap.platform.run import Run, choose_cluster, prepare, settings_of
-from bootstrap.platform.state import select_stack, stack_exists
-from bootstrap.platform.verify.cluster import Cluster, ClusterError, path_of
+from bootstrap.platform.state import stack_exists
+from bootstrap.platform.verify.cluster import Cluster, ClusterError
+from bootstrap.platform.verify.objects import path_of
 from bootstrap.platform.verify.target import Asked, Door, Target
 from bootstrap.platform.verify.workspace import Workspace
 from components.addons.ingress import NAMESPACE, SERVICE
@@ -82,7 +83,6 @@ def _local(stack: str, settings: Settings, path: Path, *, mapped: bool) -> Targe
 def _outputs(run: Run) -> Mapping[str, Any]:
     if not stack_exists(run):
         raise UpError(f"there is no stack {run.stack} in the state: `make up STACK={run.stack}` deploys it")
-    select_stack(run)
     command = ["pulumi", "--non-interactive", "stack", "output", "--json", "--stack", run.stack]
     done = subprocess.run(command, cwd=run.root, env=run.environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -111,7 +111,7 @@ def _of_azure(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiCl
     load: Any = config  # the client's config module is not typed
     try:
         found: client.ApiClient = load.new_client_from_config_dict(json.loads(text))
-        client.VersionApi(found).get_code(_request_timeout=15)
+        Cluster(found).get("/version")
     except Exception as error:
         # kubelogin, TLS, and the transport have a dozen exceptions, and all of them mean this
         raise UpError(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.platform.verify.cluster import path_of, said
+from bootstrap.platform.verify.objects import path_of, said
 from bootstrap.platform.verify.target import Target
 from bootstrap.platform.verify.workspace import NAMESPACE
 

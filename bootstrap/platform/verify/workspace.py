@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import UpError
-from bootstrap.platform.verify.cluster import Cluster, ClusterError, condition, name_of, path_of, said
+from bootstrap.platform.verify.cluster import Cluster, ClusterError
+from bootstrap.platform.verify.objects import condition, name_of, path_of, said
 from components.addons.external_secrets import LOCAL_SECRETS_NAMESPACE
 from conventions import FACT_PREFIX, REGISTRIES_ANNOTATION, TENANT_LABEL, VAULT_KEYS_ANNOTATION
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine
-from bootstrap.platform.verify.cluster import condition, is_true, name_of, path_of, said
+from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from bootstrap.platform.verify.target import Check, Target
 
 KINDS = {

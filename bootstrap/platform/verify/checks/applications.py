@@ -2,17 +2,15 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pulumi
-
-from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.findings import Finding, failed, fine
 from bootstrap.platform.verify import git
-from bootstrap.platform.verify.cluster import name_of, path_of
+from bootstrap.platform.verify.checks.revisions import compared, revisions
+from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Target
-from components.addons.working_tree import config_map, read_tree
-from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION, WORKING_TREE_URL
+from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION
 
 SECONDS = 60.0
 """How long a verdict may take."""
@@ -35,7 +33,7 @@ def applications(target: Target) -> Iterator[Finding]:
     def well() -> list[dict[str, Any]] | None:
         found = target.cluster.items(_APPLICATIONS)
         # where Argo CD compares every few seconds, a verdict from before is none: what it stands on may be cut off
-        fresh = interval > _QUICK or all(_compared(each) > begun for each in found)
+        fresh = interval > _QUICK or all(compared(each) > begun for each in found)
         return found if fresh and found and all(_state(each) == _WELL for each in found) else None
 
     def settled() -> list[dict[str, Any]] | None:
@@ -60,7 +58,7 @@ def applications(target: Target) -> Iterator[Finding]:
     if good:
         names = ", ".join(sorted(map(name_of, good)))
         yield fine("argocd", "applications", f"{names} Synced and Healthy")
-    yield from _revisions(target, good, begun)
+    yield from revisions(target, good, begun)
 
 
 def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, interval: float) -> Finding | None:
@@ -68,7 +66,7 @@ def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, inter
     subject = f"application {name_of(found)}"
     show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "application", name_of(found))
     messages = _errors(found)
-    age = (target.now() - _compared(found)).total_seconds()
+    age = (target.now() - compared(found)).total_seconds()
     if messages:
         told = f"{sync}, {health}; {messages[0][:300]}"
         cause, remedy = _why(target, found, messages[0])
@@ -148,11 +146,6 @@ def _state(found: Mapping[str, Any]) -> tuple[str, str]:
     return str(sync.get("status") or "Unknown"), str(health.get("status") or "Unknown")
 
 
-def _compared(found: Mapping[str, Any]) -> dt.datetime:
-    text = (found.get("status") or {}).get("reconciledAt")
-    return dt.datetime.fromisoformat(text) if text else dt.datetime.fromtimestamp(0, dt.UTC)
-
-
 def _interval(target: Target) -> float:
     """Return how often Argo CD compares, as argocd-cm says it."""
     found = target.cluster.find(path_of("", "v1", "configmaps", ARGO_CD_NAMESPACE, "argocd-cm")) or {}
@@ -161,51 +154,3 @@ def _interval(target: Target) -> float:
         return _INTERVAL
     jitter = data.get("timeout.reconciliation.jitter", "60s")
     return git.seconds(data["timeout.reconciliation"]) + git.seconds(jitter)
-
-
-def _revisions(target: Target, found: Sequence[Mapping[str, Any]], begun: dt.datetime) -> Iterator[Finding]:
-    """Compare what runs with what Git has."""
-    if target.settings.gitops.source == "workingTree":
-        yield _working_tree(target)
-        return
-    ran: dict[tuple[str, str], tuple[set[str], bool]] = {}
-    for each in found:
-        sync = each["status"]["sync"]
-        sources = each["spec"].get("sources") or [each["spec"].get("source") or {}]
-        revisions = sync.get("revisions") or [sync.get("revision", "")]
-        for source, revision in zip(sources, revisions, strict=False):
-            if "chart" not in source and source.get("repoURL"):
-                place = (str(source["repoURL"]), str(source.get("targetRevision", "HEAD")))
-                seen, fresh = ran.get(place, (set(), True))
-                ran[place] = (seen | {str(revision)}, fresh and _compared(each) > begun)
-    for (url, wanted), (seen, fresh) in ran.items():
-        subject, show = f"revision {wanted} of {url}", f"git ls-remote {url} {wanted}"
-        has = git.revision(url, wanted)
-        if not has:
-            yield unknown(
-                "argocd", subject, "this machine does not read the repository, or it has no such revision", show
-            )
-        elif seen == {has}:
-            yield fine("argocd", subject, has[:12])
-        elif fresh:
-            told = f"Git has {has[:12]}, what runs is of {', '.join(sorted(each[:12] for each in seen))}"
-            cause = "Argo CD reads another repository than this machine, or a cache of it"
-            yield failed("argocd", subject, told, cause=cause, remedy=show)
-        else:
-            told = f"Git has {has[:12]}, pushed since Argo CD last looked, or it looks no longer"
-            yield unknown("argocd", subject, told, show)
-
-
-def _working_tree(target: Target) -> Finding:
-    subject = f"the working tree, {WORKING_TREE_URL.removeprefix('file://')}"
-    path = path_of("apps", "v1", "deployments", ARGO_CD_NAMESPACE, "argocd-repo-server")
-    volumes = target.cluster.get(path)["spec"]["template"]["spec"].get("volumes") or []
-    served = {(each.get("configMap") or {}).get("name") for each in volumes}
-    try:
-        here = config_map(read_tree(target.settings.gitops.repo_url))[0]
-    except pulumi.RunError as error:
-        return unknown("argocd", subject, str(error))
-    if here in served:
-        return fine("argocd", subject, "as it is here")
-    told = "gitops/ or tenants/ here differs from what Argo CD reads"
-    return fine("argocd", subject, told, warning=True, cause="it changed since `up`", remedy="make up STACK=local")

@@ -8,7 +8,7 @@ from ruamel.yaml.error import YAMLError
 from bootstrap.platform.findings import Finding, failed, fine, unknown
 from bootstrap.platform.verify import served
 from bootstrap.platform.verify.checks import applications
-from bootstrap.platform.verify.cluster import path_of
+from bootstrap.platform.verify.objects import path_of
 from bootstrap.platform.verify.target import Check, Target
 from components.addons.argocd_access import allowed_ranges
 from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS

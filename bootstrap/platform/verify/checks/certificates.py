@@ -6,7 +6,7 @@ from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine
 from bootstrap.platform.verify.checks.workloads import NAMESPACES
-from bootstrap.platform.verify.cluster import condition, is_true, name_of, path_of, said
+from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import NAMESPACE
 from components.addons import cert_manager

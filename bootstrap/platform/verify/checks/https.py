@@ -9,7 +9,7 @@ from cryptography.x509.oid import NameOID
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
 from bootstrap.platform.verify import served
-from bootstrap.platform.verify.cluster import is_true, path_of
+from bootstrap.platform.verify.objects import is_true, path_of
 from bootstrap.platform.verify.target import Check, Target
 from components.addons import cert_manager, ingress
 from conventions import ARGO_CD_NAMESPACE

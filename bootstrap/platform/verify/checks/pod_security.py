@@ -6,7 +6,8 @@ from typing import Any
 from bootstrap.platform.findings import Finding, failed, fine, unknown
 from bootstrap.platform.verify import pod
 from bootstrap.platform.verify.checks.workloads import NAMESPACES
-from bootstrap.platform.verify.cluster import ClusterError, name_of, path_of
+from bootstrap.platform.verify.cluster import ClusterError
+from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import NAMESPACE
 from conventions import TENANT_LABEL

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
-from bootstrap.platform.verify.cluster import condition, is_true, path_of, said
+from bootstrap.platform.verify.objects import condition, is_true, path_of, said
 from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import CANARY, NAMESPACE
 from components.addons import external_secrets

@@ -9,7 +9,8 @@ from typing import Any
 from cryptography import x509
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
-from bootstrap.platform.verify.cluster import ClusterError, name_of, path_of
+from bootstrap.platform.verify.cluster import ClusterError
+from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
 from components.addons import argocd, cert_manager, external_secrets
 from components.release.probe import Probe

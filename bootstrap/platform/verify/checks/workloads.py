@@ -6,7 +6,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
-from bootstrap.platform.verify.cluster import ClusterError, name_of, path_of
+from bootstrap.platform.verify.cluster import ClusterError
+from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.pod import problem_of
 from bootstrap.platform.verify.target import Check, Target
 from components.addons import cert_manager, external_secrets, ingress
