@@ -20,6 +20,7 @@ from bootstrap.platform.doctor import azure as doctors
 from bootstrap.platform.doctor import needs as needed
 from bootstrap.platform.findings import failed, fine
 from bootstrap.platform.plan import evaluate as evaluation
+from bootstrap.platform.run import choose_cluster
 from bootstrap.platform.verify import connect, git, verify
 from bootstrap.platform.verify.report import Report
 from bootstrap.platform.verify.target import Door
@@ -93,8 +94,7 @@ def test_a_load_balancer_has_the_ports_that_everybody_knows(platform: Platform, 
 def test_a_kind_cluster_is_asked_at_the_ports_that_lead_to_it(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = connect.choose_cluster
-    monkeypatch.setattr(connect, "choose_cluster", lambda *given: replace(chosen(*given), managed=True))
+    monkeypatch.setattr(connect, "choose_cluster", lambda *given: replace(choose_cluster(*given), managed=True))
     door = connect.connect(tmp_path, "local", QUIET).door
     assert door == Door(address="127.0.0.1", https=8443, http=8080)
 
