@@ -224,7 +224,7 @@ def webhook(name: str, **metadata: Any) -> Callable[[Platform], AbstractContextM
 
 
 def cut_off(platform: Platform) -> AbstractContextManager[None]:
-    return changed(platform, f"{POLICIES}/argocd-repo-server-network-policy", {"spec": {"ingress": None}})
+    return changed(platform, f"{POLICIES}/argocd-repo-server", {"spec": {"ingress": None}})
 
 
 def another_host(platform: Platform) -> AbstractContextManager[None]:

@@ -24,6 +24,7 @@ REQUESTS = path_of("cert-manager.io", "v1", "certificaterequests", "{}")
 STORES = path_of("external-secrets.io", "v1", "clustersecretstores")
 SECRETS = path_of("external-secrets.io", "v1", "externalsecrets", NAMESPACE)
 APPLICATIONS = path_of("argoproj.io", "v1alpha1", "applications", "argocd")
+SET = path_of("argoproj.io", "v1alpha1", "applicationsets", "argocd", "tenants")
 DEPLOYMENTS = path_of("apps", "v1", "deployments", "{}")
 PODS = path_of("", "v1", "pods", "{}")
 EVENTS = path_of("", "v1", "events", NAMESPACE)
@@ -125,6 +126,7 @@ class Platform(ApiServer):
         self.put(CONFIGURATION, named("argocd-cm", data=data))
         for name in ("root", "hello"):
             self.put(f"{APPLICATIONS}/{name}", application(name))
+        self.put(SET, named("tenants", status=conditions(ErrorOccurred="False", ResourcesUpToDate="True")))
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> dict[str, Any]:
         if self.forbidden and re.search(self.forbidden, f"{method} {path}"):
@@ -243,7 +245,7 @@ def _pod(name: str, image: str) -> dict[str, Any]:
     return {
         "metadata": metadata,
         "spec": {"nodeName": "one", "containers": [{"image": image}]},
-        "status": {"phase": "Running"},
+        "status": {"phase": "Running", "containerStatuses": [{"ready": True, "state": {}, "imageID": image}]},
     }
 
 

@@ -36,6 +36,7 @@ from tests.unit.loopback_platform import (
     INGRESSES,
     ISSUERS,
     PODS,
+    SET,
     STORES,
     WEBHOOKS,
     Platform,
@@ -68,6 +69,7 @@ class World:
     proxies: Proxies
     settings: dict[str, Any]
     image: str = IMAGE
+    pulled: str = f"{IMAGE}@sha256:{'1' * 64}"
     address: str = "127.0.0.1"
     egress_url: str = ""
 
@@ -84,6 +86,7 @@ class World:
             door=door,
             run="",
             image=self.image,
+            pulled_image=self.pulled,
         )
 
     def examine(self, *checks: str) -> Report:
@@ -283,6 +286,13 @@ def echo(w: World) -> None:
     w.platform.unwell["egress"] = ended("nothing of the kind")
 
 
+def refused_store(w: World) -> None:
+    w.change(f"{STORES}/vault", status=conditions(Ready="False"))
+    for second, text in (("1", "an older one"), ("2", "client is not allowed to get secrets")):
+        event = named(second, message=text, lastTimestamp=f"2026-11-29T00:00:0{second}Z")
+        w.platform.put(f"/api/v1/namespaces/default/events/{second}", event)
+
+
 FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
     # what is wrong: (how, check, what is seen, the likely cause, what mends it)
     "a CRD is gone": (
@@ -474,6 +484,20 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "IngressClass traefik is gone",
         "helm -n traefik",
     ),
+    "no class, and Traefik remembers": (
+        gone("/apis/networking.k8s.io/v1/ingressclasses/traefik"),
+        "argocd",
+        "answers still",
+        "IngressClass traefik is gone",
+        "helm -n traefik",
+    ),
+    "the store says why in an event": (
+        refused_store,
+        "secrets",
+        "client is not allowed",
+        "lost its role",
+        "make up",
+    ),
     "no endpoints": (
         page(503, gone("/apis/discovery.k8s.io/v1/namespaces/argocd/endpointslices/argocd-server")),
         "argocd",
@@ -499,6 +523,14 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
     ),
     "nothing is compared": (no_longer_compared, "argocd", "last compared", "repo-server", "networkpolicies"),
     "no root": (gone(f"{APPLICATIONS}/root"), "argocd", "there is none", "somebody deleted it", "make up"),
+    "no ApplicationSet": (gone(SET), "argocd", "there is none", "somebody deleted it", "make up"),
+    "nothing is generated": (
+        lambda w: w.change(SET, status=conditions(ErrorOccurred="True")),
+        "argocd",
+        "not up to date: ErrorOccurred",
+        "cannot be read",
+        "describe applicationset tenants",
+    ),
     "admin off": (configured(admin_enabled="false"), "argocd", "admin.enabled is false", "by hand", "helm -n argocd"),
     "Dex": (configured(dex_config="x"), "argocd", "Dex is configured", "by hand", "helm -n argocd"),
     "another sign-in": (
@@ -617,6 +649,7 @@ UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
         "workloads",
         "what it rendered cannot be read",
     ),
+    "no image by digest": (lambda w: setattr(w, "pulled", ""), "pods", "came from no registry"),
     "no image for a server": (lambda w: setattr(w, "image", ""), "network", "no image is known"),
     "no registry here": (
         becomes("pull", waiting("ErrImagePull", "dial tcp: no such host")),
@@ -709,6 +742,14 @@ def test_a_check_that_does_not_come_back_cannot_be_known(world: World, monkeypat
     over.set()
     assert found.verdict is Verdict.UNKNOWN and "no answer within" in found.detail
     assert time.monotonic() - begun < 10
+
+
+def test_a_check_that_stumbles_ends_no_other(world: World) -> None:
+    del world.platform.objects[DEPLOYMENT]["spec"]["replicas"]
+    world.platform.objects[DEPLOYMENT]["spec"] = "of another form"
+    found = world.examine("workloads", "kinds").findings
+    assert [each.detail for each in found if each.verdict is Verdict.UNKNOWN and "AttributeError" in each.detail]
+    assert [each for each in found if each.check == "kinds" and each.verdict is Verdict.FINE]
 
 
 def test_no_secret_value_is_shown(world: World) -> None:

@@ -64,7 +64,7 @@ def test_a_local_stack_is_reached_by_its_kubeconfig_and_without_pulumi(platform:
     found = connect.connect(tmp_path, "local", QUIET)
     assert found.local and found.kubectl == "kubectl" and found.azure is None
     assert found.door == Door(address="192.0.2.7", https=30443, http=30080)
-    assert found.image == IMAGE and found.own_image.startswith("ghcr.io/stefanprodan/podinfo@")
+    assert found.image == IMAGE and found.pulled_image.startswith("ghcr.io/stefanprodan/podinfo@")
     assert found.restore("argocd", "argo-cd") == "helm -n argocd get manifest argo-cd | kubectl apply -f -"
 
 

@@ -123,16 +123,16 @@ def _of_azure(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiCl
 
 def _gathered(api: client.ApiClient, stack: str, settings: Settings, kubectl: str, *, mapped: bool) -> dict[str, Any]:
     cluster = Cluster(api)
-    image, own = _images(cluster)
+    image, pulled = _images(cluster)
     return {
         "stack": stack,
         "settings": settings,
         "cluster": cluster,
-        "workspace": Workspace(cluster, images=[each for each in (image, own) if each]),
+        "workspace": Workspace(cluster, images=[each for each in (image, pulled) if each]),
         "door": _door(api, cluster, mapped=mapped),
         "kubectl": kubectl,
         "image": image,
-        "own_image": own,
+        "pulled_image": pulled,
         "run": "",
     }
 
@@ -154,18 +154,22 @@ def _door(api: client.ApiClient, cluster: Cluster, *, mapped: bool) -> Door:
 
 
 def _images(cluster: Cluster) -> tuple[str, str]:
-    """Return Argo CD's image, and one that runs in an application's namespace; empty where there is none."""
+    """Return Argo CD's image, and one by its digest that a node has pulled; empty where there is none.
+
+    The second is an application's where one runs, and else Argo CD's: whoever starts a Pod waits for others that pull
+    what is called the same.
+    """
     try:
         server = cluster.find(path_of("apps", "v1", "deployments", ARGO_CD_NAMESPACE, "argocd-repo-server"))
         namespaces = cluster.items(path_of("", "v1", "namespaces"), labelSelector=TENANT_LABEL)
-        own = [
-            container["image"]
-            for namespace in namespaces
-            for pod in cluster.items(path_of("", "v1", "pods", namespace["metadata"]["name"]))
-            if (pod.get("status") or {}).get("phase") == "Running"
-            for container in pod["spec"]["containers"]
+        pulled = [
+            state["imageID"]
+            for namespace in [*(each["metadata"]["name"] for each in namespaces), ARGO_CD_NAMESPACE]
+            for pod in cluster.items(path_of("", "v1", "pods", namespace))
+            for state in (pod.get("status") or {}).get("containerStatuses") or []
+            if "@sha256:" in state.get("imageID", "")
         ]
     except ClusterError:
         return "", ""
     image = server["spec"]["template"]["spec"]["containers"][0]["image"] if server else ""
-    return image, own[0] if own else ""
+    return image, pulled[0] if pulled else ""

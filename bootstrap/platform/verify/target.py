@@ -58,8 +58,8 @@ class Target:
     azure: Asked | None = None
     image: str = ""
     """An image that runs on the cluster, with a shell and Git: Argo CD's own; empty where there is none."""
-    own_image: str = ""
-    """One of an application's, where one runs: it comes from where applications' images do."""
+    pulled_image: str = ""
+    """An image by its digest that a node has pulled: an application's, where one runs."""
     resolver: dns.resolver.Resolver | None = None
     """Asks DNS; the machine's own by default."""
     egress_url: str = ""

@@ -113,4 +113,8 @@ def _ask(check: Check, target: Target) -> list[Finding]:
     except (OSError, DNSException) as error:
         told = f"this machine cannot ask: {str(error) or type(error).__name__}"
         found.append(unknown(check.name, "the check", told))
+    except Exception as error:
+        # whatever forms objects have in somebody's cluster: one check that stumbles must not end the others
+        told = f"it ended before its time: {type(error).__name__}: {str(error)[:200]}"
+        found.append(unknown(check.name, "the check", told))
     return [each if each.verdict is Verdict.FINE else replace(each, asked=each.asked or check.does) for each in found]

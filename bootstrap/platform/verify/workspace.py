@@ -5,6 +5,7 @@ watched rather than compared with a clock that may be another machine's.
 """
 
 import datetime as dt
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -83,7 +84,8 @@ class Workspace:
 
     def _body(self) -> dict[str, Any]:
         """Return the namespace: an application's to stores and admission policies, with nothing that is not needed."""
-        registries = sorted({image.partition("@")[0].rpartition(":")[0] or image for image in self._images})
+        # without digest, and without tag: a colon before the last slash is that of a port
+        registries = sorted({re.sub(":[^/]*$", "", image.partition("@")[0]) for image in self._images})
         return {
             "apiVersion": "v1",
             "kind": "Namespace",

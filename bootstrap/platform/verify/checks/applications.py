@@ -8,8 +8,9 @@ from typing import Any
 from bootstrap.platform.findings import Finding, failed, fine
 from bootstrap.platform.verify import git
 from bootstrap.platform.verify.checks.revisions import compared, revisions
-from bootstrap.platform.verify.objects import name_of, path_of
+from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from bootstrap.platform.verify.target import Target
+from components.addons import application_set
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION
 
 SECONDS = 60.0
@@ -17,6 +18,7 @@ SECONDS = 60.0
 PATIENCE_SECONDS = 300.0
 """How long applications may take that `up` has just sent on their way, and that nothing speaks against."""
 _APPLICATIONS = path_of("argoproj.io", "v1alpha1", "applications", ARGO_CD_NAMESPACE)
+_SETS = path_of("argoproj.io", "v1alpha1", "applicationsets", ARGO_CD_NAMESPACE, application_set.NAME)
 _INTERVAL = 180.0
 """Seconds between comparisons where argocd-cm says nothing: 120, and up to 60 more.
 
@@ -32,6 +34,8 @@ def applications(target: Target) -> Iterator[Finding]:
 
     def well() -> list[dict[str, Any]] | None:
         found = target.cluster.items(_APPLICATIONS)
+        if _generation(target):
+            return None
         # where Argo CD compares every few seconds, a verdict from before is none: what it stands on may be cut off
         fresh = interval > _QUICK or all(compared(each) > begun for each in found)
         return found if fresh and found and all(_state(each) == _WELL for each in found) else None
@@ -49,6 +53,8 @@ def applications(target: Target) -> Iterator[Finding]:
         cause = "somebody deleted it, or `up` never came so far"
         up = f"make up STACK={target.stack}"
         yield failed("argocd", f"application {ROOT_APPLICATION}", "there is none", cause=cause, remedy=up)
+    if problem := _generation(target):
+        yield problem
     good = []
     for each in found:
         if problem := _problem(target, each, begun, interval):
@@ -59,6 +65,21 @@ def applications(target: Target) -> Iterator[Finding]:
         names = ", ".join(sorted(map(name_of, good)))
         yield fine("argocd", "applications", f"{names} Synced and Healthy")
     yield from revisions(target, good, begun)
+
+
+def _generation(target: Target) -> Finding | None:
+    """Return why there may be other applications than the tenants' files ask for; None where there are not."""
+    found = target.cluster.find(_SETS)
+    subject, up = f"ApplicationSet {application_set.NAME}", f"make up STACK={target.stack}"
+    if found is None:
+        return failed("argocd", subject, "there is none", cause="somebody deleted it", remedy=up)
+    error = condition(found, "ErrorOccurred")
+    if error.get("status") != "True" and is_true(found, "ResourcesUpToDate"):
+        return None
+    show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "applicationset", application_set.NAME)
+    told = said(error) if error.get("status") == "True" else said(condition(found, "ResourcesUpToDate"))
+    cause = "the repository with tenants/ cannot be read, a tenant's file is wrong, or it has only just been made"
+    return failed("argocd", subject, f"its applications are not up to date: {told}", cause=cause, remedy=show)
 
 
 def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, interval: float) -> Finding | None:

@@ -32,6 +32,10 @@ def _page(target: Target) -> Finding:
     except OSError as error:
         cause, remedy = _why(target, 0)
         return failed("argocd", host, f"/healthz does not answer: {error}", cause=cause, remedy=remedy)
+    if found.status == 200 and (wrong := _way(target)) is not None:
+        # Traefik keeps the routes that it has rather than have none
+        told = "/healthz answers still, and will not once Traefik starts anew"
+        return failed("argocd", host, told, cause=wrong[0], remedy=wrong[1])
     if found.status == 200:
         return fine("argocd", host, "/healthz answers")
     if found.status == 403 and allowed_ranges(target.settings):
@@ -41,20 +45,16 @@ def _page(target: Target) -> Finding:
     return failed("argocd", host, f"/healthz answered {found.status}", cause=cause, remedy=remedy)
 
 
-def _why(target: Target, status: int) -> tuple[str, str]:
-    """Follow the way from the host name to a Pod, and return where it ends."""
+def _way(target: Target) -> tuple[str, str] | None:
+    """Follow the way from the host name to a Pod; return where it ends before, and what mends it."""
     restore = target.restore(ARGO_CD_NAMESPACE, _RELEASE)
     ingresses = target.cluster.items(path_of("networking.k8s.io", "v1", "ingresses", ARGO_CD_NAMESPACE))
-    ours = [
-        each
-        for each in ingresses
-        if any(rule.get("host") == target.argocd_host for rule in each["spec"].get("rules") or [])
-    ]
-    if not ours:
-        hosts = sorted({str(rule.get("host")) for each in ingresses for rule in each["spec"].get("rules") or []})
-        there = f"; there are those of {', '.join(hosts)}" if hosts else ""
+    hosts = {str(rule.get("host")): each for each in ingresses for rule in each["spec"].get("rules") or []}
+    ours = hosts.get(target.argocd_host)
+    if ours is None:
+        there = f"; there are those of {', '.join(sorted(hosts))}" if hosts else ""
         return f"namespace {ARGO_CD_NAMESPACE} has no Ingress for this host{there}", restore
-    chosen = ours[0]["spec"].get("ingressClassName")
+    chosen = ours["spec"].get("ingressClassName")
     if chosen != INGRESS_CLASS:
         return f"its Ingress has the class {chosen}, not {INGRESS_CLASS}: another controller's", restore
     if target.cluster.find(path_of("networking.k8s.io", "v1", "ingressclasses", name=INGRESS_CLASS)) is None:
@@ -63,15 +63,17 @@ def _why(target: Target, status: int) -> tuple[str, str]:
         path_of("discovery.k8s.io", "v1", "endpointslices", ARGO_CD_NAMESPACE),
         labelSelector="kubernetes.io/service-name=argocd-server",
     )
-    ready = [
-        each
-        for found in slices
-        for each in found.get("endpoints") or []
-        if (each.get("conditions") or {}).get("ready") is not False
-    ]
-    if not ready:
+    endpoints = [each for found in slices for each in found.get("endpoints") or []]
+    if all((each.get("conditions") or {}).get("ready") is False for each in endpoints):
         show = target.kube("-n", ARGO_CD_NAMESPACE, "get", "pods,service,endpointslices")
         return "no Pod stands behind the Service argocd-server", show
+    return None
+
+
+def _why(target: Target, status: int) -> tuple[str, str]:
+    """Return why the page does not answer, and what mends it."""
+    if (wrong := _way(target)) is not None:
+        return wrong
     if status in {502, 503, 504}:
         policies = target.kube("-n", ARGO_CD_NAMESPACE, "get", "networkpolicies")
         return "Traefik does not reach argocd-server: a NetworkPolicy, or the port of its Service", policies

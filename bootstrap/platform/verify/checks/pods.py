@@ -29,11 +29,14 @@ def pods(target: Target) -> Iterator[Finding]:
         remedy = target.kube("get", "validatingadmissionpolicies,validatingwebhookconfigurations")
         yield failed("pods", "a Pod", f"refused: {error}", cause=cause, remedy=remedy)
         return
-    image = target.own_image or target.image
-    # nothing of it is run: a command that is not there fails after the image has been pulled
-    pod.start(target, pod.body("pull", image, [_NO_SUCH_COMMAND], pull="Always"))
+    if target.pulled_image:
+        # nothing of it is run: a command that is not there fails after the image has been pulled
+        pod.start(target, pod.body("pull", target.pulled_image, [_NO_SUCH_COMMAND], pull="Always"))
     yield _ran(target)
-    yield _pulled(target, image)
+    if target.pulled_image:
+        yield _pulled(target, target.pulled_image)
+    else:
+        yield unknown("pods", "a pull", "no image is known by its digest: those that run came from no registry")
 
 
 def _ran(target: Target) -> Finding:

@@ -31,7 +31,7 @@ def stores(target: Target) -> Iterator[Finding]:
         elif is_true(store, "Ready"):
             yield fine("secrets", subject, "Ready")
         else:
-            told = said(condition(store, "Ready"))
+            told = _message(target, store, "default")
             cause, remedy = _why(target, store, told)
             yield failed("secrets", subject, f"not Ready: {told}", cause=cause, remedy=remedy)
     yield from _canary(target)
@@ -71,7 +71,7 @@ def _canary(target: Target) -> Iterator[Finding]:
         arrived = target.cluster.get(path_of("", "v1", "secrets", NAMESPACE, _READ))
         yield from _compared(target, subject, base64.b64decode(arrived["data"]["value"]).decode(), value)
         return
-    told = _message(target, path, state)
+    told = _message(target, target.cluster.get(path), NAMESPACE)
     if not target.local and re.search(r"SecretNotFound|was not found in this key vault|does not exist", told):
         # who may not read hears 403 instead: the sign-in works, and what is read is not shown
         vault = str(target.outputs.get("vaultUri", "")).removeprefix("https://").partition(".")[0] or "<vault>"
@@ -96,13 +96,20 @@ def _compared(target: Target, subject: str, arrived: str, value: str) -> Iterato
         yield fine("secrets", subject, "read back")
 
 
-def _message(target: Target, path: str, state: Mapping[str, Any]) -> str:
-    """Return what the operator says of an ExternalSecret; its events say more than its status."""
-    uid = target.cluster.get(path)["metadata"].get("uid", "")
+def _message(target: Target, found: Mapping[str, Any], namespace: str) -> str:
+    """Return what the operator says of an object; its last event says more than its status.
+
+    Args:
+        target: the stack.
+        found: the object.
+        namespace: of its events; that of an object without a namespace is ``default``.
+    """
+    uid = found["metadata"].get("uid", "")
     events = target.cluster.items(
-        path_of("", "v1", "events", NAMESPACE), fieldSelector=f"involvedObject.uid={uid},type=Warning"
+        path_of("", "v1", "events", namespace), fieldSelector=f"involvedObject.uid={uid},type=Warning"
     )
-    return said(events[-1]) if events else said(state)
+    last = max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=condition(found, "Ready"))
+    return said(last)
 
 
 def _why(target: Target, store: Mapping[str, Any], told: str) -> tuple[str, str]:
@@ -110,6 +117,8 @@ def _why(target: Target, store: Mapping[str, Any], told: str) -> tuple[str, str]
     up = f"make up STACK={target.stack}"
     if cause := _changed(target, (store.get("spec") or {}).get("provider") or {}):
         return cause, up
+    if store and not is_true(store, "Ready"):
+        told += _message(target, store, "default")
     if "AADSTS" in told:
         return (
             f"Entra does not trust {STORE_SERVICE_ACCOUNT} of this cluster: its federated credential is missing, or of "

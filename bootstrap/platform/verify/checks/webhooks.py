@@ -3,10 +3,9 @@
 import base64
 import binascii
 import datetime as dt
+import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from cryptography import x509
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
 from bootstrap.platform.verify.cluster import ClusterError
@@ -128,12 +127,14 @@ def _wrong(webhook: Mapping[str, Any], now: dt.datetime) -> str:
     bundle = webhook["clientConfig"].get("caBundle")
     if not bundle:
         return f"webhook {webhook['name']} has no caBundle"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        trusted = x509.load_pem_x509_certificates(base64.b64decode(bundle, validate=True))
-    except (ValueError, binascii.Error):
+        context.load_verify_locations(cadata=base64.b64decode(bundle, validate=True).decode())
+    except (ValueError, ssl.SSLError, binascii.Error):
         return f"the caBundle of webhook {webhook['name']} holds no certificate"
-    if all(each.not_valid_after_utc <= now for each in trusted):
-        last = max(each.not_valid_after_utc for each in trusted)
+    ends = [ssl.cert_time_to_seconds(str(each["notAfter"])) for each in context.get_ca_certs()]
+    if ends and max(ends) <= now.timestamp():
+        last = dt.datetime.fromtimestamp(max(ends), dt.UTC)
         return f"the caBundle of webhook {webhook['name']} expired on {last:%Y-%m-%d}"
     return ""
 
