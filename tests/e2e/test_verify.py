@@ -307,7 +307,7 @@ FAULTS: dict[str, tuple[Callable[[Platform], AbstractContextManager[None]], str,
     "no Ingress class": (no_class, "argocd", "IngressClass traefik is gone"),
     "a stored version that is not served": (unserved, "kinds", "before its objects were migrated"),
     "a root of no revision": (nowhere, "argocd", "has no revision nowhere"),
-    "an application without Pods": (no_pods, "argocd", "Deployment app-hello/hello is"),
+    "an application without Pods": (no_pods, "argocd", "Deployment app-hello/hello has 0 of"),
     "a namespace that takes privileged Pods": (lifted, "security", "is privileged, not restricted"),
     "a workload that is scaled to 0": (scaled, "workloads", "by hand"),
 }

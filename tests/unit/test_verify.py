@@ -223,6 +223,19 @@ def degraded(w: World) -> None:
     w.platform.put(f"{APPLICATIONS}/hello", application("hello", health="Degraded", resources=[broken]))
 
 
+def no_pods(w: World) -> None:
+    resource = {"group": "apps", "kind": "Deployment", "namespace": "app-hello", "name": "hello"}
+    w.platform.put(f"{APPLICATIONS}/hello", application("hello", health="Progressing", resources=[resource]))
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    found = named("hello", spec={"replicas": 1}, status={"conditions": [refused]})
+    w.platform.put(f"{DEPLOYMENTS.format('app-hello')}/hello", found)
+
+
+def no_deployment(w: World) -> None:
+    no_pods(w)
+    gone(f"{DEPLOYMENTS.format('app-hello')}/hello")(w)
+
+
 def no_longer_compared(w: World) -> None:
     w.platform.comparing = False
     w.platform.put(f"{APPLICATIONS}/hello", application("hello", reconciledAt=now(-300)))
@@ -519,6 +532,20 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "argocd",
         "Synced, Degraded",
         "Deployment app-hello/hello is Degraded",
+        "describe deployment/hello",
+    ),
+    "a child has no Pods": (
+        no_pods,
+        "argocd",
+        "Synced, Progressing",
+        "Deployment app-hello/hello has 0 of 1 Pods available: exceeded quota",
+        "describe deployment/hello",
+    ),
+    "a child has lost its Deployment": (
+        no_deployment,
+        "argocd",
+        "Synced, Progressing",
+        "Deployment app-hello/hello is gone",
         "describe deployment/hello",
     ),
     "nothing is compared": (no_longer_compared, "argocd", "last compared", "repo-server", "networkpolicies"),

@@ -131,18 +131,42 @@ def _unwell(target: Target, found: Mapping[str, Any], sync: str) -> tuple[str, s
     if operation.get("phase") in {"Failed", "Error"}:
         return f"its last sync failed: {' '.join(str(operation.get('message', '')).split())[:300]}", ""
     for each in status.get("resources") or []:
-        state = each.get("health") or {}
-        if state.get("status") in {"Degraded", "Missing", "Progressing", "Suspended"}:
+        if told := _unready(target, each):
             place = f"{each['kind'].lower()}/{each['name']}"
-            told = f"{each['kind']} {each.get('namespace', '')}/{each['name']} is {state['status']}"
-            message = f": {' '.join(str(state['message']).split())[:200]}" if state.get("message") else ""
-            return told + message, target.kube("-n", each.get("namespace") or "default", "describe", place)
+            return told, target.kube("-n", each.get("namespace") or "default", "describe", place)
     if sync == "OutOfSync":
         return (
             "the cluster differs from Git, and nothing synchronises it: automated sync is off, or it has just begun",
             "",
         )
     return "it has not been compared to its end yet", ""
+
+
+def _unready(target: Target, resource: Mapping[str, Any]) -> str:
+    """Return why a resource of an application is not well; empty where it is, or where only Argo CD can tell.
+
+    Whether Argo CD writes the health of each resource down is a setting of its own, which is off by default.
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/upgrading/2.14-3.0/
+    """
+    subject = f"{resource['kind']} {resource.get('namespace', '')}/{resource['name']}"
+    state = resource.get("health") or {}
+    if state.get("status") in {"Degraded", "Missing", "Progressing", "Suspended"}:
+        message = f": {' '.join(str(state['message']).split())[:200]}" if state.get("message") else ""
+        return f"{subject} is {state['status']}{message}"
+    if resource.get("group") != "apps" or not resource.get("namespace"):
+        return ""
+    plural = f"{resource['kind'].lower()}s"
+    found = target.cluster.find(path_of("apps", "v1", plural, resource["namespace"], resource["name"]))
+    if found is None:
+        return f"{subject} is gone"
+    status = found.get("status") or {}
+    wanted = status.get("desiredNumberScheduled", found["spec"].get("replicas", 1))
+    available = status.get("numberAvailable", status.get("availableReplicas", 0))
+    if available >= wanted:
+        return ""
+    refused = condition(found, "ReplicaFailure")
+    why = said(refused) if refused.get("status") == "True" else said(condition(found, "Available"))
+    return f"{subject} has {available} of {wanted} Pods available: {why[:300]}"
 
 
 def _lost(found: Mapping[str, Any]) -> bool:
