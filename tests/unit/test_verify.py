@@ -664,6 +664,9 @@ def test_what_may_not_be_asked_is_never_passed(world: World, check: str) -> None
     assert found and {each.verdict for each in found} == {Verdict.UNKNOWN}
 
 
+unready = {"status": "False", "reason": "ContainersNotReady", "message": "containers with unready status"}
+
+
 def room_on_its_way(w: World) -> None:
     becomes("run", unscheduled("0/1 nodes"))(w)
     w.platform.put(f"{EVENTS}/up", named("up", reason="TriggeredScaleUp", message="pool 1->2"))
@@ -675,6 +678,11 @@ UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
         lambda w: setattr(w.platform, "forbidden", "GET .*/secrets"),
         "workloads",
         "what it rendered cannot be read",
+    ),
+    "a registry that takes its time": (
+        becomes("pull", {"conditions": [{**unready, "type": "Ready"}]}),
+        "pods",
+        "not pulled after 20 s",
     ),
     "no image by digest": (lambda w: setattr(w, "pulled", ""), "pods", "came from no registry"),
     "no image for a server": (lambda w: setattr(w, "image", ""), "network", "no image is known"),

@@ -10,6 +10,8 @@ from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import NAMESPACE
 
 _SECONDS = 60.0
+_LOCAL_PULL_SECONDS = 20.0
+"""Local clusters may have no way to a registry at all, which takes a node minutes to find out."""
 _NO_SUCH_COMMAND = "/aks-bootstrap-verify/pulled"
 _UNREACHABLE = r"no such host|i/o timeout|dial tcp|connection refused|network is unreachable|TLS handshake|EOF"
 _REFUSED = r"401|403|[Uu]nauthorized|denied|authorization failed|[Ff]orbidden"
@@ -57,7 +59,8 @@ def _ran(target: Target) -> Finding:
 
 
 def _pulled(target: Target, image: str) -> Finding:
-    end = pod.ended(target, "pull", _SECONDS)
+    seconds = _LOCAL_PULL_SECONDS if target.local else _SECONDS
+    end = pod.ended(target, "pull", seconds)
     subject = image.partition("@")[0]
     if end.pulled:
         return fine("pods", subject, "pulled")
@@ -70,7 +73,9 @@ def _pulled(target: Target, image: str) -> Finding:
     for form, (cause, remedy) in _causes(target, subject).items():
         if re.search(form, end.problem):
             return failed("pods", subject, f"not pulled: {end.problem[:300]}", cause=cause, remedy=remedy or show)
-    return unknown("pods", subject, end.problem[:300] or "nothing is said of the pull", show)
+    if "ContainersNotReady" in end.problem:
+        return unknown("pods", subject, f"not pulled after {seconds:.0f} s, and nothing is said of why", show)
+    return unknown("pods", subject, end.problem[:300], show)
 
 
 def _causes(target: Target, image: str) -> dict[str, tuple[str, str]]:
