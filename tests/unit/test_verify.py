@@ -120,6 +120,14 @@ def test_a_healthy_cluster_gives_no_alarm_and_keeps_nothing(world: World) -> Non
     assert world.platform.residue == []
 
 
+def test_the_gateway_api_is_asked_about_where_the_stack_has_it(world: World) -> None:
+    subjects = {each.subject for each in world.examine("kinds", "webhooks").findings}
+    assert "Gateway API" not in subjects and "Gateway of the Gateway API" not in subjects
+    world.settings = {**LOCAL, "ingress": {"serviceType": "NodePort", "gatewayApi": True}}
+    subjects = {each.subject for each in world.examine("kinds", "webhooks").findings}
+    assert {"Gateway API", "Gateway of the Gateway API"} <= subjects
+
+
 def test_only_its_own_objects_are_written(world: World) -> None:
     world.examine()
     written = [

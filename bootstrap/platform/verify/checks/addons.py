@@ -13,24 +13,28 @@ KINDS = {
     "Traefik": ("traefik.io", ("ingressroutes", "middlewares", "tlsstores")),
     "External Secrets": ("external-secrets.io", ("clustersecretstores", "externalsecrets", "secretstores")),
     "Argo CD": ("argoproj.io", ("applications", "applicationsets", "appprojects")),
+    "Gateway API": ("gateway.networking.k8s.io", ("gateways", "httproutes")),
 }
 """API group and kinds that each addon does not work without."""
 CRDS = path_of("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-_GATEWAY = "gateway.networking.k8s.io"
 
 
 def kinds(target: Target) -> Iterator[Finding]:
     """Read every CRD of the addons."""
     crds = {name_of(crd): crd for crd in target.cluster.items(CRDS)}
-    wanted = dict(KINDS)
-    if target.settings.ingress.gateway_api:
-        wanted["Gateway API"] = (_GATEWAY, ("gateways", "httproutes"))
-    for addon, (group, plurals) in wanted.items():
+    for addon, (group, plurals) in KINDS.items():
+        if not has(target, group):
+            continue
         ours = {name: crd for name, crd in crds.items() if crd["spec"]["group"] == group}
         found = [_missing(target, addon, f"{plural}.{group}") for plural in plurals if f"{plural}.{group}" not in ours]
         for name, crd in ours.items():
             found += _of_crd(target, addon, name, crd)
         yield from found or [fine("kinds", addon, f"{len(ours)} established")]
+
+
+def has(target: Target, group: str) -> bool:
+    """Return whether a stack has an API group: that of the Gateway API is the stack file's choice."""
+    return group != KINDS["Gateway API"][0] or target.settings.ingress.gateway_api
 
 
 def _missing(target: Target, addon: str, name: str) -> Finding:

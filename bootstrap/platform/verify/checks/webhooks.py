@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.verify.checks.addons import has
+from bootstrap.platform.verify.checks.workloads import NAMESPACES
 from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
-from components.addons import argocd, cert_manager, external_secrets
+from components.addons import argocd, cert_manager, external_secrets, gateway_api
 from components.release.probe import Probe
 from conventions import SECRET_STORE
 
@@ -41,7 +43,12 @@ _REQUEST = Probe(
 """Its mutating webhook is asked first; whatever it says of a request that is none, it answered."""
 PROBES: tuple[Probe, ...] = tuple(
     probe
-    for probe in (cert_manager.CertManager.probe, external_secrets.ExternalSecrets.probe, argocd.ArgoCd.probe)
+    for probe in (
+        cert_manager.CertManager.probe,
+        gateway_api.GatewayApi.probe,
+        external_secrets.ExternalSecrets.probe,
+        argocd.ArgoCd.probe,
+    )
     if probe is not None
 )
 """What the API server takes only when an addon serves: the same as between the steps of an update."""
@@ -52,7 +59,8 @@ _ANSWERED = (_EXTERNAL_SECRET, _REQUEST)
 def webhooks(target: Target) -> Iterator[Finding]:
     """Send an object to every addon as a dry run, and read whom the API server trusts as each webhook."""
     for probe in (*PROBES, *_ANSWERED):
-        yield from _probe(target, probe)
+        if has(target, probe.group):
+            yield from _probe(target, probe)
     yield from _configurations(target)
 
 
@@ -107,12 +115,11 @@ def _injector(namespace: str) -> str:
 
 
 def _configurations(target: Target) -> Iterator[Finding]:
-    namespaces = {probe.namespace for probe in PROBES}
     for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"):
         for found in target.cluster.items(path_of("admissionregistration.k8s.io", "v1", kind)):
             for webhook in found.get("webhooks") or []:
                 namespace = (webhook["clientConfig"].get("service") or {}).get("namespace")
-                if namespace in namespaces and (wrong := _wrong(webhook, target.now())):
+                if namespace in NAMESPACES and (wrong := _wrong(webhook, target.now())):
                     yield failed(
                         "webhooks",
                         f"{name_of(found)} of {namespace}",
