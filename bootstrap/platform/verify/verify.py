@@ -10,7 +10,7 @@ from pathlib import Path
 from dns.exception import DNSException
 from rich.console import Console
 
-from bootstrap.platform.findings import Finding, Verdict, failed, unknown
+from bootstrap.platform.findings import Finding, failed, unknown
 from bootstrap.platform.run import Run
 from bootstrap.platform.verify.checks import CHECKS
 from bootstrap.platform.verify.cluster import ClusterError, EndedError
@@ -117,4 +117,4 @@ def _ask(check: Check, target: Target) -> list[Finding]:
         # whatever forms objects have in somebody's cluster: one check that stumbles must not end the others
         told = f"it ended before its time: {type(error).__name__}: {str(error)[:200]}"
         found.append(unknown(check.name, "the check", told))
-    return [each if each.verdict is Verdict.FINE else replace(each, asked=each.asked or check.does) for each in found]
+    return [replace(each, asked=each.asked or check.does) for each in found]
