@@ -51,6 +51,7 @@ SETTINGS: dict[str, Any] = {
     "argocd": {"signIn": {"applicationClientId": APPLICATION, "adminGroups": ["9b2e61a7-3f84-4d0b-b1c5-6a7f8e9d0c12"]}},
     "gitops": {"repoUrl": "https://github.com/acme/repo.git"},
 }
+PUSH = "/apis/external-secrets.io/v1alpha1/namespaces/traefik/pushsecrets/default-certificate"
 SERVERS = ["ns1-01.azure-dns.com.", "ns2-01.azure-dns.net."]
 OIDC = f"issuer: https://login.microsoftonline.com/{TENANT}/v2.0\nclientID: {APPLICATION}\n"
 COMMIT = "1" * 40
@@ -149,7 +150,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     monkeypatch.setattr(git, "revision", lambda url, wanted: COMMIT)
     with serve_as(Platform) as platform, proxies(platform.authority, ZONE) as played:
         azure = {"azurekv": {"tenantId": TENANT, "serviceAccountRef": {"name": "vault-reader"}}}
-        for name in ("vault", "argocd"):
+        platform.put(PUSH, named("default-certificate", status=conditions(Ready="True")))
+        for name in ("vault", "argocd", "certificates"):
             platform.put(f"{STORES}/{name}", named(name, spec={"provider": azure}, status=conditions(Ready="True")))
         data = {"url": f"https://argocd.{ZONE}", "admin.enabled": "false", "oidc.config": OIDC}
         platform.put(CONFIGURATION, named("argocd-cm", data=data))
@@ -262,6 +264,33 @@ def test_a_store_whose_account_is_gone_is_told(world: Azure) -> None:
     del world.platform.objects["/api/v1/namespaces/external-secrets/serviceaccounts/vault-reader"]
     world.change(f"{STORES}/vault", status=conditions(Ready="False"))
     assert "vault-reader is gone" in world.finding("secrets", "ClusterSecretStore vault").cause
+
+
+KEPT = "tls-default-letsencrypt-staging in the vault"
+
+
+def test_a_certificate_that_the_vault_has_is_fine(world: Azure) -> None:
+    assert world.finding("kept-certificate", KEPT).verdict is Verdict.FINE
+
+
+@pytest.mark.parametrize(
+    ("ready", "store", "cause"),
+    [
+        (None, "True", "somebody deleted the PushSecret"),
+        ("False", "True", "certificate-keeper has lost its role on that secret"),
+        ("False", "False", "the store certificates is not ready"),
+    ],
+)
+def test_a_certificate_that_the_vault_has_not_is_told_with_its_cause(
+    world: Azure, ready: str | None, store: str, cause: str
+) -> None:
+    world.change(f"{STORES}/certificates", status=conditions(Ready=store))
+    if ready is None:
+        del world.platform.objects[PUSH]
+    else:
+        world.change(PUSH, status=conditions(Ready=ready))
+    found = world.finding("kept-certificate", KEPT)
+    assert found.verdict is Verdict.FAILED and cause in found.cause and found.remedy
 
 
 def test_addons_on_another_pool_are_a_warning(world: Azure) -> None:
