@@ -49,7 +49,7 @@ class CutoverArgs:
     default_certificate: bool
     """Whether the proxies have a certificate of the zone."""
     ttl_seconds: int
-    """How long resolvers keep a record."""
+    """How long resolvers keep a record; the old side is kept as long, at most as the new one may take to serve."""
 
 
 class Cutover:
@@ -82,9 +82,11 @@ class Cutover:
 
     async def _after(self, hook: pulumi.ResourceHookArgs) -> None:
         if _moves_to(hook):
-            seconds = self._args.ttl_seconds
-            pulumi.log.info(f"{hook.name} has moved; the old side stays {seconds} s, until resolvers have forgotten it")
-            await asyncio.sleep(min(seconds, _seconds()))
+            seconds = min(self._args.ttl_seconds, _seconds())
+            pulumi.log.info(
+                f"{hook.name} has moved; the old side stays {seconds:.0f} s, until resolvers have forgotten it"
+            )
+            await asyncio.sleep(seconds)
 
     def _await_turn(self, address: str, new: "cluster_api.ClusterApi", old: "cluster_api.ClusterApi | None") -> None:
         """Wait once for all records, which the engine moves side by side."""

@@ -89,7 +89,7 @@ def test_names_wait_for_the_new_side_and_nothing_of_the_old_one_is_touched(
     told = " ".join(done.stdout.split())
     assert done.returncode == 0, told[-3000:]
     assert "these are sick, as they are on the old side: sick (Synced, Degraded)" in told
-    assert "has moved; the old side stays 300 s" in told
+    assert "has moved; the old side stays 6 s" in told
     assert led_to(sandbox).isdisjoint(address)
     assert clusters(sandbox) == {"aks-platform-dev-g2"}
     assert set(project.changes("--expect-no-changes")) == {"same"}
