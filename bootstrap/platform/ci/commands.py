@@ -1,4 +1,4 @@
-"""``bootstrap ci``: comment, digest, publish, setup."""
+"""``bootstrap ci``: comment, digest, next, publish."""
 
 from startup import on_demand
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bootstrap.errors import BootstrapError
-from bootstrap.options import Format, some_text
+from bootstrap.options import ROOT, Format, some_text
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
-    from bootstrap.platform.ci import comment, preview, publish
+    from bootstrap.platform.ci import comment, generation, preview, publish
 else:  # a command loads what it needs, and no more
     comment = on_demand("bootstrap.platform.ci.comment")
+    generation = on_demand("bootstrap.platform.ci.generation")
     preview = on_demand("bootstrap.platform.ci.preview")
     publish = on_demand("bootstrap.platform.ci.publish")
 
@@ -112,6 +113,19 @@ def publish_(context: typer.Context) -> None:
     Exit status: 0 success, 1 an error.
     """
     raise typer.Exit(publish.main(context.args))
+
+
+@ci.command("next")
+def next_(
+    stack: Annotated[str, typer.Option("--stack", "-s", parser=some_text, help="The stack.")],
+    *,
+    region: Annotated[str, typer.Option(help="Where the cluster is to be; empty for the region that it is in.")] = "",
+) -> None:
+    """Write the next generation of a stack's cluster into its file: what a rebuild begins with.
+
+    Exit status: 0 success, 1 an error; the file is as it was.
+    """
+    typer.echo(f"Pulumi.{stack}.yaml: generation {generation.next_generation(ROOT, stack, region.strip())}")
 
 
 def _text(file: Path) -> str:
