@@ -89,3 +89,15 @@ def test_a_preview_that_fails_stops_a_deployment(world):
     world.previews("dev", "mistake", status=1)
     assert world.run("deploy", "push").jobs == {"reviewed": True, "dev": False}
     assert ups(world) == []
+
+
+def test_what_does_not_serve_stops_before_prod(world):
+    reviewed(world, dev="calm", prod="calm")
+    world.answers("--help", "plan verify\n")
+    world.answers("verify", "{}\n", 2)
+    assert world.run("deploy", "push").jobs == {"reviewed": True, "dev": False}
+    assert ups(world) == ["dev"]
+    assert world.called("bootstrap verify") == ["bootstrap verify --stack dev --format json"]
+    assert (world.folder / "artifacts/deploy-dev/verify.json").exists()
+    world.answers("verify", "{}\n")
+    assert world.run("deploy", "push").status == 0

@@ -58,7 +58,6 @@ cp "$WORLD/bin/bootstrap" .venv/bin/bootstrap
 _BOOTSTRAP = """#!/bin/bash
 echo "bootstrap $*" >> "$WORLD/log"
 answer="$WORLD/answers/$1"
-test "$1" = --help && exec echo "plan policy doctor drift recover"
 if test -e "$answer" && test "$1" != ci; then
   cat "$answer"
   exit "$(cat "$answer.status" 2>/dev/null || echo 0)"
@@ -109,6 +108,7 @@ class World:
         for name, text in scripts.items():
             (self.folder / "bin" / name).write_text(text)
             (self.folder / "bin" / name).chmod(0o755)
+        self.answers("--help", "plan policy doctor drift recover\n")
         for command in ("plan", "policy", "doctor", "drift", "recover"):
             self.answers(command, "{}\n")
         for stack in ("dev", "prod"):
