@@ -1,8 +1,9 @@
-"""``bootstrap ci``: comment, digest, next, publish."""
+"""``bootstrap ci``: comment, digest, next, publish, setup."""
 
 from startup import on_demand
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +15,15 @@ from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
     from bootstrap.platform.ci import comment, generation, preview, publish
+    from bootstrap.platform.ci import setup as setting_up
+    from settings import state
 else:  # a command loads what it needs, and no more
     comment = on_demand("bootstrap.platform.ci.comment")
     generation = on_demand("bootstrap.platform.ci.generation")
     preview = on_demand("bootstrap.platform.ci.preview")
     publish = on_demand("bootstrap.platform.ci.publish")
+    setting_up = on_demand("bootstrap.platform.ci.setup")
+    state = on_demand("settings.state")
 
 ci = typer.Typer(help="What the workflows run: a preview's comment and digest, and what is published on GitHub.")
 
@@ -126,6 +131,45 @@ def next_(
     Exit status: 0 success, 1 an error; the file is as it was.
     """
     typer.echo(f"Pulumi.{stack}.yaml: generation {generation.next_generation(ROOT, stack, region.strip())}")
+
+
+@ci.command("setup")
+def setup(
+    stack: Annotated[str, typer.Option("--stack", "-s", parser=some_text, help="The stack.")],
+    repository: Annotated[
+        str, typer.Option(metavar="OWNER/NAME", parser=some_text, help="The repository on GitHub whose workflows run.")
+    ],
+    reviewers: Annotated[
+        str, typer.Option(metavar="TEAM", parser=some_text, help="The team that has to agree, as GitHub spells it.")
+    ],
+    *,
+    group: Annotated[
+        str, typer.Option(parser=some_text, help="Resource group of the identities, which no stack owns.")
+    ] = "rg-platform-ci",
+    backend: Annotated[
+        str | None, typer.Option(metavar="URL", parser=some_text, help="Pulumi's backend; the configured one.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Run the commands, after asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Print the commands that make what a stack's workflows need: identities, environments, variables. No secret.
+
+    Exit status: 0 success, 1 an error, or somebody said no.
+    """
+    configured = state.configured_backend(ROOT, os.environ)
+    found = setting_up.target(
+        ROOT,
+        stack,
+        repository=repository,
+        reviewers=reviewers,
+        group=group,
+        backend=backend or (configured.url if configured else ""),
+    )
+    typer.echo(setting_up.script(found), nl=False)
+    if apply:
+        if not yes:
+            typer.confirm("\nrun all of this?", abort=True, err=True)
+        setting_up.apply(setting_up.parts(found), typer.echo)
 
 
 def _text(file: Path) -> str:
