@@ -27,7 +27,7 @@ def document(name: str) -> dict[str, Any]:
 
 def review(name_or_document: "str | dict[str, Any]", **more: Any) -> Review:
     found = document(name_or_document) if isinstance(name_or_document, str) else name_or_document
-    return Review(stack="dev", preview=read_preview(json.dumps(found)), **more)
+    return Review(**{"stack": "dev", "preview": read_preview(json.dumps(found)), **more})
 
 
 def step(op: str, name: str, type_: str, **more: Any) -> dict[str, Any]:
@@ -160,6 +160,27 @@ def test_made_pools_share_a_line():
     text = to_markdown(review("pools"))
     assert "- ➕ `pool-p1-g1`, `pool-p2-g1`, `pool-p3-g1`, `pool-p4-g1` and 59 more" in text
     assert "`pool-p63-g1`" in in_full(review("pools"))
+
+
+def test_the_most_that_can_be_said_still_fits():
+    lost = [
+        step(op, f"{op}-{'x' * 60}-{n}", type_, oldState={"id": "/x", "protect": True}, replaceReasons=["a" * 90] * 5)
+        for n in range(3)
+        for type_ in WORDS
+        for op in ("delete", "replace")
+    ]
+    said = [{"severity": "error", "message": f"{'<>' * 4000}\n" * 3}] * 9
+    shown = review(
+        preview_of(*lost, diagnostics=said),
+        stack="s" * 100,
+        policy={"findings": [{"rule": "<" * 90, "message": "<" * 900, "explained": False}] * 90},
+        doctor={"findings": [{"verdict": "blocked", "subject": "<" * 90, "detail": "<" * 900}] * 90},
+    )
+    text = to_markdown(shown)
+    assert len(text) <= LIMIT
+    for word, _ in WORDS.values():
+        assert f"`delete:{word}`" in text
+        assert f"`replace:{word}`" in text
 
 
 HOSTILE = [
