@@ -93,7 +93,6 @@ def test_a_preview_that_fails_stops_a_deployment(world):
 
 def test_what_does_not_serve_stops_before_prod(world):
     reviewed(world, dev="calm", prod="calm")
-    world.answers("--help", "plan verify\n")
     world.answers("verify", "{}\n", 2)
     assert world.run("deploy", "push").jobs == {"reviewed": True, "dev": False}
     assert ups(world) == ["dev"]

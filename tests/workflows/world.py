@@ -26,7 +26,7 @@ STAND_INS = {
     "azure/use-kubelogin": "use-kubelogin",
 }
 """Actions that need the network, and the folder of what runs in place of each."""
-PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover")
+PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover, verify")
 """Programs that are recorded answers: what they would do is tested elsewhere."""
 
 _LOGGED = '#!/bin/bash\necho "{name} $*" >> "$WORLD/log"\n'
@@ -108,8 +108,7 @@ class World:
         for name, text in scripts.items():
             (self.folder / "bin" / name).write_text(text)
             (self.folder / "bin" / name).chmod(0o755)
-        self.answers("--help", "plan policy doctor drift recover\n")
-        for command in ("plan", "policy", "doctor", "drift", "recover"):
+        for command in ("plan", "policy", "doctor", "drift", "recover", "verify"):
             self.answers(command, "{}\n")
         for stack in ("dev", "prod"):
             self.previews(stack, "same")
