@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bootstrap.options import ROOT, Format, ReportFormat, progress_console, result_console, some_text, text_or_json
+from bootstrap.platform.ci.commands import ci
 from bootstrap.platform.images.commands import images
 from bootstrap.signals import ends_tidily
 
@@ -52,6 +53,7 @@ else:  # a command loads what it needs, and no more
 
 commands = typer.Typer()
 commands.add_typer(images, name="images")
+commands.add_typer(ci, name="ci")
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="The stack: dev, prod, local, or one of yours.")]
 

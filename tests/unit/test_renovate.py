@@ -161,7 +161,7 @@ def pins() -> dict[str, list[Pin]]:
     for path, text in files(".py").items():
         found["Python"] += in_python(path, text)
     for path, text in files(".yml", ".yaml").items():
-        if path.startswith(".github/workflows/"):
+        if path.startswith((".github/workflows/", ".github/actions/")):
             found["workflow"] += in_workflow(path, text)
         elif path.startswith("gitops/apps/"):
             found["values"] += in_values(path, text)
@@ -194,7 +194,8 @@ def by_patterns(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
             for found in re.finditer(in_re(pattern), text):
                 groups = found.groupdict()
                 assert groups.get("datasource") or manager.get("datasourceTemplate")
-                dependency = Dependency(path, groups["depName"], groups["currentValue"])
+                name = groups.get("depName") or manager["depNameTemplate"]
+                dependency = Dependency(path, name, groups["currentValue"])
                 for group in ("currentValue", "currentDigest"):
                     if groups.get(group):
                         line = text.count("\n", 0, found.start(group)) + 1
@@ -212,7 +213,8 @@ def by_github_actions(path: str, text: str) -> Iterator[tuple[Pin, Dependency]]:
             yield Pin(path, number, commit), Dependency(path, action, version)
         if found := re.match(r"\s+runs-on: ([a-z]+)-(\S+)", line):
             yield Pin(path, number, found[2]), Dependency(path, found[1], found[2])
-    for job in YAML().load(text)["jobs"].values():
+    document = YAML().load(text)
+    for job in document["jobs"].values() if "jobs" in document else [document["runs"]]:
         for step in job["steps"]:
             key, name = asked.get(step.get("uses", "").split("@")[0], (None, ""))
             if key:

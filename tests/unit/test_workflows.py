@@ -16,7 +16,9 @@ from bootstrap.cli import app
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(path for path in FOLDER.iterdir() if path.suffix in {".yml", ".yaml"})
-PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+ACTIONS = sorted((ROOT / ".github/actions").glob("*/action.yml"))
+PINNED = re.compile(r"uses: ([\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+(\.\d+)?|\./\.github/actions/[a-z-]+)")
+STACKS = ("dev", "prod")
 
 
 def workflow(path):
@@ -32,7 +34,10 @@ def scripts(job):
 
 
 def steps(path):
-    return [step for job in jobs(path).values() for step in job["steps"]]
+    """Return the steps of a workflow, or of an action, each once: jobs may share them by an alias of YAML."""
+    document = workflow(path)
+    every = [step for job in document.get("jobs", {"": document.get("runs")}).values() for step in job["steps"]]
+    return list({id(step): step for step in every}.values())
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -44,14 +49,21 @@ def test_a_workflow_may_only_read_unless_a_job_says_what_more(path):
             more -= {("contents", "write"), ("pull-requests", "write")}
         if "gh release create" in scripts(job):
             more -= {("contents", "write"), ("attestations", "write")}
+        if "ci.publish comment" in scripts(job):
+            more -= {("pull-requests", "write")}
+        if "ci.publish issue" in scripts(job):
+            more -= {("issues", "write")}
+        if "ci.publish reviewed" in scripts(job):
+            more -= {("pull-requests", "read")}
         assert more <= {("id-token", "write")}, name
-        if re.search("gh (pr|release) create", scripts(job)):
+        if re.search(r"gh (pr|release) create|ci\.publish", scripts(job)):
             assert not re.search(r"make setup|\.venv/", scripts(job)), "no package's code has a token that may write"
-        assert job["timeout-minutes"] <= 30
+            assert not [step for step in job["steps"] if step.get("uses", "").startswith("./")]
+        assert job["timeout-minutes"] <= (60 if "pulumi up" in scripts(job) else 30)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_no_workflow_has_a_way_into_a_cluster_but_into_one_of_its_own(path):
+def test_no_workflow_has_a_way_into_a_cluster_but_into_one_of_its_own_and_what_pulumi_takes(path):
     text = path.read_text()
     ways = r"kubelogin|get-credentials|helm (upgrade|install)|pull_request_target"
     if "kind create cluster" in text:
@@ -61,7 +73,7 @@ def test_no_workflow_has_a_way_into_a_cluster_but_into_one_of_its_own(path):
     assert not re.search(ways, text)
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_an_action_is_pinned_by_its_commit_and_names_the_version_beside_it(path):
     used = [line.strip().removeprefix("- ") for line in path.read_text().splitlines() if "uses:" in line]
     assert len(used) == len([step for step in steps(path) if "uses" in step])
@@ -69,11 +81,12 @@ def test_an_action_is_pinned_by_its_commit_and_names_the_version_beside_it(path)
 
 
 def test_an_action_has_one_version_in_all_workflows():
-    pins = {tuple(step["uses"].split("@")) for path in WORKFLOWS for step in steps(path) if "uses" in step}
+    used = {step["uses"] for path in (*WORKFLOWS, *ACTIONS) for step in steps(path) if "uses" in step}
+    pins = {tuple(each.split("@")) for each in used if not each.startswith("./")}
     assert len(pins) == len({action for action, _ in pins}), sorted(pins)
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_nobody_elses_text_is_run(path):
     # what an expression becomes would be part of the script
     assert [step["run"] for step in steps(path) if "${{" in step.get("run", "")] == []
@@ -111,7 +124,7 @@ def test_a_promotions_token_is_for_one_repository_and_for_what_it_writes():
     assert "skip-token-revoke" not in given
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_tool_is_fetched_that_nothing_locks(path):
     script = "\n".join(step.get("run", "") for step in steps(path))
     assert not re.search(r"curl|wget|pip install|pipx|npx|npm |go install|uvx|apt|brew", script)
@@ -153,6 +166,7 @@ def test_the_commands_that_are_called_are_there_with_their_options(path):
     script = "\n".join(step.get("run", "").replace("\\\n", " ") for step in steps(path))
     made = re.findall(r"^make ([a-z0-9-]+)", script, re.M)
     called = re.findall(r"\.venv/bin/bootstrap ([^|>\n]*)", script)
+    made += ["setup"] if "./.github/actions/platform" in path.read_text() else []
     assert made
     assert set(made) <= set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
     group: Any = typer.main.get_command(app)
@@ -200,3 +214,123 @@ def test_what_decides_over_production_has_owners():
     for path, owners in owned.items():
         assert owners == [] or all(owner.startswith("@example/") for owner in owners), path
         assert path == "*" or list(ROOT.glob(path.strip("/"))), f"{path} is there"
+
+
+# --- what runs Pulumi: what a runner in host mode does not have is held to here ---
+
+PLATFORM = ("preview", "deploy", "drift", "rebuild")
+
+
+def signing_in():
+    """Every job that signs in to Azure as somebody who may see or change a stack."""
+    return [
+        pytest.param(name, job, id=f"{path}/{name}")
+        for path in PLATFORM
+        for name, job in jobs(FOLDER / f"{path}.yml").items()
+        if any(step.get("uses") == "./.github/actions/platform" for step in job["steps"])
+    ]
+
+
+@pytest.mark.parametrize(("name", "job"), signing_in())
+def test_who_signs_in_is_the_identity_of_an_environment_and_has_no_secret(name, job):
+    assert job["environment"]
+    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    [platform] = [step for step in job["steps"] if step.get("uses") == "./.github/actions/platform"]
+    assert platform["with"] == {
+        "client-id": "${{ vars.AZURE_CLIENT_ID }}",
+        "tenant-id": "${{ vars.AZURE_TENANT_ID }}",
+        "subscription-id": "${{ vars.AZURE_SUBSCRIPTION_ID }}",
+    }
+    assert "secrets." not in str(job)
+    assert "github.token" not in str(job)
+
+
+def test_nobody_signs_in_but_in_a_job_that_is_meant_to():
+    found = {param.id for param in signing_in()}
+    assert found == {
+        *(f"preview/{stack}" for stack in STACKS),
+        *(f"deploy/{stack}" for stack in STACKS),
+        *(f"drift/{stack}" for stack in STACKS),
+        "rebuild/ask",
+        "rebuild/rebuild",
+    }
+    for path in PLATFORM:
+        for name, job in jobs(FOLDER / f"{path}.yml").items():
+            signs_in = f"{path}/{name}" in found
+            assert (job.get("permissions", {}).get("id-token") == "write") is signs_in, name
+            assert ("environment" in job) is signs_in, name
+
+
+def test_the_environments_are_those_that_the_documentation_makes():
+    found = {
+        f"{path}/{name}": job["environment"]
+        for path in PLATFORM
+        for name, job in jobs(FOLDER / f"{path}.yml").items()
+        if "environment" in job
+    }
+    assert found == {
+        **{f"preview/{stack}": f"preview-{stack}" for stack in STACKS},
+        **{f"deploy/{stack}": stack for stack in STACKS},
+        **{f"drift/{stack}": f"drift-{stack}" for stack in STACKS},
+        "rebuild/ask": "drift-${{ inputs.stack }}",
+        "rebuild/rebuild": "rebuild-${{ inputs.stack }}",
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_two_runs_never_change_a_stack_at_once_and_none_is_killed_for_the_next(stack):
+    group = {"group": f"stack-{stack}", "cancel-in-progress": False}
+    assert jobs(FOLDER / "deploy.yml")[stack]["concurrency"] == group
+    rebuild = jobs(FOLDER / "rebuild.yml")["rebuild"]["concurrency"]
+    assert rebuild == {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": False}
+    changing = [
+        (path.name, name) for path in WORKFLOWS for name, job in jobs(path).items() if "pulumi up" in scripts(job)
+    ]
+    assert changing == [("deploy.yml", "dev"), ("deploy.yml", "prod"), ("rebuild.yml", "rebuild")]
+    for path in ("deploy", "rebuild"):
+        assert "concurrency" not in workflow(FOLDER / f"{path}.yml"), "a group of the workflow would hold all stacks"
+
+
+@pytest.mark.parametrize("path", PLATFORM)
+def test_a_program_that_fails_in_front_of_a_pipe_fails_its_step(path):
+    assert workflow(FOLDER / f"{path}.yml")["defaults"] == {"run": {"shell": "bash"}}
+    # which would end the program in front of it
+    assert not re.search(r"\| *(grep -\w*q|head)", (FOLDER / f"{path}.yml").read_text())
+
+
+def test_a_fork_gets_no_identity_and_no_token_that_writes():
+    found = jobs(FOLDER / "preview.yml")
+    for name, job in found.items():
+        if job.get("permissions", {}).keys() & {"id-token", "pull-requests"}:
+            ours = job["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+            # what writes runs only after what a fork does not get
+            assert ours or f"needs.{job['needs']}.result != 'skipped'" in job["if"], name
+    assert "permissions" not in found["plan"]
+    assert "environment" not in found["plan"]
+
+
+def test_prod_comes_after_dev():
+    assert jobs(FOLDER / "deploy.yml")["prod"]["needs"] == ["reviewed", "dev"]
+    assert "needs.dev.result == 'success'" in jobs(FOLDER / "deploy.yml")["prod"]["if"]
+
+
+@pytest.mark.parametrize("path", ["preview", "deploy"])
+def test_every_stack_has_the_same_steps(path):
+    found = jobs(FOLDER / f"{path}.yml")
+    for stack in STACKS:
+        assert found[stack]["steps"] == found[STACKS[0]]["steps"]
+        assert found[stack]["env"]["STACK"] == stack
+
+
+def test_what_publishes_a_comment_is_not_the_change():
+    for name in ("comment-dev", "comment-prod"):
+        checkout = jobs(FOLDER / "preview.yml")[name]["steps"][0]
+        assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+
+
+def test_a_rebuild_waits_for_the_doctor_and_a_second_person():
+    found = jobs(FOLDER / "rebuild.yml")
+    asked = scripts(found["ask"])
+    assert "bootstrap doctor" in asked
+    assert "pulumi up" not in asked
+    assert found["rebuild"]["needs"] == "ask"

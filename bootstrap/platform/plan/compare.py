@@ -81,7 +81,7 @@ def exit_status(changes: list[Change]) -> ExitStatus:
 
 
 def _one(kind: Kind, registration: Registration, properties: tuple[PropertyChange, ...] = ()) -> Change:
-    lost = kind in {Kind.REPLACED, Kind.REMOVED} and _is_destructive(registration.type)
+    lost = kind in {Kind.REPLACED, Kind.REMOVED} and is_destructive(registration.type)
     return Change(
         urn=registration.urn,
         type=registration.type,
@@ -115,7 +115,12 @@ def replaces(token: str, path: str) -> bool:
     return kubernetes_types.replaces(token, path)
 
 
-def _is_destructive(token: str) -> bool:
+def is_destructive(token: str) -> bool:
+    """Return whether the removal or replacement of a resource loses data or interrupts somebody.
+
+    Raises:
+        KeyError: it is a type of Azure's that the program does not use.
+    """
     if token.startswith(PREFIX):
         return resource_type(token).destructive
     return token in kubernetes_types.DESTRUCTIVE

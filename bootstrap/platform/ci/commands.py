@@ -1,0 +1,199 @@
+"""``bootstrap ci``: comment, digest, next, publish, setup."""
+
+from startup import on_demand
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bootstrap.errors import BootstrapError
+from bootstrap.options import ROOT, Format, some_text
+from bootstrap.signals import ends_tidily
+
+if TYPE_CHECKING:
+    from bootstrap.platform.ci import comment, generation, preview, publish
+    from bootstrap.platform.ci import setup as setting_up
+    from settings import state
+else:  # a command loads what it needs, and no more
+    comment = on_demand("bootstrap.platform.ci.comment")
+    generation = on_demand("bootstrap.platform.ci.generation")
+    preview = on_demand("bootstrap.platform.ci.preview")
+    publish = on_demand("bootstrap.platform.ci.publish")
+    setting_up = on_demand("bootstrap.platform.ci.setup")
+    state = on_demand("settings.state")
+
+ci = typer.Typer(help="What the workflows run: a preview's comment and digest, and what is published on GitHub.")
+
+PreviewFile = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="What `pulumi preview --json --refresh` printed.")
+]
+JsonFile = Path | None
+
+
+@ci.command("comment")
+@ends_tidily
+def comment_(
+    file: PreviewFile,
+    stack: Annotated[str, typer.Option("--stack", "-s", parser=some_text, help="The stack.")],
+    *,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL", help="A label of the pull request; give it again for more.")
+    ] = None,
+    event: Annotated[
+        JsonFile,
+        typer.Option(exists=True, dir_okay=False, help="The run's event, which has the pull request's labels."),
+    ] = None,
+    plan: Annotated[
+        JsonFile, typer.Option(exists=True, dir_okay=False, help="What `bootstrap plan --format json` printed.")
+    ] = None,
+    policy: Annotated[
+        JsonFile, typer.Option(exists=True, dir_okay=False, help="What `bootstrap policy --format json` printed.")
+    ] = None,
+    doctor: Annotated[
+        JsonFile, typer.Option(exists=True, dir_okay=False, help="What `bootstrap doctor --format json` printed.")
+    ] = None,
+    full: Annotated[Path | None, typer.Option(dir_okay=False, help="Write all of it here, however long.")] = None,
+    output: Annotated[Format, typer.Option("--format", "-f", help="markdown or json.")] = Format.MARKDOWN,
+) -> None:
+    """Print a preview as the one comment that its pull request gets: 4,000 characters at most, what is lost first.
+
+    Exit status: 0 success, 3 what holds data or serves somebody goes and the label that agrees to it is missing, 1 the
+    preview has failed, or an error.
+    """
+    labels = [*(label or []), *_labels(_json(event))]
+    review = comment.Review(
+        stack=stack,
+        preview=preview.read_preview(_text(file)),
+        labels=labels,
+        plan=_json(plan),
+        policy=_json(policy),
+        doctor=_json(doctor),
+    )
+    if full is not None:
+        full.write_text(comment.in_full(review), encoding="utf-8")
+    if output is Format.JSON:
+        typer.echo(json.dumps(review.to_json(), indent=2))
+    else:
+        typer.echo(comment.to_markdown(review), nl=False)
+    raise typer.Exit(review.exit_status)
+
+
+@ci.command("digest")
+@ends_tidily
+def digest(
+    file: PreviewFile,
+    *,
+    reviewed: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="The digest that was reviewed; empty where none was.")
+    ] = None,
+) -> None:
+    """Print a preview's digest: the same for two previews whose updates would do the same.
+
+    Exit status: 0 success, 3 with --reviewed: it is another one, and the update would change something, 1 the preview
+    has failed, or an error.
+    """
+    found = preview.read_preview(_text(file))
+    typer.echo(found.digest)
+    if found.errors:
+        raise BootstrapError(f"the preview has failed: {found.errors[0]}")
+    changes = [each for each in found.operations if each.custom]
+    if reviewed is None or reviewed == found.digest or not changes:
+        return
+    typer.echo(
+        f"reviewed was {reviewed or 'nothing'}, and {len(changes)} resources would change: somebody has to look again",
+        err=True,
+    )
+    raise typer.Exit(3)
+
+
+@ci.command(
+    "publish", add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+)
+def publish_(context: typer.Context) -> None:
+    """Publish on GitHub what a run has found: comment, reviewed, issue. Needs GITHUB_TOKEN and a run's variables.
+
+    Exit status: 0 success, 1 an error.
+    """
+    raise typer.Exit(publish.main(context.args))
+
+
+@ci.command("next")
+def next_(
+    stack: Annotated[str, typer.Option("--stack", "-s", parser=some_text, help="The stack.")],
+    *,
+    region: Annotated[str, typer.Option(help="Where the cluster is to be; empty for the region that it is in.")] = "",
+) -> None:
+    """Write the next generation of a stack's cluster into its file: what a rebuild begins with.
+
+    Exit status: 0 success, 1 an error; the file is as it was.
+    """
+    typer.echo(f"Pulumi.{stack}.yaml: generation {generation.next_generation(ROOT, stack, region.strip())}")
+
+
+@ci.command("setup")
+def setup(
+    stack: Annotated[str, typer.Option("--stack", "-s", parser=some_text, help="The stack.")],
+    repository: Annotated[
+        str, typer.Option(metavar="OWNER/NAME", parser=some_text, help="The repository on GitHub whose workflows run.")
+    ],
+    reviewers: Annotated[
+        str, typer.Option(metavar="TEAM", parser=some_text, help="The team that has to agree, as GitHub spells it.")
+    ],
+    *,
+    group: Annotated[
+        str, typer.Option(parser=some_text, help="Resource group of the identities, which no stack owns.")
+    ] = "rg-platform-ci",
+    backend: Annotated[
+        str | None, typer.Option(metavar="URL", parser=some_text, help="Pulumi's backend; the configured one.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Run the commands, after asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Print the commands that make what a stack's workflows need: identities, environments, variables. No secret.
+
+    Exit status: 0 success, 1 an error, or somebody said no.
+    """
+    configured = state.configured_backend(ROOT, os.environ)
+    found = setting_up.target(
+        ROOT,
+        stack,
+        repository=repository,
+        reviewers=reviewers,
+        group=group,
+        backend=backend or (configured.url if configured else ""),
+    )
+    typer.echo(setting_up.script(found), nl=False)
+    if apply:
+        if not yes:
+            typer.confirm("\nrun all of this?", abort=True, err=True)
+        setting_up.apply(setting_up.parts(found), typer.echo)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise BootstrapError(f"{file} is not text") from None
+
+
+def _json(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        document = json.loads(_text(file))
+    except (ValueError, RecursionError) as error:
+        raise BootstrapError(f"{file} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise BootstrapError(f"{file} is another kind of JSON than is read here")
+    return document
+
+
+def _labels(event: dict[str, Any]) -> list[str]:
+    """Return the labels in the payload of ``pull_request``: https://docs.github.com/en/webhooks/webhook-events-and-payloads."""
+    try:
+        return [str(each["name"]) for each in (event.get("pull_request") or {}).get("labels") or []]
+    except (TypeError, KeyError, AttributeError):
+        raise BootstrapError("the event is none of a pull request") from None

@@ -1,0 +1,147 @@
+"""Publishes on GitHub what another job of the run has written: a preview's comment, an issue about drift.
+
+    python3 -m bootstrap.platform.ci.publish comment --stack dev --pull-request 7 < comment.md
+
+Needs nothing but Python, and is run from the branch that a change goes to: neither a package nor the change itself gets
+a token that may write.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bootstrap.errors import BootstrapError
+from bootstrap.markdown import fence
+from bootstrap.platform.ci.github import GitHub, is_ours
+from bootstrap.platform.ci.markers import LIMIT, digest_in, is_stack, marker
+
+_ISSUE_LIMIT = 20_000
+"""Characters of a drift that an issue shows; GitHub takes 65,536, and marks of direction are spelt out."""
+
+
+class PublishError(BootstrapError):
+    """What is to be published is not what it has to be."""
+
+
+def comment(github: GitHub, stack: str, pull_request: int, text: str) -> str:
+    """Let a pull request have one comment about a stack's preview, and return what was done.
+
+    Raises:
+        PublishError: the text is no comment about this stack.
+        GitHubError: GitHub does not do it.
+    """
+    if not text.startswith(f"{marker(stack)}\n") or len(text) > LIMIT:
+        raise PublishError(
+            f"this is no comment of `bootstrap ci comment --stack {stack}`, of {LIMIT} characters at most"
+        )
+    there = [each for each in github.every(f"/issues/{pull_request}/comments") if is_ours(each, marker(stack))]
+    if not there:
+        github.send("POST", f"/issues/{pull_request}/comments", {"body": text})
+        return "commented"
+    # two runs at once may both have found none
+    for surplus in there[1:]:
+        github.send("DELETE", f"/issues/comments/{surplus['id']}")
+    if there[0]["body"] == text:
+        return "the comment is there already"
+    github.send("PATCH", f"/issues/comments/{there[0]['id']}", {"body": text})
+    return "edited the comment"
+
+
+def reviewed(github: GitHub, stack: str, commit: str) -> str | None:
+    """Return the digest of the preview that was reviewed before a commit was merged; None where there was none.
+
+    Raises:
+        GitHubError: GitHub does not answer.
+    """
+    for pull in github.every(f"/commits/{commit}/pulls"):
+        # a commit can be part of other pull requests too, and of such as are not merged
+        if pull.get("merged_at") and pull.get("merge_commit_sha") == commit:
+            for each in github.every(f"/issues/{pull['number']}/comments"):
+                if is_ours(each, marker(stack)):
+                    return digest_in(str(each["body"]))
+    return None
+
+
+def issue(github: GitHub, stack: str, drift: str | None) -> str:
+    """Let there be one open issue about a stack's drift, or none, and return what was done.
+
+    Args:
+        github: the repository.
+        stack: the stack.
+        drift: how it differs; None where it does not.
+
+    Raises:
+        GitHubError: GitHub does not do it.
+    """
+    mark = marker(stack, "drift")
+    listed = github.every("/issues?state=open&creator=github-actions%5Bbot%5D")
+    there = [each for each in listed if "pull_request" not in each and is_ours(each, mark)]
+    if drift is None:
+        for each in there:
+            github.send("POST", f"/issues/{each['number']}/comments", {"body": "No drift any more."})
+            github.send("PATCH", f"/issues/{each['number']}", {"state": "closed", "state_reason": "completed"})
+        return "closed the issue" if there else "no drift, and no issue"
+    body = _issue(mark, stack, drift)
+    if not there:
+        made = github.send("POST", "/issues", {"title": f"Stack {stack} has drifted", "body": body})
+        return f"opened issue {made['number']}"
+    if there[0]["body"] == body:
+        return "the issue is there already"
+    github.send("PATCH", f"/issues/{there[0]['number']}", {"body": body})
+    return f"edited issue {there[0]['number']}"
+
+
+def _issue(mark: str, stack: str, drift: str) -> str:
+    shown = drift.strip()
+    cut = (
+        ["", f"The rest, {len(shown) - _ISSUE_LIMIT} characters, is in the run's log."]
+        if len(shown) > _ISSUE_LIMIT
+        else []
+    )
+    return "\n".join(
+        [
+            mark,
+            f"Somebody or something has changed what stack `{stack}` has built. The next deployment undoes it: put "
+            "into the program what has to stay. This issue follows the nightly comparison, and closes itself.",
+            "",
+            *fence(shown[:_ISSUE_LIMIT].split("\n"), "diff"),
+            *cut,
+            "",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the commands; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="bootstrap ci publish", description="Publish on GitHub what a run has found.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in (
+        ("comment", "the one comment about a preview, from standard input"),
+        ("reviewed", "print the digest that was reviewed before a commit was merged"),
+        ("issue", "the one issue about drift, from standard input; nothing there closes it"),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("--stack", required=True)
+        if name == "comment":
+            command.add_argument("--pull-request", required=True, type=int)
+        if name == "reviewed":
+            command.add_argument("--commit", required=True)
+    given = parser.parse_args(arguments)
+    try:
+        if not is_stack(given.stack):
+            raise PublishError(f"--stack: got {given.stack!r}; allowed: a stack's name")
+        github = GitHub.of_run()
+        if given.command == "comment":
+            print(comment(github, given.stack, given.pull_request, sys.stdin.read()))  # noqa: T201 - its result
+        elif given.command == "reviewed":
+            print(reviewed(github, given.stack, given.commit) or "")  # noqa: T201 - its result
+        else:
+            print(issue(github, given.stack, sys.stdin.read().strip() or None))  # noqa: T201 - its result
+    except BootstrapError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - as cli.py does
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
