@@ -13,7 +13,7 @@ from bootstrap.platform.verify.workspace import NAMESPACE
 from conventions import TENANT_LABEL
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
-_FOREIGN = "registry.invalid/aks-bootstrap/verify:1"
+_FOREIGN = "registry.invalid/aks-bootstrap/verify"
 """An image of nobody's: the name is reserved. https://www.rfc-editor.org/rfc/rfc2606#section-2."""
 
 
