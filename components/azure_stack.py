@@ -13,6 +13,7 @@ from components.azure.dns_records import DnsRecords, DnsRecordsArgs
 from components.azure.foundation import Foundation, FoundationArgs
 from components.azure.identities import Identities, IdentitiesArgs, create_identities
 from components.azure.ingress_addresses import IngressAddresses, IngressAddressesArgs
+from components.azure.metric_alerts import MetricAlerts, MetricAlertsArgs, rules
 from components.azure.naming import Names
 from components.azure.network import VAULT_ENDPOINT, Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
@@ -145,12 +146,10 @@ class AzureStack:
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 
-    def alerts(
-        self, foundation: Foundation, network: Network, ingress: IngressAddresses, cluster: Cluster
-    ) -> Alerts | None:
-        """Build what tells people of changes that weaken the environment, where somebody is to be told."""
+    def alerts(self, foundation: Foundation, network: Network, ingress: IngressAddresses, cluster: Cluster) -> None:
+        """Build what tells people of changes that weaken the environment, and of trouble in it, where any are named."""
         if self._settings.observability.alerts is None:
-            return None
+            return
         args = AlertsArgs(
             names=self._names,
             tags=self._tags,
@@ -163,7 +162,19 @@ class AzureStack:
             ),
             cluster_group=cluster.resource_group_name,
         )
-        return Alerts("alerts", args, self._opts)
+        alerts = Alerts("alerts", args, self._opts)
+        if not self._settings.observability.alerts_on_metrics or foundation.monitor_workspace_id is None:
+            return
+        metric_args = MetricAlertsArgs(
+            names=self._names,
+            location=self._azure.location,
+            tags=self._tags,
+            resource_group_name=foundation.resource_group_name,
+            workspace_id=foundation.monitor_workspace_id,
+            receivers_id=alerts.receivers_id,
+            rules=rules(self._settings.system_pool, self._settings.node_pools, self._cluster.zones),
+        )
+        MetricAlerts("metric-alerts", metric_args, self._opts)
 
     def node_pools(self, cluster: Cluster, network: Network) -> list[NodePool]:
         """Build user pools, one after the other; nothing else waits for them.

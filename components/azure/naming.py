@@ -114,6 +114,11 @@ class Names:
         """Alert on what happened in Azure."""
         return f"alert-{self._base}-{purpose}"
 
+    @property
+    def rule_group(self) -> str:
+        """Rules on metrics: 260 characters at most."""
+        return f"prg-{self._base}"
+
     def identity(self, consumer: str) -> str:
         """User-assigned identity of one consumer, such as ``cert-manager``."""
         return f"id-{self._base}-{consumer}"

@@ -285,6 +285,13 @@ RESOURCE_TYPES = (
         id=f"{_GROUP}/providers/Microsoft.Insights/activityLogAlerts/{{activityLogAlertName}}",
     ),
     ResourceType(
+        pulumi_type="alertsmanagement:PrometheusRuleGroup",
+        arm_type="Microsoft.AlertsManagement/prometheusRuleGroups",
+        api_version="2023-03-01",
+        id=f"{_GROUP}/providers/Microsoft.AlertsManagement/prometheusRuleGroups/{{ruleGroupName}}",
+        replaced_by=frozenset({"ruleGroupName"}),
+    ),
+    ResourceType(
         pulumi_type="monitor:DataCollectionRuleAssociation",
         arm_type="Microsoft.Insights/dataCollectionRuleAssociations",
         api_version="2022-06-01",

@@ -210,6 +210,7 @@ def types() -> Types:
 
 
 LATER = {
+    "Microsoft.AlertsManagement/prometheusRuleGroups",
     "Microsoft.Insights/actionGroups",
     "Microsoft.Insights/activityLogAlerts",
     "Microsoft.Network/privateDnsZones",
