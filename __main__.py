@@ -31,7 +31,7 @@ if s.target is Target.AZURE:
     addresses = azure.ingress_addresses()
     identities = azure.identities(foundation, network, addresses)
     cluster = azure.cluster(foundation, network, identities)
-    azure.alerts(foundation, network, addresses, cluster)
+    azure.alerts(foundation, network, addresses, cluster, azure.backup(network, identities, cluster))
     azure.node_pools(cluster, network)  # beside the addons, which tolerate the system pool's taint
     platform = azure.platform(foundation, addresses, identities, cluster)
 else:

@@ -162,6 +162,32 @@ class Names:
         return f"pip-{self._regional}-ingress-{slot}"
 
     @property
+    def backup_group(self) -> str:
+        """Resource group of the region's backups, and of nothing else."""
+        return f"rg-{self._regional}-backup"
+
+    @property
+    def snapshots_group(self) -> str:
+        """Resource group that backups put snapshots of disks into, and of nothing else."""
+        return f"rg-{self._regional}-snapshots"
+
+    @property
+    def backup_vault(self) -> str:
+        """Backup vault: 2-50 characters."""
+        return f"bv-{self._regional}"
+
+    @property
+    def backup_storage(self) -> str:
+        """Storage account of backups: 3-24 lower-case alphanumerics, unique in the world and so in its region."""
+        unique = hashlib.sha256(f"{self.subscription_id}/{self._regional}".encode()).hexdigest()[:6]
+        return f"st{self.platform[:5]}{self.environment}bk{unique}"
+
+    @property
+    def backup_alerts(self) -> str:
+        """Rule that sends the vault's own alerts to people."""
+        return f"apr-{self._regional}-backup"
+
+    @property
     def virtual_network(self) -> str:
         """Virtual network."""
         return f"vnet-{self._regional}"

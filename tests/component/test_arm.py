@@ -15,7 +15,7 @@ from bootstrap.platform.plan.arm import Request, requests, template
 from bootstrap.platform.plan.registration import Evaluation
 from components.azure.resource_types import PREFIX
 from tests.component.arm_types import UNKNOWN, Types
-from tests.component.conftest import ALERTING, PRIVATE, ROOT, Program
+from tests.component.conftest import ALERTING, BACKED_UP, PRIVATE, ROOT, Program
 
 TABLES = os.environ.get("AKS_BOOTSTRAP_ARM")
 needs_tables = pytest.mark.skipif(TABLES is None, reason="AKS_BOOTSTRAP_ARM names no folder with Azure's type tables")
@@ -66,6 +66,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "alerts": ("prod", ALERTING),
+    "backed up": ("prod", BACKED_UP),
     "a key for etcd": (
         "prod",
         {
@@ -210,7 +211,11 @@ def types() -> Types:
 
 
 LATER = {
+    "Microsoft.AlertsManagement/actionRules",
     "Microsoft.AlertsManagement/prometheusRuleGroups",
+    "Microsoft.DataProtection/backupVaults",
+    "Microsoft.KubernetesConfiguration/extensions",
+    "Microsoft.Storage/storageAccounts",
     "Microsoft.Insights/actionGroups",
     "Microsoft.Insights/activityLogAlerts",
     "Microsoft.Network/privateDnsZones",
