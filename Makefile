@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= $(if $(filter up down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan policy evidence,$(MAKECMDGOALS)),prod,dev))
+STACK ?= $(if $(filter up verify down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan policy evidence,$(MAKECMDGOALS)),prod,dev))
 # STACK is text: neither Make nor the shell runs what is in it
 ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)
@@ -10,6 +10,11 @@ ifneq ($(filter command environment,$(firstword $(origin KILL_AT))),)
 override KILL_AT := $(value KILL_AT)
 endif
 export KILL_AT
+# and this one
+ifneq ($(filter command environment,$(firstword $(origin EGRESS_URL))),)
+override EGRESS_URL := $(value EGRESS_URL)
+endif
+export EGRESS_URL
 # the interpreter of .venv, such as python3.13; uv chooses where it is not set
 PYTHON ?=
 BIN := .venv/bin
@@ -58,8 +63,12 @@ doctor: setup ## ask Azure, and change nothing: could the stack be deployed from
 	@$(BIN)/bootstrap doctor --stack "$$STACK" $(if $(WHAT_IF),--what-if)
 
 .PHONY: up
-up: setup ## bring a stack up for real (STACK=local unless said; YES=1, SKIP_PREVIEW=1, SKIP_DOCTOR=1)
-	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes) $(if $(SKIP_PREVIEW),--skip-preview) $(if $(SKIP_DOCTOR),--skip-doctor)
+up: setup ## bring a stack up for real (STACK=local unless said; YES=1, SKIP_PREVIEW=1, SKIP_DOCTOR=1, NO_VERIFY=1)
+	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes) $(if $(SKIP_PREVIEW),--skip-preview) $(if $(SKIP_DOCTOR),--skip-doctor) $(if $(NO_VERIFY),--no-verify)
+
+.PHONY: verify
+verify: setup ## ask a cluster that is up: does it do what a platform is for? (STACK=..., EGRESS_URL=...; exit status 2: no)
+	@$(BIN)/bootstrap verify --stack "$$STACK" $(if $(EGRESS_URL),--egress-url "$$EGRESS_URL")
 
 .PHONY: down
 down: setup ## undo `make up`

@@ -27,6 +27,12 @@ class UpError(BootstrapError):
     """A run of Pulumi cannot start, or failed; the text says what to do."""
 
 
+class NotServingError(BootstrapError):
+    """A stack is up, and does not do what it is for; what was found has been printed."""
+
+    exit_code = 2
+
+
 class GitError(BootstrapError):
     """Git, or the host of a repository, did not do what a command needs; the text is its own."""
 

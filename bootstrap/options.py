@@ -28,6 +28,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class ReportFormat(StrEnum):
+    """How a report of checks is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+
+
 def text_or_json(command: str, output: Format) -> None:
     """Refuse Markdown for a command that nobody quotes in a pull request.
 

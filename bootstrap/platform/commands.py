@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.options import ROOT, Format, progress_console, result_console, some_text, text_or_json
+from bootstrap.options import ROOT, Format, ReportFormat, progress_console, result_console, some_text, text_or_json
 from bootstrap.platform.images.commands import images
 from bootstrap.signals import ends_tidily
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bootstrap.platform.plan import evaluate as evaluation
     from bootstrap.platform.plan import markdown, text, view
     from bootstrap.platform.policy import report as policies
+    from bootstrap.platform.verify import report as verification
+    from bootstrap.platform.verify import verify as verifying
     from rehearsal import timeline
 else:  # a command loads what it needs, and no more
     adoption = on_demand("bootstrap.platform.adopt")
@@ -44,6 +46,8 @@ else:  # a command loads what it needs, and no more
     text = on_demand("bootstrap.platform.plan.text")
     view = on_demand("bootstrap.platform.plan.view")
     policies = on_demand("bootstrap.platform.policy.report")
+    verification = on_demand("bootstrap.platform.verify.report")
+    verifying = on_demand("bootstrap.platform.verify.verify")
     timeline = on_demand("rehearsal.timeline")
 
 commands = typer.Typer()
@@ -170,9 +174,46 @@ def up(
     yes: YesOption = False,
     skip_preview: Annotated[bool, typer.Option("--skip-preview", help="Leave the preview out.")] = False,
     skip_doctor: Annotated[bool, typer.Option("--skip-doctor", help="Do not ask Azure first.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not ask the cluster at the end.")] = False,
 ) -> None:
-    """Run `pulumi up`; first find and print what it will use, and ask Azure whether it would do."""
-    update.up(ROOT, stack, yes=yes, skip_preview=skip_preview, skip_doctor=skip_doctor, console=progress_console())
+    """Run `pulumi up`; first ask Azure whether it would do, and at the end the cluster whether it does what it is for.
+
+    Exit status: 0 success, 2 it is up and something does not work, 1 an error.
+    """
+    update.up(
+        ROOT,
+        stack,
+        yes=yes,
+        skip_preview=skip_preview,
+        skip_doctor=skip_doctor,
+        skip_verify=no_verify,
+        console=progress_console(),
+    )
+
+
+@commands.command()
+@ends_tidily
+def verify(
+    stack: StackOption = "local",
+    *,
+    egress_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", parser=some_text, help="Answers with its caller's address, as http://ifconfig.me."),
+    ] = None,
+    output: Annotated[ReportFormat, typer.Option("--format", "-f", help="text, json or junit.")] = ReportFormat.TEXT,
+) -> None:
+    """Ask a cluster that is up: does it do what a platform is for? What this makes there, it removes.
+
+    Exit status: 0 nothing failed, 2 something did, 1 an error.
+    """
+    found = verifying.verify(ROOT, stack, console=progress_console(stderr=True), egress_url=egress_url or "")
+    if output is ReportFormat.JSON:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    elif output is ReportFormat.JUNIT:
+        typer.echo(found.to_junit(), nl=False)
+    else:
+        verification.print_report(found, result_console())
+    raise typer.Exit(2 if found.failed else 0)
 
 
 @commands.command()

@@ -12,27 +12,39 @@ from pulumi.automation import CommandError, LocalWorkspace, OpType, PulumiComman
 from rich.console import Console
 from rich.markup import escape
 
-from bootstrap.errors import UpError
+from bootstrap.errors import NotServingError, UpError
 from bootstrap.platform.local_cluster import KIND_CLUSTER, api_client, kind_cluster_exists, kind_config
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.recover import Recovered, recover, retained
 from bootstrap.platform.run import Run, prepare
 from bootstrap.platform.state import check_cluster, remove_stack, select_stack, stack_exists
 from bootstrap.private import private_files
+from bootstrap.signals import ends_tidily
 from components.release.guard import AGAIN
 
 if TYPE_CHECKING:
     from bootstrap.platform import operations, reach
     from bootstrap.platform.doctor import doctor as diagnosis
+    from bootstrap.platform.verify import report as verification
+    from bootstrap.platform.verify import verify as verifying
 else:  # a third of a second that only a local stack needs, and a second that only Azure's do
     operations = on_demand("bootstrap.platform.operations")
     reach = on_demand("bootstrap.platform.reach")
     diagnosis = on_demand("bootstrap.platform.doctor.doctor")
+    verification = on_demand("bootstrap.platform.verify.report")
+    verifying = on_demand("bootstrap.platform.verify.verify")
 
 
 @private_files()
 def up(
-    root: Path, stack: str, *, yes: bool, skip_preview: bool = False, skip_doctor: bool = False, console: Console
+    root: Path,
+    stack: str,
+    *,
+    yes: bool,
+    skip_preview: bool = False,
+    skip_doctor: bool = False,
+    skip_verify: bool = False,
+    console: Console,
 ) -> None:
     """Deploy a stack, and create the kind cluster of a local one if it does not exist.
 
@@ -42,10 +54,11 @@ def up(
         yes: whether to go ahead without asking.
         skip_preview: whether to leave the preview out, as where only the update can repair what it fails on.
         skip_doctor: whether not to ask Azure first, as where a check of the doctor is wrong.
+        skip_verify: whether not to ask at the end whether the cluster does what it is for.
         console: where the choices and the way to Argo CD are printed.
 
     Raises:
-        BootstrapError: something is missing (nothing was changed), or Pulumi failed.
+        BootstrapError: something is missing (nothing was changed), Pulumi failed, or what is up does not work.
     """
     run = prepare(root, stack, console, deployed=True)
     if run.local and run.target.managed and not kind_cluster_exists():
@@ -61,6 +74,8 @@ def up(
         console.print("\n[bold]Argo CD[/]")
         for word, text in reach.directions(run.settings, run.kubeconfig, found):
             console.print(f"[bold]{word:8}[/] {escape(text)}", soft_wrap=True, highlight=False)
+    if not skip_verify:
+        _ask_cluster(run)
 
 
 @private_files()
@@ -172,6 +187,22 @@ def _ask_azure(run: Run) -> None:
         raise UpError(
             "this would fail, see above; nothing was changed. Where the doctor is wrong, "
             f"`make up STACK={run.stack} SKIP_DOCTOR=1` goes on"
+        )
+
+
+@ends_tidily
+def _ask_cluster(run: Run) -> None:
+    """Ask whether the cluster does what a platform is for.
+
+    Raises:
+        NotServingError: something does not work.
+    """
+    run.console.print("\n[bold]what the cluster does[/]")
+    found = verifying.verify_run(run)
+    verification.print_report(found, run.console)
+    if found.failed:
+        raise NotServingError(
+            f"the stack is up, and something does not work, see above; `make verify STACK={run.stack}` asks again"
         )
 
 

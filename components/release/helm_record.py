@@ -193,18 +193,19 @@ def _heal(what: str, last: Record, ordered: Sequence[Record], operation: Operati
 
 def marked_failed(data: str) -> str:
     """Return a revision's data with the status ``failed``; the rest of it is as it was."""
-    release = _decoded(data)
+    release = decoded(data)
     release["info"]["status"] = "failed"
     return base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
 
 
-def _decoded(data: str) -> dict[str, Any]:
+def decoded(data: str) -> dict[str, Any]:
+    """Return what Helm wrote down of a revision."""
     release: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
     return release
 
 
 def _chart_name(data: str) -> str:
     try:
-        return str(_decoded(data)["chart"]["metadata"]["name"])
+        return str(decoded(data)["chart"]["metadata"]["name"])
     except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error):
         return ""

@@ -30,8 +30,9 @@ from bootstrap.platform.doctor import doctor
 from bootstrap.platform.doctor.azure import Clients, WritingError
 from bootstrap.platform.doctor.checks import charts, machine, offers
 from bootstrap.platform.doctor.doctor import Surroundings, diagnose, print_diagnosis
-from bootstrap.platform.doctor.findings import Diagnosis, Finding, Verdict
+from bootstrap.platform.doctor.findings import Diagnosis
 from bootstrap.platform.doctor.needs import Chart, Needs, grants
+from bootstrap.platform.findings import Finding, Verdict
 from bootstrap.platform.plan import arm
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.run import Choice, settings_of
@@ -643,7 +644,7 @@ def test_what_is_found_is_told_to_eyes_and_to_programs(world: World, monkeypatch
     assert max(map(len, written.getvalue().splitlines())) <= 80
     data = json.loads(json.dumps(found.to_json()))
     assert data["blocked"] is True and data["version"] == 1
-    assert {"check", "subject", "verdict", "detail", "remedy", "warning"} == set(data["findings"][0])
+    assert {"check", "subject", "verdict", "detail", "remedy", "warning", "asked", "cause"} == set(data["findings"][0])
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ import copy
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from tests.loopback import serving
@@ -105,12 +105,21 @@ def patched(found: Any, patch: Any) -> Any:
     return {key: value for key, value in {**found, **merged}.items() if patch.get(key, "") is not None}
 
 
-@contextmanager
-def serve() -> Iterator[ApiServer]:
+Server = TypeVar("Server", bound=ApiServer)
+
+
+def serve() -> AbstractContextManager[ApiServer]:
     """Run an API server."""
+    return serve_as(ApiServer)
+
+
+@contextmanager
+def serve_as(kind: type[Server]) -> Iterator[Server]:
+    """Run an API server of a kind."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body at once: the kernel holds the second of two small writes back
 
         def handle_one(self) -> None:
             address = urlsplit(self.path)
@@ -138,11 +147,11 @@ def serve() -> Iterator[ApiServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Keep quiet."""
 
-    class Server(ThreadingHTTPServer):
+    class Quiet(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that gave up is what some tests are about."""
 
-    server = Server(("127.0.0.1", 0), Handler)
-    played = ApiServer(server.server_port)
+    server = Quiet(("127.0.0.1", 0), Handler)
+    played = kind(server.server_port)
     with serving(server):
         yield played

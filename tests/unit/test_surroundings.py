@@ -326,7 +326,7 @@ def test_ended_in_the_middle_of_a_comparison_nothing_is_left(clone, tmp_path, nu
     "text", ["a b; touch pwned", "$(touch pwned)", "$(shell touch pwned)", "a'b", "`touch pwned`", '"; touch pwned; "']
 )
 @pytest.mark.parametrize("said", ["argument", "variable"])
-@pytest.mark.parametrize("place", [("STACK", "plan", 3), ("KILL_AT", "rehearse", 5)])
+@pytest.mark.parametrize("place", [("STACK", "plan", 3), ("KILL_AT", "rehearse", 5), ("EGRESS_URL", "verify", 5)])
 def test_what_make_is_given_is_no_command(tmp_path, text, said, place):
     variable, target, position = place
     if shutil.which("make") is None:

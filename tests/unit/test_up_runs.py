@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bootstrap.errors import BootstrapError, UpError
+from bootstrap.errors import BootstrapError, NotServingError, UpError
 from bootstrap.platform.doctor import doctor
-from bootstrap.platform.doctor.findings import Diagnosis, blocked, fine
+from bootstrap.platform.doctor.findings import Diagnosis
+from bootstrap.platform.findings import blocked, failed, fine
 from bootstrap.platform.recover import Recovered
 from bootstrap.platform.rehearse import rehearse
+from bootstrap.platform.run import Run
 from bootstrap.platform.up import down, drift, recover_stack, up
+from bootstrap.platform.verify import verify
+from bootstrap.platform.verify.report import Report
 from tests.unit.loopback_api import SYSTEM, ApiServer, serve
 
 STACK_FILES = {
@@ -157,6 +161,19 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine
         yield made
 
 
+@pytest.fixture(autouse=True)
+def asked_cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stacks whose cluster was asked what it does; it does all of it."""
+    asked: list[str] = []
+
+    def examine(run: Run) -> Report:
+        asked.append(run.stack)
+        return Report(stack=run.stack, findings=[fine("pods", "a Pod", "runs")], seconds=1)
+
+    monkeypatch.setattr(verify, "verify_run", examine)
+    return asked
+
+
 @pytest.fixture
 def local(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine with a cluster in KUBECONFIG."""
@@ -186,6 +203,30 @@ def test_up_makes_the_stack_once_and_then_updates_it_with_the_projects_own_state
     assert local.asked == ["stack init local", f"up --stack local {config} --yes"]
     local.up(yes=False)
     assert local.asked == [f"up --stack local {config}"]
+
+
+def test_up_ends_with_what_the_cluster_does(local: Machine, asked_cluster: list[str]) -> None:
+    local.up()
+    assert asked_cluster == ["local"] and "local: 1 fine" in local.said
+    up(local.root, "local", yes=True, skip_verify=True, console=local.console)
+    assert asked_cluster == ["local"]
+
+
+def test_what_is_up_and_does_not_work_is_told_and_is_another_exit_status(
+    local: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = failed("pods", "a Pod", "does not run", cause="no room", remedy="kubectl get nodes")
+    monkeypatch.setattr(verify, "verify_run", lambda run: Report(stack=run.stack, findings=[found], seconds=1))
+    with pytest.raises(NotServingError, match=r"the stack is up, .* `make verify STACK=local` asks again") as told:
+        local.up()
+    assert told.value.exit_code == 2 and "kubectl get nodes" in local.said
+
+
+def test_an_update_that_fails_is_not_asked_about(local: Machine, asked_cluster: list[str]) -> None:
+    local.flag("failing")
+    with pytest.raises(UpError):
+        local.up()
+    assert asked_cluster == []
 
 
 def test_up_leaves_the_preview_out_where_it_is_asked_to(local: Machine) -> None:

@@ -35,7 +35,7 @@ from azure.mgmt.storage import StorageManagementClient
 ENDPOINT = "https://management.azure.com"
 _SCOPE = f"{ENDPOINT}/.default"
 
-_READING_POSTS = ("/checknameavailability", "/validate", "/whatif")
+_READING_POSTS = ("/checknameavailability", "/validate", "/whatif", "/listclusterusercredential")
 """What is asked by POST, and changes nothing."""
 
 

@@ -13,13 +13,12 @@ import dns.resolver
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from dns.exception import DNSException
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bootstrap.platform.doctor.azure import Clients, credential_from_environment
 from bootstrap.platform.doctor.checks import charts, machine, names, offers, roles, sign_in, what_if
-from bootstrap.platform.doctor.findings import Diagnosis, Finding, Verdict, unknown
+from bootstrap.platform.doctor.findings import Diagnosis
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.platform.findings import Finding, Verdict, counted, print_findings, unknown
 from bootstrap.platform.plan import arm
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.run import TOOLS, Choice, choose_state, settings_of
@@ -159,29 +158,10 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
-_MARKS = {Verdict.FINE: "[green]✓[/]", Verdict.BLOCKED: "[bold red]✗[/]", Verdict.UNKNOWN: "[yellow]?[/]"}
-
-
 def print_diagnosis(found: Diagnosis, console: Console) -> None:
     """Print what was found as a table for eyes: what is fine in one line a check, the rest in full."""
-    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
-    table.add_column(width=1)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    checks = dict.fromkeys(each.check for each in found.findings)
-    for check in checks:
-        ours = [each for each in found.findings if each.check == check]
-        good = [each for each in ours if each.verdict is Verdict.FINE and not each.warning]
-        if good:
-            table.add_row(_MARKS[Verdict.FINE], check, escape(_together(good)))
-        for each in ours:
-            if each.verdict is not Verdict.FINE or each.warning:
-                mark = "[yellow]![/]" if each.warning else _MARKS[each.verdict]
-                remedy = f"\n[dim]→[/] {escape(each.remedy)}" if each.remedy else ""
-                table.add_row(mark, check, f"{escape(each.subject)}: {escape(each.detail)}{remedy}")
-    console.print(table)
-    counts = [f"{len(found.of(verdict))} {verdict}" for verdict in Verdict if found.of(verdict)]
-    console.print(f"\n{', '.join(counts)}; {len(found.calls)} questions to Azure in {found.seconds} s")
+    print_findings(found.findings, console, good=_together)
+    console.print(f"\n{counted(found.findings)}; {len(found.calls)} questions to Azure in {found.seconds} s")
 
 
 def _together(good: list[Finding]) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from http.client import HTTPException
 from urllib.parse import urlencode
 
-from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
 from bootstrap.platform.doctor.needs import Chart
+from bootstrap.platform.findings import Finding, blocked, fine, unknown
 
 _SECONDS = 8
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bootstrap.platform.doctor.azure import Clients, signs_in_with_the_cli
-from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.platform.findings import Finding, blocked, fine, unknown
 from settings.types import Exposure
 from settings.words import redact
 

@@ -9,8 +9,8 @@ from azure.mgmt.containerregistry.models import ContainerRegistryResourceType, R
 from azure.mgmt.keyvault.models import VaultCheckNameAvailabilityParameters
 
 from bootstrap.platform.doctor.azure import Clients
-from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.platform.findings import Finding, blocked, fine, unknown
 
 _VAULTS, _REGISTRIES, _ZONES = (
     "Microsoft.KeyVault/vaults",

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.doctor.azure import Clients
-from bootstrap.platform.doctor.findings import Finding, blocked, fine
 from bootstrap.platform.doctor.needs import CLUSTERS, Needs, Nodes
+from bootstrap.platform.findings import Finding, blocked, fine
 from settings.retirements import WARNING_DAYS, Retirement, retirements
 
 _QUOTA = "https://portal.azure.com/#view/Microsoft_Azure_Capacity/QuotaMenuBlade/~/myQuotas"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.platform.doctor.azure import Clients
-from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
 from bootstrap.platform.doctor.needs import Needs, grants
+from bootstrap.platform.findings import Finding, blocked, fine, unknown
 
 CHECK = "roles"
 

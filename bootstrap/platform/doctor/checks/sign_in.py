@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from bootstrap.platform.doctor.azure import Clients
-from bootstrap.platform.doctor.findings import Finding, blocked, fine
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.platform.findings import Finding, blocked, fine
 
 CHECK = "sign-in"
 

@@ -9,8 +9,8 @@ from azure.core.polling import LROPoller
 from azure.mgmt.resource.deployments import models
 
 from bootstrap.platform.doctor.azure import Clients
-from bootstrap.platform.doctor.findings import Finding, blocked, fine, unknown
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.platform.findings import Finding, blocked, fine, unknown
 
 CHECK = "what-if"
 SECONDS = 300

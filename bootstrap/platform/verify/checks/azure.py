@@ -1,0 +1,76 @@
+"""The cluster in Azure: its autoscaler, its upgrade channel and its maintenance windows are those of the stack."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.plan.arm import Request
+from bootstrap.platform.verify.target import Asked, Check, Target
+
+_WINDOWS = "Microsoft.ContainerService/managedClusters/maintenanceConfigurations"
+_PROFILES = {"autoScalerProfile": "autoscaler", "autoUpgradeProfile": "upgrade channels"}
+
+
+def azure(target: Target) -> Iterator[Finding]:
+    """Read the cluster, and compare it with what the plan asks for."""
+    if target.azure is None:
+        return
+    cluster = target.azure.needs.cluster
+    found = _read(target.azure, cluster)
+    if isinstance(found, str):
+        yield unknown("azure", "cluster", found, f"az resource show --ids {cluster.id}")
+        return
+    for key, subject in _PROFILES.items():
+        yield _compared(target, subject, cluster.body["properties"].get(key) or {}, found.get(key) or {})
+    for request in target.azure.needs.of(_WINDOWS):
+        subject = f"window {request.id.rpartition('/')[2]}"
+        window = _read(target.azure, request)
+        if isinstance(window, str):
+            yield unknown("azure", subject, window, f"az resource show --ids {request.id}")
+        else:
+            yield _compared(target, subject, request.body["properties"], window)
+
+
+def _read(asked: Asked, request: Request) -> dict[str, Any] | str:
+    """Return a resource's properties, or why they cannot be had; one that is not there has none."""
+    try:
+        found = asked.clients.resources.resources.get_by_id(request.id, api_version=request.api_version)
+    except ResourceNotFoundError:
+        return {}
+    except AzureError as error:
+        return f"Azure does not answer: {str(error).splitlines()[0][:200]}"
+    properties: dict[str, Any] = dict(found.properties or {})
+    return properties
+
+
+def _compared(target: Target, subject: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Finding:
+    differing = sorted(_differing("", wanted, found))
+    if not differing:
+        return fine("azure", subject, "as asked")
+    return failed(
+        "azure",
+        subject,
+        "; ".join(differing[:4]),
+        cause="somebody changed it in Azure, or a run died before it was written",
+        remedy=f"bootstrap drift --stack {target.stack}; make up STACK={target.stack}",
+    )
+
+
+def _differing(path: str, wanted: Any, found: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield where what was asked for is not what is there; what Azure adds is its own."""
+    if isinstance(wanted, Mapping):
+        inner = found if isinstance(found, Mapping) else {}
+        for key, value in wanted.items():
+            yield from _differing(f"{path}.{key}" if path else key, value, inner.get(key))
+    elif str(wanted).lower() != str(found).lower():
+        yield f"{path} is {found}, asked for {wanted}"
+
+
+CHECK = Check(
+    name="azure",
+    does="reads the cluster and its maintenance windows from Azure, and compares them with the plan",
+    ask=azure,
+    applies=lambda target: not target.local,
+)

@@ -1,0 +1,174 @@
+"""HTTPS for the final host names, at the proxies' own address: before DNS moves there, and after."""
+
+import base64
+import ssl
+from collections.abc import Iterator, Mapping
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.verify import served
+from bootstrap.platform.verify.objects import is_true, path_of
+from bootstrap.platform.verify.target import Check, Target
+from components.addons import cert_manager, ingress
+from conventions import ARGO_CD_NAMESPACE
+from settings.types import Issuer
+
+_TRAEFIKS_OWN = "TRAEFIK DEFAULT CERT"
+"""https://doc.traefik.io/traefik/reference/routing-configuration/http/tls/tls-certificates/#default-certificate."""
+_DEFAULT = "default-certificate"
+_ARGO_CDS = "argocd-server-tls"
+_NEAR_THE_END = 5
+"""cert-manager renews with a third of the time left; with less than a fifth, it has not."""
+
+
+def https(target: Target) -> Iterator[Finding]:
+    """Ask the proxies as customers would."""
+    door = target.door
+    if not door.address:
+        yield unknown("https", "the proxies", "no address leads to them", door.command or _service(target))
+        return
+    wildcard = f"verify-{target.run}.{target.settings.dns.zone}"
+    hosts = {target.argocd_host: (ARGO_CD_NAMESPACE, _ARGO_CDS)}
+    if target.settings.ingress.default_certificate:
+        hosts[wildcard] = (ingress.NAMESPACE, _DEFAULT)
+    for host, place in hosts.items():
+        subject = f"*.{target.settings.dns.zone}" if host == wildcard else host
+        try:
+            yield from _certificate(target, host, subject, place)
+        except OSError as error:
+            yield failed(
+                "https",
+                subject,
+                f"nothing is served at {door.address}:{door.https}: {error}",
+                cause="no proxy is ready, the load balancer does not reach the nodes, or a firewall is in between",
+                remedy=_service(target),
+            )
+            return
+    yield from _protocol(target)
+    yield from _redirect(target)
+
+
+def _service(target: Target) -> str:
+    return target.kube("-n", ingress.NAMESPACE, "get", "service,pods,endpointslices", "-o", "wide")
+
+
+def _certificate(target: Target, host: str, subject: str, place: tuple[str, str]) -> Iterator[Finding]:
+    found = served.certificate(target.door.address, target.door.https, host)
+    name = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    cause, remedy = _why(target, *place)
+    if name and name[0].value == _TRAEFIKS_OWN:
+        told = "Traefik's self-made certificate is served"
+        yield failed("https", subject, told, cause=cause, remedy=remedy)
+        return
+    now, end = target.now(), found.not_valid_after_utc
+    if end <= now:
+        told = f"the certificate that is served expired on {end:%Y-%m-%d %H:%M} UTC"
+        yield failed("https", subject, told, cause=cause, remedy=remedy)
+        return
+    if trusted := _trusted(target):
+        if wrong := served.distrust(target.door.address, target.door.https, host, trusted):
+            told = f"no client trusts the certificate that is served, of {found.issuer.rfc4514_string()}: {wrong}"
+            yield failed("https", subject, told, cause=cause, remedy=remedy)
+            return
+        shown = f"trusted, until {end:%Y-%m-%d}"
+    else:
+        shown = f"until {end:%Y-%m-%d}, of {found.issuer.rfc4514_string()}, which clients do not trust"
+        yield unknown("https", f"chain of {subject}", _untold(target))
+    if end - now < (end - found.not_valid_before_utc) / _NEAR_THE_END:
+        told = f"it ends on {end:%Y-%m-%d %H:%M} UTC, and cert-manager has not renewed it"
+        yield fine("https", subject, told, warning=True, cause=cause, remedy=remedy)
+    else:
+        yield fine("https", subject, shown)
+
+
+def _trusted(target: Target) -> ssl.SSLContext | None:
+    """Return what verifies a chain; None where nobody's store does."""
+    issuer = target.settings.certificates.issuer
+    if issuer is Issuer.LETSENCRYPT:
+        return ssl.create_default_context()
+    if issuer is Issuer.LETSENCRYPT_STAGING:
+        return None
+    path = path_of("", "v1", "secrets", cert_manager.NAMESPACE, cert_manager.CERTIFICATE_AUTHORITY)
+    secret = target.cluster.find(path)
+    if secret is None or "ca.crt" not in (secret.get("data") or {}):
+        return None
+    return ssl.create_default_context(cadata=base64.b64decode(secret["data"]["ca.crt"]).decode())
+
+
+def _untold(target: Target) -> str:
+    if target.settings.certificates.issuer is Issuer.LETSENCRYPT_STAGING:
+        return "the staging authority of Let's Encrypt is in no system's store"
+    return f"the authority's Secret {cert_manager.NAMESPACE}/{cert_manager.CERTIFICATE_AUTHORITY} is not there"
+
+
+def _why(target: Target, namespace: str, secret: str) -> tuple[str, str]:
+    """Return why a host does not get its certificate, and what mends it."""
+    found = target.cluster.find(path_of("", "v1", "secrets", namespace, secret))
+    certificate = target.cluster.find(path_of("cert-manager.io", "v1", "certificates", namespace, secret))
+    up = f"make up STACK={target.stack}"
+    if certificate is None:
+        what = "and so is its Secret" if found is None else "so that nobody renews its Secret"
+        mend = up if namespace == ingress.NAMESPACE else target.restore(namespace, "argo-cd")
+        return f"the Certificate {namespace}/{secret} is gone, {what}", mend
+    describe = target.kube("-n", namespace, "describe", "certificate", secret)
+    if found is None:
+        return f"its Secret {namespace}/{secret} is gone, and cert-manager has not issued it again", describe
+    if not is_true(certificate, "Ready"):
+        return f"the Certificate {namespace}/{secret} is not Ready", describe
+    if (known := _held(found)) and known.not_valid_after_utc <= target.now():
+        renew = target.kube("-n", namespace, "delete", "secret", secret)
+        return f"somebody replaced the Secret {namespace}/{secret}, and cert-manager does not run", renew
+    if namespace == ingress.NAMESPACE:
+        return (
+            f"Traefik does not take the Secret {secret} as its default: the TLSStore default names another, or is gone",
+            target.restore(ingress.NAMESPACE, "traefik"),
+        )
+    return "its Ingress is not served, or names another Secret", target.restore(namespace, "argo-cd")
+
+
+def _held(secret: Mapping[str, Mapping[str, str]]) -> x509.Certificate | None:
+    try:
+        return x509.load_pem_x509_certificate(base64.b64decode(secret["data"]["tls.crt"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _protocol(target: Target) -> Iterator[Finding]:
+    place = (target.door.address, target.door.https, target.argocd_host)
+    remedy = target.restore(ingress.NAMESPACE, "traefik")
+    if served.speaks_tls_1_1(*place):
+        cause = "a TLSOption allows it (minVersion), or something else than Traefik ends TLS"
+        yield failed("https", "TLS", "TLS 1.1 is spoken", cause=cause, remedy=remedy)
+    elif not served.speaks_tls_1_2(*place):
+        cause = "a TLSOption asks for more (minVersion)"
+        yield failed("https", "TLS", "TLS 1.2 is refused", cause=cause, remedy=remedy)
+    else:
+        yield fine("https", "TLS", "1.2 and later")
+
+
+def _redirect(target: Target) -> Iterator[Finding]:
+    door = target.door
+    subject = "http → https"
+    if not door.http:
+        yield unknown("https", subject, "no port for plain HTTP leads to the proxies")
+        return
+    try:
+        found = served.page(door.address, door.http, target.argocd_host, secured=False)
+    except OSError as error:
+        found = served.Page(0, {}, str(error))
+    location = next((value for key, value in found.headers.items() if key.lower() == "location"), "")
+    if found.status in {301, 308} and location.startswith("https://"):
+        yield fine("https", subject, "redirected")
+    else:
+        told = f"answered {found.status}" if found.status else f"no answer: {found.text}"
+        cause = "the entry point web has lost its redirection, or a firewall is in between"
+        yield failed("https", subject, told, cause=cause, remedy=target.restore(ingress.NAMESPACE, "traefik"))
+
+
+CHECK = Check(
+    name="https",
+    does="connects to the proxies' own address with the final host names, without DNS",
+    ask=https,
+)

@@ -1,0 +1,175 @@
+"""Reaches a stack's cluster by the same means as ``up``, and gathers what the checks are told."""
+
+from startup import on_demand
+
+import base64
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import AzureError
+from kubernetes import client, config
+from rich.console import Console
+
+from bootstrap.errors import UpError
+from bootstrap.platform.local_cluster import HTTP_PORT, api_client
+from bootstrap.platform.reach import entry
+from bootstrap.platform.run import Run, choose_cluster, prepare, settings_of
+from bootstrap.platform.state import stack_exists
+from bootstrap.platform.verify.cluster import Cluster, ClusterError
+from bootstrap.platform.verify.objects import path_of
+from bootstrap.platform.verify.target import Asked, Door, Target
+from bootstrap.platform.verify.workspace import Workspace
+from components.addons.ingress import NAMESPACE, SERVICE
+from conventions import ARGO_CD_NAMESPACE, TENANT_LABEL
+from settings import Settings
+from settings.types import Target as Where
+
+if TYPE_CHECKING:
+    from bootstrap.platform.doctor import azure as doctors
+    from bootstrap.platform.doctor import needs as needed
+    from bootstrap.platform.plan import evaluate as evaluation
+    from components.azure import kubeconfig as kubeconfigs
+else:  # seconds that a local stack does not need
+    doctors = on_demand("bootstrap.platform.doctor.azure")
+    needed = on_demand("bootstrap.platform.doctor.needs")
+    evaluation = on_demand("bootstrap.platform.plan.evaluate")
+    kubeconfigs = on_demand("components.azure.kubeconfig")
+
+
+def connect(root: Path, stack: str, console: Console) -> Target:
+    """Return what the checks of a stack are told.
+
+    Raises:
+        BootstrapError: the stack's files cannot be read, it was never deployed, or its cluster does not answer.
+    """
+    settings = settings_of(root, stack, deployed=True)
+    if settings.target is not Where.LOCAL:
+        return target_of(prepare(root, stack, console, deployed=True))
+    chosen = choose_cluster(root, settings)
+    return _local(stack, settings, Path(chosen.environment["KUBECONFIG"]), mapped=chosen.managed)
+
+
+def target_of(run: Run) -> Target:
+    """Return the same for a run that has chosen everything.
+
+    Raises:
+        BootstrapError: as for :func:`connect`.
+    """
+    if run.local:
+        return _local(run.stack, run.settings, run.kubeconfig, mapped=run.target.managed)
+    outputs = _outputs(run)
+    needs = needed.Needs(run.settings, evaluation.evaluate(run.root, run.stack))
+    credential = doctors.credential_from_environment(str(needs.azure.tenant_id))
+    clients = doctors.Clients(needs.subscription_id, credential)
+    api = _of_azure(needs, clients)
+    gathered = _gathered(api, run.stack, run.settings, "kubectl", mapped=False)
+    return Target(**gathered, outputs=outputs, azure=Asked(clients=clients, needs=needs))
+
+
+def _local(stack: str, settings: Settings, path: Path, *, mapped: bool) -> Target:
+    kubectl = "kubectl"
+    if os.environ.get("KUBECONFIG") != str(path):
+        kubectl += f" --kubeconfig {shlex.quote(str(path))}"
+    if settings.local.context:
+        kubectl += f" --context {shlex.quote(settings.local.context)}"
+    return Target(**_gathered(api_client(path, settings.local.context), stack, settings, kubectl, mapped=mapped))
+
+
+def _outputs(run: Run) -> Mapping[str, Any]:
+    if not stack_exists(run):
+        raise UpError(f"there is no stack {run.stack} in the state: `make up STACK={run.stack}` deploys it")
+    command = ["pulumi", "--non-interactive", "stack", "output", "--json", "--stack", run.stack]
+    done = subprocess.run(command, cwd=run.root, env=run.environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UpError(f"the stack's outputs cannot be read: {done.stderr.strip()[-500:]}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _of_azure(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
+    """Sign in to the cluster as the program does, with kubelogin; no credential of the cluster's own is asked for."""
+    settings, parts = needs.cluster_settings, needs.cluster.id.split("/")
+    group, name = parts[4], parts[-1]
+    try:
+        answer = clients.kubernetes.managed_clusters.list_cluster_user_credentials(group, name)
+    except AzureError as error:
+        raise UpError(f"Azure does not say how cluster {name} is reached: {str(error).splitlines()[0]}") from None
+    given = next(iter(answer.kubeconfigs or ()), None)
+    if given is None or given.value is None:
+        raise UpError(f"Azure does not say how cluster {name} is reached: its answer is empty")
+    text = kubeconfigs.exec_kubeconfig(
+        base64.b64encode(given.value).decode(),
+        cluster_name=name,
+        tenant_id=str(needs.azure.tenant_id),
+        login=settings.kubelogin,
+    )
+    load: Any = config  # the client's config module is not typed
+    try:
+        found: client.ApiClient = load.new_client_from_config_dict(json.loads(text))
+        Cluster(found).get("/version")
+    except Exception as error:
+        # kubelogin, TLS, and the transport have a dozen exceptions, and all of them mean this
+        raise UpError(
+            f"the API server of {name} does not answer ({type(error).__name__}): it may be private, or this machine's "
+            "address outside cluster.apiServer.authorizedIpRanges"
+        ) from None
+    return found
+
+
+def _gathered(api: client.ApiClient, stack: str, settings: Settings, kubectl: str, *, mapped: bool) -> dict[str, Any]:
+    cluster = Cluster(api)
+    image, pulled = _images(cluster)
+    return {
+        "stack": stack,
+        "settings": settings,
+        "cluster": cluster,
+        "workspace": Workspace(cluster, images=[each for each in (image, pulled) if each]),
+        "door": _door(api, cluster, mapped=mapped),
+        "kubectl": kubectl,
+        "image": image,
+        "pulled_image": pulled,
+        "run": "",
+    }
+
+
+def _door(api: client.ApiClient, cluster: Cluster, *, mapped: bool) -> Door:
+    found = entry(api, mapped=mapped)
+    if found.command:
+        return Door(address="", command=found.command)
+    if found.port == 443:
+        return Door(address=found.address)
+    if mapped:
+        return Door(address=found.address, https=found.port, http=HTTP_PORT)
+    try:
+        service = cluster.get(path_of("", "v1", "services", NAMESPACE, SERVICE))
+    except ClusterError:
+        return Door(address="", command=found.command)
+    ports = {port["name"]: port.get("nodePort", 0) for port in service["spec"]["ports"]}
+    return Door(address=found.address, https=found.port, http=ports.get("web", 0))
+
+
+def _images(cluster: Cluster) -> tuple[str, str]:
+    """Return Argo CD's image, and one by its digest that a node has pulled; empty where there is none.
+
+    The second is an application's where one runs, and else Argo CD's: whoever starts a Pod waits for others that pull
+    what is called the same.
+    """
+    try:
+        server = cluster.find(path_of("apps", "v1", "deployments", ARGO_CD_NAMESPACE, "argocd-repo-server"))
+        namespaces = cluster.items(path_of("", "v1", "namespaces"), labelSelector=TENANT_LABEL)
+        pulled = [
+            state["imageID"]
+            for namespace in [*(each["metadata"]["name"] for each in namespaces), ARGO_CD_NAMESPACE]
+            for pod in cluster.items(path_of("", "v1", "pods", namespace))
+            for state in (pod.get("status") or {}).get("containerStatuses") or []
+            if "@sha256:" in state.get("imageID", "")
+        ]
+    except ClusterError:
+        return "", ""
+    image = server["spec"]["template"]["spec"]["containers"][0]["image"] if server else ""
+    return image, pulled[0] if pulled else ""
