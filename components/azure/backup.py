@@ -67,6 +67,8 @@ class BackupVault(pulumi.ComponentResource):
     snapshots_group_id: pulumi.Output[str]
     storage_id: pulumi.Output[str]
     storage_name: pulumi.Output[str]
+    ready: Sequence[pulumi.Resource]
+    """What has to be there before a cluster is taken in, besides what is named by it."""
     tags: Mapping[str, str]
 
     def __init__(self, name: str, args: BackupVaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -120,13 +122,9 @@ class BackupVault(pulumi.ComponentResource):
         self.name, self.id = vault.name, vault.id
         self.principal_id = vault.identity.apply(lambda identity: (identity.principal_id if identity else None) or "")
         self.policy_id = self._policy(vault, args.settings).id
-        account = self._storage(group)
+        account, container = self._storage(group)
         self.storage_id, self.storage_name = account.id, account.name
-        for consumer, role, principal in (
-            # https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-concept#required-roles-and-permissions
-            ("backup-vault", Role.READER, self.principal_id),
-            ("control-plane", Role.CONTRIBUTOR, args.control_plane_principal),
-        ):
+        roles = [
             assign(
                 f"{consumer}-{role.key}-snapshots-{args.location}",
                 names=args.names,
@@ -138,6 +136,13 @@ class BackupVault(pulumi.ComponentResource):
                 propagation=args.propagation,
                 opts=pulumi.ResourceOptions(parent=self),
             )
+            for consumer, role, principal in (
+                # https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-concept#required-roles-and-permissions
+                ("backup-vault", Role.READER, self.principal_id),
+                ("control-plane", Role.CONTRIBUTOR, args.control_plane_principal),
+            )
+        ]
+        self.ready = [container, *roles]
         self.register_outputs({})
 
     def _policy(self, vault: dataprotection.BackupVault, settings: Backup) -> dataprotection.BackupPolicy:
@@ -194,7 +199,7 @@ class BackupVault(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _storage(self, group: resources.ResourceGroup) -> storage.StorageAccount:
+    def _storage(self, group: resources.ResourceGroup) -> tuple[storage.StorageAccount, storage.BlobContainer]:
         zoned = self._args.location not in REGIONS_WITHOUT_ZONES
         account = storage.StorageAccount(
             f"backup-storage-{self._args.location}",
@@ -218,7 +223,7 @@ class BackupVault(pulumi.ComponentResource):
             tags=self._args.tags,
             opts=self._child,
         )
-        storage.BlobContainer(
+        container = storage.BlobContainer(
             f"backup-container-{self._args.location}",
             container_name=CONTAINER,
             account_name=account.name,
@@ -226,7 +231,7 @@ class BackupVault(pulumi.ComponentResource):
             public_access=storage.PublicAccess.NONE,
             opts=self._child,
         )
-        return account
+        return account, container
 
 
 def assign(
@@ -312,7 +317,9 @@ class ClusterBackup(pulumi.ComponentResource):
                 ),
                 "credentials.tenantId": args.azure.tenant_id,
             },
-            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[vault, cluster.system_pool])),
+            opts=pulumi.ResourceOptions.merge(
+                inside, pulumi.ResourceOptions(depends_on=[*vault.ready, cluster.system_pool])
+            ),
         )
         roles = [
             assign(
