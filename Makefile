@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= $(if $(filter up verify down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan policy evidence,$(MAKECMDGOALS)),prod,dev))
+STACK ?= $(if $(filter up verify status down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan policy evidence,$(MAKECMDGOALS)),prod,dev))
 # STACK is text: neither Make nor the shell runs what is in it
 ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)
@@ -69,6 +69,10 @@ up: setup ## bring a stack up for real (STACK=local unless said; YES=1, SKIP_PRE
 .PHONY: verify
 verify: setup ## ask a cluster that is up: does it do what a platform is for? (STACK=..., EGRESS_URL=...; exit status 2: no)
 	@$(BIN)/bootstrap verify --stack "$$STACK" $(if $(EGRESS_URL),--egress-url "$$EGRESS_URL")
+
+.PHONY: status
+status: setup ## show a stack that is up on one page, and change nothing (STACK=..., DRIFT=1)
+	@$(BIN)/bootstrap status --stack "$$STACK" $(if $(DRIFT),--drift)
 
 .PHONY: down
 down: setup ## undo `make up`

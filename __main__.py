@@ -11,6 +11,7 @@ from components.addons.external_secrets import ExternalSecrets, ExternalSecretsA
 from components.addons.gateway_api import gateway_api
 from components.addons.ingress import Ingress, IngressArgs
 from components.addons.locked import warn_of_what_is_not_locked
+from components.addons.metrics_scraping import metrics_scraping
 from components.addons.root_application import RootApplication, RootApplicationArgs
 from components.azure_stack import AzureStack
 from components.existing_cluster import ExistingCluster
@@ -30,7 +31,7 @@ if s.target is Target.AZURE:
     addresses = azure.ingress_addresses()
     identities = azure.identities(foundation, network, addresses)
     cluster = azure.cluster(foundation, network, identities)
-    azure.alerts(foundation, network, addresses, cluster)
+    azure.alerts(foundation, network, addresses, cluster, azure.backup(network, identities, cluster))
     azure.node_pools(cluster, network)  # beside the addons, which tolerate the system pool's taint
     platform = azure.platform(foundation, addresses, identities, cluster)
 else:
@@ -38,7 +39,7 @@ else:
 
 # Each addon begins when the one that it comes after serves.
 inside = platform.access
-first = [*platform.credentials, *gateway_api(s, platform)]
+first = [*platform.credentials, *metrics_scraping(s, platform), *gateway_api(s, platform)]
 cert_manager = CertManager(inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.options(after=first))
 ingress = Ingress(inside.name("ingress"), IngressArgs.of(s, platform), inside.options(after=[cert_manager]))
 external_secrets = ExternalSecrets(

@@ -8,13 +8,15 @@ import pulumi_azure_native as azure_native
 
 from components.addons import argocd, cert_manager, external_secrets, image_updater
 from components.azure.alerts import Alerts, AlertsArgs
+from components.azure.backup import BackupVault, BackupVaultArgs, ClusterBackup, ClusterBackupArgs, backup_alerts
 from components.azure.cluster import Cluster, ClusterArgs
 from components.azure.dns_records import DnsRecords, DnsRecordsArgs
 from components.azure.foundation import Foundation, FoundationArgs
 from components.azure.identities import Identities, IdentitiesArgs, create_identities
 from components.azure.ingress_addresses import IngressAddresses, IngressAddressesArgs
+from components.azure.metric_alerts import MetricAlerts, MetricAlertsArgs, rules
 from components.azure.naming import Names
-from components.azure.network import VAULT_ENDPOINT, Network, NetworkArgs
+from components.azure.network import STORAGE_ENDPOINT, VAULT_ENDPOINT, Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
 from components.azure.private_endpoints import REGISTRY, VAULT, PrivateEndpoints, PrivateEndpointsArgs
 from components.azure.role_propagation import RolePropagation
@@ -58,7 +60,10 @@ class AzureStack:
             zones=self._address_zones,
             tags=self._tags,
             settings=self._settings.network,
-            service_endpoints=(VAULT_ENDPOINT,) if self._settings.key_vault.closed else (),
+            service_endpoints=(
+                *((VAULT_ENDPOINT,) if self._settings.key_vault.closed else ()),
+                *((STORAGE_ENDPOINT,) if self._settings.backup.enabled else ()),
+            ),
         )
         return Network(f"network-{self._location}", args, self._opts)
 
@@ -145,12 +150,48 @@ class AzureStack:
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 
-    def alerts(
-        self, foundation: Foundation, network: Network, ingress: IngressAddresses, cluster: Cluster
-    ) -> Alerts | None:
-        """Build what tells people of changes that weaken the environment, where somebody is to be told."""
-        if self._settings.observability.alerts is None:
+    def backup(self, network: Network, identities: Identities, cluster: Cluster) -> BackupVault | None:
+        """Build what keeps backups, and what takes those of this generation, where the stack asks for them."""
+        settings = self._settings.backup
+        if not settings.enabled:
             return None
+        propagation = RolePropagation()
+        vault_args = BackupVaultArgs(
+            names=self._names,
+            location=self._location,
+            tags=self._tags,
+            settings=settings,
+            production=self._settings.production,
+            subnet_ids=network.cluster_subnet_ids,
+            control_plane_principal=identities.control_plane.principal_id,
+            propagation=propagation,
+        )
+        vault = BackupVault(f"backup-vault-{self._location}", vault_args, self._opts)
+        cluster_args = ClusterBackupArgs(
+            names=self._names,
+            azure=self._azure,
+            location=self._location,
+            settings=settings,
+            production=self._settings.production,
+            generation=self._cluster.generation,
+            cluster=cluster,
+            vault=vault,
+            propagation=propagation,
+        )
+        ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts)
+        return vault
+
+    def alerts(
+        self,
+        foundation: Foundation,
+        network: Network,
+        ingress: IngressAddresses,
+        cluster: Cluster,
+        backup: BackupVault | None,
+    ) -> None:
+        """Build what tells people of changes that weaken the environment, and of trouble in it, where any are named."""
+        if self._settings.observability.alerts is None:
+            return
         args = AlertsArgs(
             names=self._names,
             tags=self._tags,
@@ -163,7 +204,21 @@ class AzureStack:
             ),
             cluster_group=cluster.resource_group_name,
         )
-        return Alerts("alerts", args, self._opts)
+        alerts = Alerts("alerts", args, self._opts)
+        if backup is not None:
+            backup_alerts(self._names, backup, self._location, alerts.receivers_id)
+        if not self._settings.observability.alerts_on_metrics or foundation.monitor_workspace_id is None:
+            return
+        metric_args = MetricAlertsArgs(
+            names=self._names,
+            location=self._azure.location,
+            tags=self._tags,
+            resource_group_name=foundation.resource_group_name,
+            workspace_id=foundation.monitor_workspace_id,
+            receivers_id=alerts.receivers_id,
+            rules=rules(self._settings.system_pool, self._settings.node_pools, self._cluster.zones),
+        )
+        MetricAlerts("metric-alerts", metric_args, self._opts)
 
     def node_pools(self, cluster: Cluster, network: Network) -> list[NodePool]:
         """Build user pools, one after the other; nothing else waits for them.

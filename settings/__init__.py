@@ -20,6 +20,8 @@ from pydantic import ValidationError
 import settings.production_charts  # noqa: F401 - declares rules
 from conventions import CERTIFICATE_KEY, ENVIRONMENT_PATTERN, NAMESPACE
 from settings.addons import ArgoCd, Certificates, Charts, GitOps, Ingress
+from settings.backup import Backup
+from settings.backup import warning_of as backup_warning_of
 from settings.cluster import Cluster, Local
 from settings.forms import Form
 from settings.foundation import Azure, Dns, KeyVault, Observability, Registry, Tags
@@ -72,6 +74,8 @@ class Settings(Section):
     """The zone of host names."""
     observability: Observability = Observability()
     """What watches the cluster."""
+    backup: Backup = Backup()
+    """Whether volumes survive their cluster."""
     certificates: Certificates = Certificates()
     """Who signs."""
     ingress: Ingress = Ingress()
@@ -117,6 +121,7 @@ AZURE_SECTIONS = frozenset(
         "key_vault",
         "registry",
         "observability",
+        "backup",
     }
 )
 """Fields that say what is built in Azure; target ``local`` has none of it."""
@@ -166,7 +171,12 @@ def load() -> Settings:
         backend=backend.url if backend is not None else None,
     )
     existing = settings.registry.existing_host if settings.target is Target.AZURE else None
-    for warning in (*warnings_of(settings.charts), *mirror_warnings_of(settings.images, existing)):
+    lost = backup_warning_of(settings.backup) if settings.production and settings.target is Target.AZURE else None
+    for warning in (
+        *warnings_of(settings.charts),
+        *mirror_warnings_of(settings.images, existing),
+        *filter(None, [lost]),
+    ):
         pulumi.log.warn(warning)
     return settings
 

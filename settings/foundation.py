@@ -338,7 +338,7 @@ class Dns(Section):
 
 
 class Alerts(Section):
-    """Who is told by e-mail when somebody weakens the environment.
+    """Who is told by e-mail when somebody weakens the environment, or what runs in it is in trouble.
 
     That is a lock deleted, a role assigned, the vault changed or deleted, the cluster deleted, or its certificate
     account asked for. https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-types#activity-log-alerts
@@ -346,6 +346,10 @@ class Alerts(Section):
 
     emails: Annotated[tuple[Email, ...], Unique]
     """Their addresses."""
+    metrics: Flag | None = None
+    """Tell them too of certificates that are not renewed, secrets that are not read, applications that are degraded or
+    not what Git has, and pods that find no node; wherever ``managedPrometheus`` is on when left out.
+    """
 
     @check
     def somebody(self) -> Iterator[Problem]:
@@ -371,7 +375,7 @@ class Observability(Section):
     diagnostics: Flag = False
     """Who did what, to Log Analytics: changes to the cluster and sign-ins, and what is asked of vault and registry."""
     alerts: Alerts | None = None
-    """Who is told of changes that weaken the environment; nobody when left out."""
+    """Who is told of changes that weaken the environment, and of trouble in it; nobody when left out."""
     retention_days: Annotated[int, Field(strict=True, ge=30, le=730)] = 30
     """Days that Log Analytics keeps data. https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure"""
     daily_cap_gib: Annotated[float, Field(strict=True, ge=0.023)] | None = None
@@ -384,6 +388,20 @@ class Observability(Section):
     def log_analytics(self) -> bool:
         """Whether anything needs the Log Analytics workspace."""
         return self.container_insights or self.defender or self.diagnostics
+
+    @property
+    def alerts_on_metrics(self) -> bool:
+        """Whether somebody is told when what runs is in trouble."""
+        return self.managed_prometheus and self.alerts is not None and self.alerts.metrics is not False
+
+    @check
+    def metrics_of_something(self) -> Iterator[Problem]:
+        """Rules read what managed Prometheus collects."""
+        if self.alerts is not None and self.alerts.metrics and not self.managed_prometheus:
+            yield Problem(
+                ("alerts", "metrics"),
+                "got true with managedPrometheus: false; allowed: false, or managedPrometheus: true",
+            )
 
     @check
     def cap_of_something(self) -> Iterator[Problem]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bootstrap.platform.plan import evaluate as evaluation
     from bootstrap.platform.plan import markdown, text, view
     from bootstrap.platform.policy import report as policies
+    from bootstrap.platform.status import gather as gathering
+    from bootstrap.platform.status import rendering as status_page
     from bootstrap.platform.verify import report as verification
     from bootstrap.platform.verify import verify as verifying
     from rehearsal import timeline
@@ -47,6 +49,8 @@ else:  # a command loads what it needs, and no more
     text = on_demand("bootstrap.platform.plan.text")
     view = on_demand("bootstrap.platform.plan.view")
     policies = on_demand("bootstrap.platform.policy.report")
+    gathering = on_demand("bootstrap.platform.status.gather")
+    status_page = on_demand("bootstrap.platform.status.rendering")
     verification = on_demand("bootstrap.platform.verify.report")
     verifying = on_demand("bootstrap.platform.verify.verify")
     timeline = on_demand("rehearsal.timeline")
@@ -216,6 +220,27 @@ def verify(
     else:
         verification.print_report(found, result_console())
     raise typer.Exit(2 if found.failed else 0)
+
+
+@commands.command()
+@ends_tidily
+def status(
+    stack: StackOption = "local",
+    *,
+    compare: Annotated[bool, typer.Option("--drift", help="Compare with Azure and the cluster too; minutes.")] = False,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown or json.")] = Format.TEXT,
+) -> None:
+    """Show a stack that is up on one page: versions, addons, certificates, applications, backups; nothing is changed.
+
+    Exit status: 0, also where something could not be read, which the page says; 1 an error.
+    """
+    page = gathering.gather(ROOT, stack, console=progress_console(stderr=True), drift=compare)
+    if output is Format.JSON:
+        typer.echo(json.dumps(page.to_json(), indent=2))
+    elif output is Format.MARKDOWN:
+        typer.echo(status_page.to_markdown(page), nl=False)
+    else:
+        status_page.print_page(page, result_console())
 
 
 @commands.command()

@@ -75,6 +75,9 @@ class Alerts(pulumi.ComponentResource):
     https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-types#activity-log-alerts
     """
 
+    receivers_id: pulumi.Output[str]
+    """ARM id of the group of those who are told."""
+
     def __init__(self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the group and the alerts."""
         super().__init__("aks-bootstrap:alerts:Alerts", name, None, opts)
@@ -95,6 +98,7 @@ class Alerts(pulumi.ComponentResource):
             tags=args.tags,
             opts=child,
         )
+        self.receivers_id = receivers.id
         cluster, *lasting = (self._id(args.names, group) for group in (args.cluster_group, *args.lasting_groups))
         for purpose, watched in WATCHED.items():
             conditions = {"category": "Administrative", "operationName": watched.operation, "status": "Succeeded"}

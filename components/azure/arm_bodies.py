@@ -17,6 +17,7 @@ _ENVELOPE = frozenset(
 
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "dns:RecordSet": {"aRecords": "ARecords", "ttl": "TTL"},
+    "storage:StorageAccount": {"enableHttpsTrafficOnly": "supportsHttpsTrafficOnly", "networkRuleSet": "networkAcls"},
 }
 """Properties that the SDK calls otherwise than Azure does."""
 
@@ -24,6 +25,9 @@ _FLATTENED = frozenset({"delegations", "privateDnsZoneConfigs", "privateLinkServ
 """Lists whose items azure-native flattens as it does whole resources: beside ``properties`` stand only these."""
 
 _BESIDE = frozenset({"etag", "id", "name", "type"})
+
+_ITEM_NAMES: Mapping[str, Mapping[str, str]] = {"virtualNetworkRules": {"virtualNetworkResourceId": "id"}}
+"""Lists below rules of a network, and properties of their items that the SDK calls otherwise than Azure does."""
 
 _KEBAB = frozenset({"autoScalerProfile"})
 """Properties whose keys Azure has in kebab case."""
@@ -89,7 +93,16 @@ def _nested(key: str, value: Any) -> Any:  # noqa: ANN401 - inputs of any type
         return {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(): item for name, item in value.items()}
     if key in _FLATTENED:
         return [_nested_item(item) for item in value]
-    return value
+    return _renamed(value, _ITEM_NAMES) if key == "networkRuleSet" else value
+
+
+def _renamed(value: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    return {
+        key: [{names[key].get(name, name): part for name, part in item.items()} for item in items]
+        if key in names
+        else items
+        for key, items in value.items()
+    }
 
 
 def _nested_item(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,4 +121,7 @@ def _flat(key: str, value: Any) -> Any:  # noqa: ANN401 - inputs of any type
             }
             for item in value
         ]
+    if key in {"networkRuleSet", "networkAcls"}:
+        back = {key: {theirs: ours for ours, theirs in names.items()} for key, names in _ITEM_NAMES.items()}
+        return _renamed(value, back)
     return value

@@ -114,6 +114,11 @@ class Names:
         """Alert on what happened in Azure."""
         return f"alert-{self._base}-{purpose}"
 
+    @property
+    def rule_group(self) -> str:
+        """Rules on metrics: 260 characters at most."""
+        return f"prg-{self._base}"
+
     def identity(self, consumer: str) -> str:
         """User-assigned identity of one consumer, such as ``cert-manager``."""
         return f"id-{self._base}-{consumer}"
@@ -155,6 +160,32 @@ class Names:
     def ingress_address(self, slot: int) -> str:
         """Public address of ingress; generations take slots in turn."""
         return f"pip-{self._regional}-ingress-{slot}"
+
+    @property
+    def backup_group(self) -> str:
+        """Resource group of the region's backups, and of nothing else."""
+        return f"rg-{self._regional}-backup"
+
+    @property
+    def snapshots_group(self) -> str:
+        """Resource group that backups put snapshots of disks into, and of nothing else."""
+        return f"rg-{self._regional}-snapshots"
+
+    @property
+    def backup_vault(self) -> str:
+        """Backup vault: 2-50 characters."""
+        return f"bv-{self._regional}"
+
+    @property
+    def backup_storage(self) -> str:
+        """Storage account of backups: 3-24 lower-case alphanumerics, unique in the world and so in its region."""
+        unique = hashlib.sha256(f"{self.subscription_id}/{self._regional}".encode()).hexdigest()[:6]
+        return f"st{self.platform[:5]}{self.environment}bk{unique}"
+
+    @property
+    def backup_alerts(self) -> str:
+        """Rule that sends the vault's own alerts to people."""
+        return f"apr-{self._regional}-backup"
 
     @property
     def virtual_network(self) -> str:

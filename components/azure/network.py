@@ -12,6 +12,7 @@ from settings.network import Network as NetworkSettings
 from settings.types import PodAddressing
 
 VAULT_ENDPOINT = "Microsoft.KeyVault"
+STORAGE_ENDPOINT = "Microsoft.Storage"
 """Service endpoint by which a vault's firewall sees the subnet that a request comes from.
 
 https://learn.microsoft.com/azure/key-vault/general/overview-vnet-service-endpoints

@@ -99,6 +99,7 @@ _GROUP = "/subscriptions/{subscription}/resourceGroups/{resourceGroupName}"
 _NETWORK = f"{_GROUP}/providers/Microsoft.Network"
 _IDENTITY = f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{resourceName}}"
 _CLUSTER = f"{_GROUP}/providers/Microsoft.ContainerService/managedClusters/{{resourceName}}"
+_BACKUP_VAULT = f"{_GROUP}/providers/Microsoft.DataProtection/backupVaults/{{vaultName}}"
 
 RESOURCE_TYPES = (
     ResourceType(
@@ -285,10 +286,88 @@ RESOURCE_TYPES = (
         id=f"{_GROUP}/providers/Microsoft.Insights/activityLogAlerts/{{activityLogAlertName}}",
     ),
     ResourceType(
+        pulumi_type="alertsmanagement:PrometheusRuleGroup",
+        arm_type="Microsoft.AlertsManagement/prometheusRuleGroups",
+        api_version="2023-03-01",
+        id=f"{_GROUP}/providers/Microsoft.AlertsManagement/prometheusRuleGroups/{{ruleGroupName}}",
+        replaced_by=frozenset({"ruleGroupName"}),
+    ),
+    ResourceType(
         pulumi_type="monitor:DataCollectionRuleAssociation",
         arm_type="Microsoft.Insights/dataCollectionRuleAssociations",
         api_version="2022-06-01",
         id="{resourceUri}/providers/Microsoft.Insights/dataCollectionRuleAssociations/{associationName}",
+    ),
+    ResourceType(
+        pulumi_type="alertsmanagement:AlertProcessingRuleByName",
+        arm_type="Microsoft.AlertsManagement/actionRules",
+        api_version="2021-08-08",
+        id=f"{_GROUP}/providers/Microsoft.AlertsManagement/actionRules/{{alertProcessingRuleName}}",
+        nested=True,
+    ),
+    ResourceType(
+        pulumi_type="dataprotection:BackupVault",
+        arm_type="Microsoft.DataProtection/backupVaults",
+        api_version="2025-01-01",
+        id=_BACKUP_VAULT,
+        seconds=30,
+        replaced_by=frozenset({"vaultName"}),
+        destructive=True,
+        nested=True,
+        fills_in={"identity": {"principalId": "{}.principalId"}},
+    ),
+    ResourceType(
+        pulumi_type="dataprotection:BackupPolicy",
+        arm_type="Microsoft.DataProtection/backupVaults/backupPolicies",
+        api_version="2025-01-01",
+        id=f"{_BACKUP_VAULT}/backupPolicies/{{backupPolicyName}}",
+        replaced_by=frozenset({"backupPolicyName", "vaultName"}),
+        nested=True,
+    ),
+    ResourceType(
+        pulumi_type="dataprotection:BackupInstance",
+        arm_type="Microsoft.DataProtection/backupVaults/backupInstances",
+        api_version="2025-01-01",
+        id=f"{_BACKUP_VAULT}/backupInstances/{{backupInstanceName}}",
+        seconds=120,
+        replaced_by=frozenset({"backupInstanceName", "vaultName", "properties.dataSourceInfo"}),
+        destructive=True,
+        nested=True,
+    ),
+    ResourceType(
+        pulumi_type="storage:StorageAccount",
+        arm_type="Microsoft.Storage/storageAccounts",
+        api_version="2024-01-01",
+        id=f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{{accountName}}",
+        seconds=20,
+        replaced_by=frozenset({"accountName", "kind"}),
+        destructive=True,
+    ),
+    ResourceType(
+        pulumi_type="storage:BlobContainer",
+        arm_type="Microsoft.Storage/storageAccounts/blobServices/containers",
+        api_version="2024-01-01",
+        id=f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{{accountName}}/blobServices/default/containers/{{containerName}}",
+        replaced_by=frozenset({"accountName", "containerName"}),
+        destructive=True,
+    ),
+    ResourceType(
+        pulumi_type="kubernetesconfiguration:Extension",
+        arm_type="Microsoft.KubernetesConfiguration/extensions",
+        api_version="2023-05-01",
+        id=f"{_GROUP}/providers/{{clusterRp}}/{{clusterResourceName}}/{{clusterName}}"
+        "/providers/Microsoft.KubernetesConfiguration/extensions/{extensionName}",
+        seconds=180,
+        replaced_by=frozenset({"clusterRp", "clusterResourceName", "clusterName", "extensionName", "extensionType"}),
+        fills_in={"aksAssignedIdentity": {"principalId": "{}.principalId"}},
+    ),
+    ResourceType(
+        pulumi_type="containerservice:TrustedAccessRoleBinding",
+        arm_type="Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings",
+        api_version="2025-09-01",
+        id=f"{_CLUSTER}/trustedAccessRoleBindings/{{trustedAccessRoleBindingName}}",
+        seconds=30,
+        replaced_by=frozenset({"trustedAccessRoleBindingName", "resourceName"}),
     ),
     ResourceType(
         pulumi_type="managedidentity:UserAssignedIdentity",

@@ -142,7 +142,8 @@ def group_of(id_: str) -> str | None:
 
 def parent_of(id_: str) -> str | None:
     """Return the id, in lower case, of the resource that a resource is nested in."""
-    above, _, below = id_.lower().rpartition("/providers/")
+    # an account has its one blob service from the first
+    above, _, below = id_.lower().replace("/blobservices/default/", "/").rpartition("/providers/")
     parts = below.split("/")
     return f"{above}/providers/{'/'.join(parts[:-2])}" if above and len(parts) > 3 else None
 

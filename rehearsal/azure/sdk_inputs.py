@@ -93,7 +93,7 @@ def _known_part(annotation: object, value: object) -> object:
     lists = [option for option in options if typing.get_origin(option) in (list, Sequence)]
     maps = [option for option in options if typing.get_origin(option) in (dict, Mapping)]
     if isinstance(value, dict) and models:
-        return _known_properties(models[0], value)
+        return _known_properties(_meant(models, value), value)
     if isinstance(value, dict) and lists:
         return list(value)  # Azure returns identities as a mapping
     if isinstance(value, dict) and maps:
@@ -101,6 +101,11 @@ def _known_part(annotation: object, value: object) -> object:
     if isinstance(value, list) and lists:
         return [_known_part(typing.get_args(lists[0])[0], item) for item in value]
     return value
+
+
+def _meant(models: Sequence[type], value: Mapping[str, Any]) -> type:
+    """Return the model that has most of an object's properties: objects of several kinds may stand in one place."""
+    return max(models, key=lambda model: len(value.keys() & _types.input_type_py_to_pulumi_names(model).values()))
 
 
 def _check_object(model: type, value: Mapping[str, Any], path: str, unknown: object) -> Iterator[InvalidInput]:
@@ -125,7 +130,7 @@ def _check_value(annotation: object, value: object, path: str, unknown: object) 
     lists = [option for option in options if typing.get_origin(option) in (list, Sequence)]
     maps = [option for option in options if typing.get_origin(option) in (dict, Mapping)]
     if isinstance(value, dict) and models:
-        yield from _check_object(models[0], value, path, unknown)
+        yield from _check_object(_meant(models, value), value, path, unknown)
     elif isinstance(value, dict) and maps:
         for key, item in value.items():
             yield from _check_value(typing.get_args(maps[0])[1], item, f"{path}.{key}", unknown)

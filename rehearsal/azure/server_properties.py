@@ -73,7 +73,7 @@ def _state(cloud: Cloud, resource: Mapping[str, Any]) -> str:
 
 
 def _set_state(type_: str, response: dict[str, Any], state: str) -> None:
-    if type_ == "keyvault:Vault":
+    if type_.startswith(("keyvault:", "dataprotection:")):
         response["properties"]["provisioningState"] = state
     elif type_.startswith("network:"):
         # networks are "Updating" from the first
@@ -94,6 +94,10 @@ _WITHOUT_STATE = frozenset(
         "monitor:ActivityLogAlert",
         "monitor:DiagnosticSetting",
         "monitor:DataCollectionRuleAssociation",
+        "alertsmanagement:AlertProcessingRuleByName",
+        "alertsmanagement:PrometheusRuleGroup",
+        "dataprotection:BackupPolicy",
+        "storage:BlobContainer",
         "dns:Zone",
     }
 )
@@ -520,15 +524,26 @@ def _assignment(request: _Request, response: dict[str, Any]) -> None:
     response["scope"] = request.inputs["scope"]
 
 
+def _backup_vault(request: _Request, response: dict[str, Any]) -> None:
+    response["identity"].update(principalId=request.uuid("principal"), tenantId=request.tenant)
+
+
+def _extension(request: _Request, response: dict[str, Any]) -> None:
+    response["aksAssignedIdentity"] = {"principalId": request.uuid("principal"), "tenantId": request.tenant}
+    response.setdefault("currentVersion", "0.0.3188-598")
+
+
 _GENERATED: Mapping[str, Callable[[_Request, dict[str, Any]], None]] = {
     "authorization:RoleAssignment": _assignment,
     "containerregistry:Registry": _registry,
     "containerservice:AgentPool": _pool,
     "containerservice:MaintenanceConfiguration": _maintenance,
     "containerservice:ManagedCluster": _cluster,
+    "dataprotection:BackupVault": _backup_vault,
     "dns:RecordSet": _record,
     "dns:Zone": _zone,
     "keyvault:Vault": _vault,
+    "kubernetesconfiguration:Extension": _extension,
     "managedidentity:UserAssignedIdentity": _identity,
     "monitor:AzureMonitorWorkspace": _monitor_workspace,
     "monitor:DataCollectionEndpoint": _collection_endpoint,

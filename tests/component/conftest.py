@@ -36,6 +36,9 @@ REPORTING: dict[str, Any] = {
 ALERTING: dict[str, Any] = {"observability": {"alerts": {"emails": ["ops@example.com", "sre@example.com"]}}}
 """Settings that tell people of changes that weaken the environment."""
 
+BACKED_UP: dict[str, Any] = {"backup": {"enabled": True, "everyHours": 6, "retentionDays": 30}, **ALERTING}
+"""Settings that back volumes up, and tell people of backups that fail."""
+
 PRIVATE: dict[str, Any] = {"network": {"privateEndpointSubnetCidr": "10.20.17.0/28"}}
 """Settings that give the vault and the registry private endpoints."""
 
@@ -47,6 +50,8 @@ STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "dev, reporting": ("dev", REPORTING),
     "prod, updating images": ("prod", UPDATING),
     "prod, alerting": ("prod", ALERTING),
+    "dev, backed up": ("dev", BACKED_UP),
+    "prod, backed up": ("prod", BACKED_UP),
     "prod, private": ("prod", {**PRIVATE, "keyVault": {"allowedIpRanges": []}}),
     "local, updating images": ("local", {"argocd": UPDATING["argocd"], "gitops": {"source": "git"}}),
 }

@@ -15,7 +15,7 @@ from bootstrap.platform.plan.arm import Request, requests, template
 from bootstrap.platform.plan.registration import Evaluation
 from components.azure.resource_types import PREFIX
 from tests.component.arm_types import UNKNOWN, Types
-from tests.component.conftest import ALERTING, PRIVATE, ROOT, Program
+from tests.component.conftest import ALERTING, BACKED_UP, PRIVATE, ROOT, Program
 
 TABLES = os.environ.get("AKS_BOOTSTRAP_ARM")
 needs_tables = pytest.mark.skipif(TABLES is None, reason="AKS_BOOTSTRAP_ARM names no folder with Azure's type tables")
@@ -66,6 +66,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "alerts": ("prod", ALERTING),
+    "backed up": ("prod", BACKED_UP),
     "a key for etcd": (
         "prod",
         {
@@ -210,20 +211,30 @@ def types() -> Types:
 
 
 LATER = {
+    "Microsoft.AlertsManagement/actionRules",
+    "Microsoft.AlertsManagement/prometheusRuleGroups",
+    # of a later version than other types of the same provider
+    "Microsoft.Authorization/roleDefinitions",
+    "Microsoft.DataProtection/backupVaults",
+    "Microsoft.DataProtection/backupVaults/backupInstances",
+    "Microsoft.DataProtection/backupVaults/backupPolicies",
     "Microsoft.Insights/actionGroups",
     "Microsoft.Insights/activityLogAlerts",
+    "Microsoft.KubernetesConfiguration/extensions",
     "Microsoft.Network/privateDnsZones",
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+    "Microsoft.Storage/storageAccounts",
+    "Microsoft.Storage/storageAccounts/blobServices/containers",
 }
-"""Types that collections of tables from before November 2026 lack."""
+"""Types that collections of tables from before November 2026 lack; where they do, nobody judges these bodies."""
 
 
 @needs_tables
 def test_every_body_is_one_that_azures_tables_take(found: list[Request], types: Types) -> None:
-    if older := {r.type for r in found if r.type in LATER and not types.has(r.type, r.api_version)}:
-        pytest.skip(f"the tables in AKS_BOOTSTRAP_ARM lack {', '.join(sorted(older))}")
-    assert {r.type for r in found if not types.has(r.type, r.api_version)} == set(), "no table"
-    wrong = {r.name: types.wrong(r.type, r.api_version, r.body) for r in found}
+    known = [r for r in found if types.has(r.type, r.api_version)]
+    assert {r.type for r in found if r not in known} <= LATER, "no table"
+    assert len(known) > len(found) / 2
+    wrong = {r.name: types.wrong(r.type, r.api_version, r.body) for r in known}
     assert {name: mistakes for name, mistakes in wrong.items() if mistakes} == {}
 
 
@@ -299,6 +310,8 @@ def test_mutants_of_bodies_are_refused(program: Callable[..., Program], types: T
     """A table that took everything would prove nothing."""
     caught = {"names": [0, 0], "types": [0, 0], "enums": [0, 0]}
     for r in requests(program("prod").evaluation):
+        if not types.has(r.type, r.api_version):
+            continue
         for path in places(r.body):
             if FREE & set(path[:-1]):
                 continue

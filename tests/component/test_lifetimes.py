@@ -90,7 +90,11 @@ def test_roles_below_a_lock_are_protected_and_no_others(prod):
     protected = {r.name for r in prod.several("authorization:RoleAssignment") if r.protect}
     writers = {name for name in protected if name.startswith("vault-writer-")}
     assert len(writers) == 1
-    assert protected - writers == {"kubelet-acr-pull-registry", "external-secrets-key-vault-secrets-user-vault"}
+    assert protected - writers == {
+        "kubelet-acr-pull-registry",
+        "external-secrets-key-vault-secrets-user-vault",
+        "certificate-keeper-key-vault-secrets-officer-certificate",
+    }
 
 
 def test_nothing_that_a_rebuild_removes_is_protected(prod):

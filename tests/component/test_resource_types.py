@@ -96,7 +96,8 @@ def test_an_id_spells_the_type_as_azure_resource_manager_does(entry: ResourceTyp
     provider, *segments = last.split("/")
     assert "/".join([provider, *segments[::2]]) == entry.arm_type
     group = "/subscriptions/{subscription}/resourceGroups/{resourceGroupName}"
-    assert scope in {group, "{scope}", "{resourceUri}"}
+    cluster = f"{group}/providers/{{clusterRp}}/{{clusterResourceName}}/{{clusterName}}"
+    assert scope in {group, "{scope}", "{resourceUri}", cluster}
 
 
 def reaches(model: Any, path: list[str]) -> bool:

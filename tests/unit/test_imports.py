@@ -20,9 +20,11 @@ ROOMS: dict[str, set[str]] = {
     # the joints between the rooms of components/
     "components.access": BOTTOM | {"settings"},
     "components.platform": BOTTOM | {"settings", "components.access"},
+    "components.scraping": BOTTOM,
     "components.release": BOTTOM | {"settings", "components.access"},
-    "components.addons": BOTTOM | {"settings", "components.access", "components.platform", "components.release"},
-    "components.azure": BOTTOM | {"settings", "components.access", "components.platform"},
+    "components.addons": BOTTOM
+    | {"settings", "components.access", "components.platform", "components.release", "components.scraping"},
+    "components.azure": BOTTOM | {"settings", "components.access", "components.platform", "components.scraping"},
     "components.tenancy": BOTTOM | {"components.access", "components.platform"},
     "components.existing_cluster": BOTTOM | {"settings", "components.access"},
     "components": BOTTOM | {"settings", "components.*"},

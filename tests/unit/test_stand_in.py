@@ -192,6 +192,19 @@ def test_what_is_not_known_yet_is_not_judged():
     assert sdk_inputs.invalid_inputs("azure-native:containerservice:ManagedCluster", {"sku": "?"}, unknown="?") == []
 
 
+def test_an_object_of_one_of_several_kinds_is_held_to_its_own():
+    backup = {"name": "b", "objectType": "AzureBackupRule", "trigger": {"objectType": "x"}, "dataStore": {}}
+    kept = {"name": "k", "objectType": "AzureRetentionRule", "isDefault": True, "lifecycles": []}
+
+    def invalid(*rules):
+        properties = {"objectType": "BackupPolicy", "datasourceTypes": [], "policyRules": list(rules)}
+        return sdk_inputs.invalid_inputs("azure-native:dataprotection:BackupPolicy", {"properties": properties})
+
+    assert invalid(backup, kept) == invalid(kept, backup) == []
+    (found,) = invalid(backup, {**kept, "lifeCycle": 1})
+    assert found.path == "properties.policyRules[1].lifeCycle" and "AzureRetentionRule" in found.reason
+
+
 def test_a_type_that_the_sdk_lacks_is_told():
     with pytest.raises(LookupError, match="no type azure-native:containerservice:Cluster"):
         sdk_inputs.inputs_of("azure-native:containerservice:Cluster")

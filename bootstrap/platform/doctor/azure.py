@@ -5,7 +5,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.core.rest import HttpRequest
 from azure.identity import (
     AzureCliCredential,
     ClientAssertionCredential,
@@ -98,6 +99,40 @@ class Clients:
         """Return the ids, in lower case, of the subscription's resources of some types."""
         condition = " or ".join(f"resourceType eq '{type_}'" for type_ in types)
         return {str(found.id).lower() for found in self.resources.resources.list(filter=condition)}
+
+    def read(self, path: str, api_version: str) -> Mapping[str, Any]:
+        """Return what Azure answers about a resource of a type that no typed client here is for.
+
+        Args:
+            path: its ARM id.
+            api_version: of the type.
+
+        Raises:
+            HttpResponseError: Azure does not give it.
+        """
+        return self._answer(HttpRequest("GET", path, params={"api-version": api_version}))
+
+    def read_all(self, path: str, api_version: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the items of a list, page by page.
+
+        Args:
+            path: of the list.
+            api_version: of the type.
+
+        Raises:
+            HttpResponseError: Azure does not give it.
+        """
+        answer = self.read(path, api_version)
+        yield from answer.get("value") or ()
+        while url := answer.get("nextLink"):
+            answer = self._answer(HttpRequest("GET", str(url)))
+            yield from answer.get("value") or ()
+
+    def _answer(self, request: HttpRequest) -> Mapping[str, Any]:
+        answer = self.resources.send_request(request)
+        answer.raise_for_status()
+        found: Mapping[str, Any] = answer.json()
+        return found
 
     @cached_property
     def subscriptions(self) -> SubscriptionClient:

@@ -62,11 +62,11 @@ def target_of(run: Run) -> Target:
     """
     if run.local:
         return _local(run.stack, run.settings, run.kubeconfig, mapped=run.target.managed)
-    outputs = _outputs(run)
+    outputs = outputs_of(run)
     needs = needed.Needs(run.settings, evaluation.evaluate(run.root, run.stack))
     credential = doctors.credential_from_environment(str(needs.azure.tenant_id))
     clients = doctors.Clients(needs.subscription_id, credential)
-    api = _of_azure(needs, clients)
+    api = sign_in(needs, clients)
     gathered = _gathered(api, run.stack, run.settings, "kubectl", mapped=False)
     return Target(**gathered, outputs=outputs, azure=Asked(clients=clients, needs=needs))
 
@@ -80,7 +80,12 @@ def _local(stack: str, settings: Settings, path: Path, *, mapped: bool) -> Targe
     return Target(**_gathered(api_client(path, settings.local.context), stack, settings, kubectl, mapped=mapped))
 
 
-def _outputs(run: Run) -> Mapping[str, Any]:
+def outputs_of(run: Run) -> Mapping[str, Any]:
+    """Return the outputs of a stack, from its state.
+
+    Raises:
+        UpError: the stack was never deployed, or its state cannot be read.
+    """
     if not stack_exists(run):
         raise UpError(f"there is no stack {run.stack} in the state: `make up STACK={run.stack}` deploys it")
     command = ["pulumi", "--non-interactive", "stack", "output", "--json", "--stack", run.stack]
@@ -91,7 +96,7 @@ def _outputs(run: Run) -> Mapping[str, Any]:
     return found
 
 
-def _of_azure(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
+def sign_in(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
     """Sign in to the cluster as the program does, with kubelogin; no credential of the cluster's own is asked for."""
     settings, parts = needs.cluster_settings, needs.cluster.id.split("/")
     group, name = parts[4], parts[-1]
