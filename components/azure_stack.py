@@ -3,18 +3,20 @@
 Every method turns settings into one component's arguments; what a component builds is in its own file.
 """
 
+from startup import on_demand
+
+from typing import TYPE_CHECKING
+
 import pulumi
 import pulumi_azure_native as azure_native
 
 from components.addons import argocd, cert_manager, external_secrets, image_updater
 from components.azure.alerts import Alerts, AlertsArgs
-from components.azure.backup import BackupVault, BackupVaultArgs, ClusterBackup, ClusterBackupArgs, backup_alerts
 from components.azure.cluster import Cluster, ClusterArgs
 from components.azure.dns_records import DnsRecords, DnsRecordsArgs
 from components.azure.foundation import Foundation, FoundationArgs
 from components.azure.identities import Identities, IdentitiesArgs, create_identities
 from components.azure.ingress_addresses import IngressAddresses, IngressAddressesArgs
-from components.azure.metric_alerts import MetricAlerts, MetricAlertsArgs, rules
 from components.azure.naming import Names
 from components.azure.network import STORAGE_ENDPOINT, VAULT_ENDPOINT, Network, NetworkArgs
 from components.azure.node_pool import NodePool, NodePoolArgs
@@ -29,6 +31,13 @@ from settings import Settings
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.foundation import Tags
 from settings.types import Cutover
+
+if TYPE_CHECKING:
+    from components.azure import backup as backups
+    from components.azure import metric_alerts
+else:  # parts of the SDK that only some stacks need
+    backups = on_demand("components.azure.backup")
+    metric_alerts = on_demand("components.azure.metric_alerts")
 
 
 class AzureStack:
@@ -150,13 +159,13 @@ class AzureStack:
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 
-    def backup(self, network: Network, identities: Identities, cluster: Cluster) -> BackupVault | None:
+    def backup(self, network: Network, identities: Identities, cluster: Cluster) -> "backups.BackupVault | None":
         """Build what keeps backups, and what takes those of this generation, where the stack asks for them."""
         settings = self._settings.backup
         if not settings.enabled:
             return None
         propagation = RolePropagation()
-        vault_args = BackupVaultArgs(
+        vault_args = backups.BackupVaultArgs(
             names=self._names,
             location=self._location,
             tags=self._tags,
@@ -166,8 +175,8 @@ class AzureStack:
             control_plane_principal=identities.control_plane.principal_id,
             propagation=propagation,
         )
-        vault = BackupVault(f"backup-vault-{self._location}", vault_args, self._opts)
-        cluster_args = ClusterBackupArgs(
+        vault = backups.BackupVault(f"backup-vault-{self._location}", vault_args, self._opts)
+        cluster_args = backups.ClusterBackupArgs(
             names=self._names,
             azure=self._azure,
             location=self._location,
@@ -178,7 +187,7 @@ class AzureStack:
             vault=vault,
             propagation=propagation,
         )
-        ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts)
+        backups.ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts)
         return vault
 
     def alerts(
@@ -187,7 +196,7 @@ class AzureStack:
         network: Network,
         ingress: IngressAddresses,
         cluster: Cluster,
-        backup: BackupVault | None,
+        backup: "backups.BackupVault | None",
     ) -> None:
         """Build what tells people of changes that weaken the environment, and of trouble in it, where any are named."""
         if self._settings.observability.alerts is None:
@@ -206,19 +215,19 @@ class AzureStack:
         )
         alerts = Alerts("alerts", args, self._opts)
         if backup is not None:
-            backup_alerts(self._names, backup, self._location, alerts.receivers_id)
+            backups.backup_alerts(self._names, backup, self._location, alerts.receivers_id)
         if not self._settings.observability.alerts_on_metrics or foundation.monitor_workspace_id is None:
             return
-        metric_args = MetricAlertsArgs(
+        metric_args = metric_alerts.MetricAlertsArgs(
             names=self._names,
             location=self._azure.location,
             tags=self._tags,
             resource_group_name=foundation.resource_group_name,
             workspace_id=foundation.monitor_workspace_id,
             receivers_id=alerts.receivers_id,
-            rules=rules(self._settings.system_pool, self._settings.node_pools, self._cluster.zones),
+            rules=metric_alerts.rules(self._settings.system_pool, self._settings.node_pools, self._cluster.zones),
         )
-        MetricAlerts("metric-alerts", metric_args, self._opts)
+        metric_alerts.MetricAlerts("metric-alerts", metric_args, self._opts)
 
     def node_pools(self, cluster: Cluster, network: Network) -> list[NodePool]:
         """Build user pools, one after the other; nothing else waits for them.
