@@ -91,10 +91,11 @@ rehearse: setup ## bring your stack up against a stand-in for Azure (STACK=..., 
 	@$(BIN)/bootstrap rehearse --stack "$$STACK" $(if $(REBUILD),--rebuild) $(if $(KILL_AT),--kill-at "$$KILL_AT")
 
 .PHONY: check
-check: setup pack ## ruff and mypy (strict)
+check: setup pack ## ruff, mypy (strict), and zizmor on the workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
+	@$(BIN)/zizmor --offline --quiet --persona auditor .github
 	@$(BIN)/mypy --python-executable .tools/pack/bin/python policy/pack/__main__.py
 
 .PHONY: scan
