@@ -356,6 +356,7 @@ class ClusterBackup(pulumi.ComponentResource):
             backup_instance_name=args.names.cluster,
             vault_name=vault.name,
             resource_group_name=vault.resource_group_name,
+            tags=vault.tags,
             properties=dataprotection.BackupInstanceArgs(
                 object_type="BackupInstance",
                 friendly_name=args.names.cluster,

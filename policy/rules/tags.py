@@ -11,12 +11,16 @@ _UNTAGGED = (
     "authorization:RoleAssignment",
     "authorization:RoleDefinition",
     "containerservice:MaintenanceConfiguration",
+    "containerservice:TrustedAccessRoleBinding",
+    "dataprotection:BackupPolicy",
     "dns:RecordSet",
+    "kubernetesconfiguration:Extension",
     "managedidentity:FederatedIdentityCredential",
     "monitor:DataCollectionRuleAssociation",
     "monitor:DiagnosticSetting",
     "network:Subnet",
     "resources:Deployment",
+    "storage:BlobContainer",
 )
 """Types that Azure gives no tags, or that are gone when they are done.
 

@@ -47,7 +47,9 @@ def test_every_rule_says_what_holds_and_where_that_comes_from(rule) -> None:
     assert re.fullmatch(r"[A-Z].*\.", rule.title) and rule.source.startswith("https://")
 
 
-@pytest.mark.parametrize("stack", ["prod", "dev", "local", "prod, updating images", "dev, reporting"])
+@pytest.mark.parametrize(
+    "stack", ["prod", "dev", "local", "prod, updating images", "dev, reporting", "prod, backed up"]
+)
 def test_every_plan_keeps_the_rules_but_for_its_exceptions(stack: str, every_program) -> None:
     found = report(every_program(stack).evaluation, TODAY)
     assert [(each.resource.label, each.message) for each in found.violated] == []
