@@ -30,7 +30,7 @@ from tests.unit.loopback_platform import (
     waiting,
 )
 from tests.unit.loopback_proxies import proxies
-from tests.unit.test_verify import ZONE, World
+from tests.unit.test_verify_checks import ZONE, World
 
 TENANT = "0a6c9be4-41d7-4f0c-8f52-9d3e7b6a2c10"
 APPLICATION = "c3e5a7f9-1b2d-4c6e-8f0a-5d7b9c1e3f46"
