@@ -21,6 +21,8 @@ class AllowedRole(_Model):
     id: str
     scopes: tuple[str, ...]
     """Azure Resource Manager's types."""
+    groups: tuple[Pattern, ...] = ()
+    """Regular expressions of logical names of the resource groups among them; any other is refused."""
 
 
 class AllowedCustomRole(_Model):
@@ -31,6 +33,8 @@ class AllowedCustomRole(_Model):
     actions: frozenset[str]
     scopes: tuple[str, ...]
     """Azure Resource Manager's types."""
+    groups: tuple[Pattern, ...] = ()
+    """As for a built-in role."""
 
 
 class Allowed(_Model):
@@ -38,8 +42,6 @@ class Allowed(_Model):
 
     roles: tuple[AllowedRole, ...]
     custom_roles: tuple[AllowedCustomRole, ...] = Field(alias="customRoles")
-    resource_groups: tuple[Pattern, ...] = Field(alias="resourceGroups")
-    """Regular expressions of logical names of groups that a role may be assigned on."""
     chart_repositories: tuple[str, ...] = Field(alias="chartRepositories")
     secrets: dict[str, frozenset[str]]
     """Keys of Secrets by the value of Argo CD's label."""

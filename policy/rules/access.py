@@ -40,9 +40,9 @@ def roles_allow_listed(stack: Stack) -> Iterator[tuple[Resource, str]]:
         if scope.lower() not in {each.lower() for each in role.scopes}:
             yield assignment, f"scope: got {role.name} on {scope}; allowed on: {', '.join(role.scopes)}"
         for group in stack.referred(assignment, "scope"):
-            names = allowed().resource_groups
-            if group.is_a("resources:ResourceGroup") and not any(re.search(each, group.name) for each in names):
-                yield assignment, f"scope: got {role.name} on the group {group.name}; allowed: {', '.join(names)}"
+            if group.is_a("resources:ResourceGroup") and not any(re.search(each, group.name) for each in role.groups):
+                names = ", ".join(role.groups) or "none"
+                yield assignment, f"scope: got {role.name} on the group {group.name}; allowed: {names}"
 
 
 @rule(

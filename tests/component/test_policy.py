@@ -154,7 +154,7 @@ def test_the_commands_exit_status_tells_a_violation(monkeypatch: pytest.MonkeyPa
 def test_a_file_of_rules_that_is_none_is_an_error_with_every_place(
     command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "allowed.yaml").write_text("{roles: [], resourceGroups: ['('], nobody: x}")
+    (tmp_path / "allowed.yaml").write_text("{roles: [{name: a, id: b, scopes: [], groups: ['(']}], nobody: x}")
     monkeypatch.setattr(allowing, "PATH", tmp_path / "allowed.yaml")
     allowed.cache_clear()
     try:
@@ -162,7 +162,7 @@ def test_a_file_of_rules_that_is_none_is_an_error_with_every_place(
     finally:
         allowed.cache_clear()
     assert isinstance(done.exception, BootstrapError) and done.exception.exit_code == 1
-    assert all(part in str(done.exception) for part in ("resourceGroups.0: got '('", "nobody: unknown", "tags is miss"))
+    assert all(part in str(done.exception) for part in ("roles.0.groups.0: got '('", "nobody: unknown", "tags is miss"))
 
 
 def test_markdown_is_refused() -> None:

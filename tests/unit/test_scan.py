@@ -117,11 +117,11 @@ def test_a_file_of_rules_that_is_not_there_or_no_text_is_named(tmp_path: Path) -
 def test_what_is_allowed_is_checked_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "allowed.yaml"
     given = YAML(typ="safe").load(PATH.read_text())
-    given["resourceGroups"], given["roles"][0]["scopes"] = ["ok", "["], 3
+    given["roles"][1]["groups"], given["roles"][0]["scopes"] = ["ok", "["], 3
     path.write_text(json.dumps({**given, "tag": []}))
     with pytest.raises(PolicyFileError) as told:
         read(path, Allowed)
-    for part in ("resourceGroups.1: got '['; allowed: a regular expression", "roles.0.scopes: got 3", "tag: unknown"):
+    for part in ("roles.1.groups.1: got '['; allowed: a regular expression", "roles.0.scopes: got 3", "tag: unknown"):
         assert part in str(told.value)
 
 
