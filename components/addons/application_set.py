@@ -21,7 +21,7 @@ from settings.addons import GitOps
 NAME = "tenants"
 
 _APP = '{{ trimSuffix ".yaml" .file.path.filename }}'
-_KEYS = ("owner", "chart", "manifests", "registries", "vaultKeys", "environments")
+_KEYS = ("owner", "chart", "manifests", "registries", "vaultKeys", "signedBy", "environments")
 """Keys of a tenant's file. Any other is refused: it could stand for a parameter of the other generators."""
 _CHART_KEYS = {
     "repository": CHART_REPOSITORY_PATTERN,

@@ -38,14 +38,15 @@ class Side:
 
     def issue(self, pem: str) -> None:
         """Say that cert-manager has issued the default certificate."""
+        ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+        custom = client.CustomObjectsApi(self.api)
+        # fails while there is none
+        custom.patch_namespaced_custom_object(*CERTIFICATES, "default-certificate", ready)
         secret = client.V1Secret(
             metadata=client.V1ObjectMeta(name="default-certificate"),
             data={"tls.crt": base64.b64encode(pem.encode()).decode()},
         )
         client.CoreV1Api(self.api).create_namespaced_secret("traefik", secret)
-        ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
-        custom = client.CustomObjectsApi(self.api)
-        custom.patch_namespaced_custom_object(*CERTIFICATES, "default-certificate", ready)
 
 
 def led_to(sandbox: Any) -> set[str]:
