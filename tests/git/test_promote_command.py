@@ -156,7 +156,7 @@ def test_a_reverted_image_ends_with_2_and_a_missing_one_with_4(remote, bootstrap
         change(remote, "shop", "values", lambda _: f"image: {{repository: '{registry.host}/team/shop'}}\n")
         done = bootstrap("shop", "dev", OTHER, "--verify")
         assert (done.returncode, done.stdout) == (4, "")
-        assert f"no image {registry.host}/team/shop:{OTHER}" in done.stderr
+        assert f"there is no {registry.host}/team/shop:{OTHER}" in done.stderr
         assert bootstrap("shop", "dev", SHA, "--verify", "--force-reverted").returncode == 0
 
 
