@@ -65,7 +65,7 @@ def aks_access(
 
 
 async def kubeconfig_of(
-    resource_group_name: str, cluster_name: str, *, tenant_id: str, login: str, opts: pulumi.InvokeOutputOptions
+    resource_group_name: str, cluster_name: str, *, tenant_id: str, login: str, opts: pulumi.InvokeOptions
 ) -> str | None:
     """Return the kubeconfig of a cluster that this program does not have any more; None where Azure has none.
 
@@ -76,16 +76,18 @@ async def kubeconfig_of(
         login: kubelogin's ``--login`` mode.
         opts: the provider that asks Azure.
     """
-    asked = aks.list_managed_cluster_user_credentials_output(
-        resource_group_name=resource_group_name, resource_name=cluster_name, opts=opts
-    )
+    token = "azure-native:containerservice:listManagedClusterUserCredentials"  # noqa: S105 - a function's name
     try:
-        answer = await asked.future()
+        # not the SDK's form with outputs: one that fails ends the run, whoever handles it
+        answer = await pulumi.runtime.invoke_async(
+            token, {"resourceGroupName": resource_group_name, "resourceName": cluster_name}, opts
+        )
     except Exception:  # whatever Azure says, there is no cluster to be asked
         return None
-    if answer is None or not answer.kubeconfigs:
+    found = (answer or {}).get("kubeconfigs") or []
+    if not found:
         return None
-    return exec_kubeconfig(answer.kubeconfigs[0].value, cluster_name=cluster_name, tenant_id=tenant_id, login=login)
+    return exec_kubeconfig(found[0]["value"], cluster_name=cluster_name, tenant_id=tenant_id, login=login)
 
 
 def cluster_identifier(cluster_id: str | None, resource_uid: str | None) -> str:

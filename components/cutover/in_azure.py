@@ -47,7 +47,7 @@ def cutover_hooks(
     async def old_side(named: Mapping[str, str]) -> "cluster_api.ClusterApi | None":
         if _GROUP not in named or _CLUSTER not in named:
             return None
-        opts = pulumi.InvokeOutputOptions(provider=provider)
+        opts = pulumi.InvokeOptions(provider=provider)
         kubeconfig = await kubeconfig_of(named[_GROUP], named[_CLUSTER], tenant_id=tenant_id, login=login, opts=opts)
         return await asyncio.to_thread(cluster_api.ClusterApi, kubeconfig) if kubeconfig else None
 
