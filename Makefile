@@ -74,6 +74,10 @@ verify: setup ## ask a cluster that is up: does it do what a platform is for? (S
 status: setup ## show a stack that is up on one page, and change nothing (STACK=..., DRIFT=1)
 	@$(BIN)/bootstrap status --stack "$$STACK" $(if $(DRIFT),--drift)
 
+.PHONY: upgrade
+upgrade: setup ## compare the versions to install with a stack that is up, then `make up` (STACK=..., CHECK=1 leaves that out)
+	@$(BIN)/bootstrap upgrade --stack "$$STACK" $(if $(CHECK),--check) $(if $(YES),--yes)
+
 .PHONY: down
 down: setup ## undo `make up`
 	@$(BIN)/bootstrap down --stack "$$STACK" $(if $(YES),--yes)

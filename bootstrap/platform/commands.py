@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bootstrap.platform.policy import report as policies
     from bootstrap.platform.status import gather as gathering
     from bootstrap.platform.status import rendering as status_page
+    from bootstrap.platform.upgrade import check as upgrading
     from bootstrap.platform.verify import report as verification
     from bootstrap.platform.verify import verify as verifying
     from rehearsal import timeline
@@ -51,6 +52,7 @@ else:  # a command loads what it needs, and no more
     policies = on_demand("bootstrap.platform.policy.report")
     gathering = on_demand("bootstrap.platform.status.gather")
     status_page = on_demand("bootstrap.platform.status.rendering")
+    upgrading = on_demand("bootstrap.platform.upgrade.check")
     verification = on_demand("bootstrap.platform.verify.report")
     verifying = on_demand("bootstrap.platform.verify.verify")
     timeline = on_demand("rehearsal.timeline")
@@ -241,6 +243,34 @@ def status(
         typer.echo(status_page.to_markdown(page), nl=False)
     else:
         status_page.print_page(page, result_console())
+
+
+@commands.command()
+def upgrade(
+    stack: StackOption = "local",
+    yes: YesOption = False,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only tell what the update would do.")] = False,
+    charts: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder with the charts' archives; Helm fetches them."),
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+) -> None:
+    """Compare the program's versions with what runs in a cluster, then run `up` if nothing is against it.
+
+    Needs Helm. Exit status: 0 nothing stands against it, 2 something does, and nothing was changed, 1 an error.
+    """
+    text_or_json("upgrade", output)
+    found = upgrading.check(ROOT, stack, console=progress_console(stderr=True), charts=charts)
+    if output is Format.JSON:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        upgrading.print_check(found, result_console())
+    if found.blocked:
+        raise typer.Exit(2)
+    if not check:
+        update.up(ROOT, stack, yes=yes, console=progress_console())
 
 
 @commands.command()

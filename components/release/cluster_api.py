@@ -25,12 +25,16 @@ from urllib3.exceptions import HTTPError
 from components.release.helm_record import Claim, Record, marked_failed, parse_record
 from components.release.lease import WATCH_SECONDS
 from components.release.probe import Probe
+from components.release.stored_versions import MigrationError, StoredKind
 
 _CALL_SECONDS = (5, 35)
 """To connect, and to answer: webhooks may take 30 seconds."""
 _RENEWAL_SECONDS = (2, 2)
 """As before; a renewal that hangs would make a live run look dead."""
 _RUNNING = "aks-bootstrap.io/operation"
+_DEFINITIONS = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+_PAGE = 500
+"""Objects of one answer, as kubectl has it."""
 
 
 UNREACHABLE = (ApiException, HTTPError)
@@ -197,6 +201,57 @@ class ClusterApi:
                 return []
             raise
         return list(found["items"])
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return every CustomResourceDefinition."""
+        # the client's own classes check what they read, and refuse what other programs write
+        return list(self._custom().list_cluster_custom_object(*_DEFINITIONS, _request_timeout=_CALL_SECONDS)["items"])
+
+    def rewrite(self, kind: StoredKind) -> int:
+        """Write every object of a kind as it is, so that it is stored in the version that is written now.
+
+        Returns:
+            how many there are.
+        """
+        count, more = 0, None
+        while True:
+            page = self._custom().list_cluster_custom_object(
+                kind.group, kind.storage, kind.plural, limit=_PAGE, _continue=more, _request_timeout=_CALL_SECONDS
+            )
+            for found in page["items"]:
+                self._rewrite(kind, found)
+            count += len(page["items"])
+            if not (more := page["metadata"].get("continue")):
+                return count
+
+    def _rewrite(self, kind: StoredKind, found: dict[str, Any]) -> None:
+        name, where = found["metadata"]["name"], (kind.group, kind.storage)
+        try:
+            if kind.namespaced:
+                self._custom().replace_namespaced_custom_object(
+                    *where, found["metadata"]["namespace"], kind.plural, name, found, _request_timeout=_CALL_SECONDS
+                )
+            else:
+                self._custom().replace_cluster_custom_object(
+                    *where, kind.plural, name, found, _request_timeout=_CALL_SECONDS
+                )
+        except ApiException as error:
+            # gone, or written by somebody else since it was read, and so in the version that is written now
+            if error.status not in {404, 409}:
+                place = "/".join(part for part in (found["metadata"].get("namespace"), name) if part)
+                raise MigrationError(
+                    f"{kind.name} {place} cannot be rewritten as {kind.storage}: {_reason(error)}; its addon's release "
+                    "was left alone. Mend or delete the object, then run `pulumi up` again"
+                ) from None
+
+    def keep_stored_version(self, kind: StoredKind) -> None:
+        """Note in a kind's definition that every object is stored in the version that is written."""
+        self._custom().patch_cluster_custom_object_status(
+            *_DEFINITIONS, kind.name, {"status": {"storedVersions": [kind.storage]}}, _request_timeout=_CALL_SECONDS
+        )
+
+    def _custom(self) -> Any:  # noqa: ANN401 - the client is not typed
+        return CustomObjectsApi(self._client)
 
     def refusal(self, probe: Probe) -> str | None:
         """Send a probe as a dry run; return why it was refused, or None when the addon serves."""

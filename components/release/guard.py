@@ -25,6 +25,7 @@ from components.access import ClusterAccess
 from components.release.helm_record import Claim, Operation, Record, ReleaseConflictError, judge, judge_unfinished
 from components.release.lease import HEARTBEAT_SECONDS, WATCH_SECONDS
 from components.release.probe import Probe, await_serving, await_webhooks
+from components.release.stored_versions import migrate
 
 if TYPE_CHECKING:
     from components.release import cluster_api
@@ -81,6 +82,9 @@ class Guard:
             api.delete_record(record, self.namespace)
         for record in verdict.fail:
             api.fail_record(record, self.namespace)
+        if operation is Operation.UPDATE:
+            for line in migrate(api, self.release, self.namespace):
+                pulumi.log.info(line)
 
     def settle(self, api: "cluster_api.ClusterApi", holder: str) -> str:
         """Remove the records of a release that no run finished; return what was done, or nothing where nothing was.

@@ -13,6 +13,8 @@ from tests.loopback import serving
 
 SECRETS = "/api/v1/namespaces/{}/secrets"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
+LISTED = {"secrets", "leases", "customresourcedefinitions", "things"}
+"""What a path ends with that is a list, whether it has anything or not."""
 SYSTEM = "/api/v1/namespaces/kube-system"
 
 
@@ -40,6 +42,8 @@ class ApiServer:
         """How long every answer takes."""
         self.between: list[tuple[str, dict[str, Any]]] = []
         """What somebody else writes as soon as the next object has been read."""
+        self.lists: dict[str, str] = {}
+        """Paths of lists of every namespace, and of the one namespace that has something."""
         self._revision = 0
 
     def kubeconfig(self, *, token: str = "sesame", context: str = "one") -> dict[str, Any]:  # noqa: S107 - not one
@@ -66,7 +70,7 @@ class ApiServer:
             raise self.refusals[method]
         if method == "POST":
             return self._create(f"{path}/{body['metadata']['name']}", query, body)
-        if method == "GET" and path not in self.objects and path.rsplit("/", 1)[-1] in {"secrets", "leases"}:
+        if method == "GET" and path not in self.objects and path.rsplit("/", 1)[-1] in LISTED:
             return self._list(path, query)
         if path not in self.objects:
             raise Refusal(404, f"{path.rsplit('/', 1)[-1]!r} not found")
@@ -93,8 +97,12 @@ class ApiServer:
 
     def _list(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         wanted = dict(pair.split("=") for pair in query.get("labelSelector", "").split(",") if pair)
+        path = self.lists.get(path, path)
         items = [found for place, found in self.objects.items() if place.rsplit("/", 1)[0] == path]
-        return {"items": [i for i in items if wanted.items() <= (i["metadata"].get("labels") or {}).items()]}
+        return {
+            "metadata": {},
+            "items": [i for i in items if wanted.items() <= (i["metadata"].get("labels") or {}).items()],
+        }
 
 
 def patched(found: Any, patch: Any) -> Any:

@@ -17,6 +17,7 @@ from components.release import cluster_api
 from components.release.cluster_api import ClusterApi, NotAllowedError
 from components.release.helm_record import Claim, Record
 from components.release.probe import Probe
+from components.release.stored_versions import MigrationError, migrate
 from tests.unit.loopback_api import LEASES, SECRETS, ApiServer, Refusal, serve
 
 PROBE = Probe(
@@ -304,3 +305,56 @@ def test_no_call_waits_for_ever(recorded: ApiServer, api: ClusterApi, monkeypatc
     ):
         with pytest.raises(Exception, match="timed out"):
             call()
+
+
+DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.example.com"
+THINGS = "/apis/example.com/v1/namespaces/shop/things"
+
+
+def things(server: ApiServer, count: int) -> None:
+    notes = {"meta.helm.sh/release-name": "eso", "meta.helm.sh/release-namespace": "eso"}
+    versions = [{"name": name, "storage": name == "v1"} for name in ("v1beta1", "v1")]
+    spec = {"group": "example.com", "scope": "Namespaced", "names": {"plural": "things"}, "versions": versions}
+    metadata = {"name": "things.example.com", "annotations": notes}
+    server.put(DEFINITION, {"metadata": metadata, "spec": spec, "status": {"storedVersions": ["v1beta1", "v1"]}})
+    server.put(f"{DEFINITION}/status", server.objects[DEFINITION])
+    for number in range(count):
+        found = {"metadata": {"name": f"a-{number}", "namespace": "shop"}, "spec": {"number": number}}
+        server.put(f"{THINGS}/a-{number}", found)
+    # the real API server lists every namespace's; this one keeps them by their path
+    server.lists["/apis/example.com/v1/things"] = THINGS
+
+
+def test_every_object_is_rewritten_as_it_is(server: ApiServer, api: ClusterApi) -> None:
+    things(server, 3)
+    before = {path: found["spec"] for path, found in server.objects.items() if path.startswith(THINGS)}
+
+    assert migrate(api, "eso", "eso") == ["things.example.com: 3 objects rewritten as v1, none is v1beta1"]
+
+    written = [path for method, path, _ in server.requests if method == "PUT"]
+    assert written == sorted(before)
+    assert {path: server.objects[path]["spec"] for path in before} == before
+    assert server.objects[f"{DEFINITION}/status"]["status"] == {"storedVersions": ["v1"]}
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_what_somebody_else_deletes_or_writes_meanwhile_needs_no_rewriting(
+    server: ApiServer, api: ClusterApi, status: int
+) -> None:
+    things(server, 2)
+    server.refusals["PUT"] = Refusal(status, "somebody was faster")
+    assert len(migrate(api, "eso", "eso")) == 1
+
+
+def test_an_object_that_is_refused_ends_the_migration_and_is_named(server: ApiServer, api: ClusterApi) -> None:
+    things(server, 2)
+    server.refusals["PUT"] = Refusal(422, "spec.number: Invalid value")
+    with pytest.raises(MigrationError, match=r"things.example.com shop/a-0 .* as v1: spec.number: Invalid value;"):
+        migrate(api, "eso", "eso")
+    assert server.objects[DEFINITION]["status"] == {"storedVersions": ["v1beta1", "v1"]}
+
+
+def test_kinds_of_other_releases_are_left_alone(server: ApiServer, api: ClusterApi) -> None:
+    things(server, 2)
+    assert migrate(api, "cert-manager", "eso") == []
+    assert {method for method, _, _ in server.requests} == {"GET"}

@@ -65,6 +65,10 @@ class Api:
     def fail_record(self, record: Record, namespace: str) -> None:
         self.calls.append(("fail", record, namespace))
 
+    def definitions(self) -> list[dict[str, Any]]:
+        self.calls.append(("definitions",))
+        return []
+
     def renew_lease(self, *lease: str) -> None:
         self.calls.append(("renew", *lease))
         works = self.renewals.pop(0)
@@ -116,8 +120,8 @@ def test_what_a_dead_run_left_goes_only_when_the_lease_is_taken(guard: Guard, wa
 def test_a_first_revision_that_died_in_an_update_is_marked_failed_under_the_lease(guard: Guard) -> None:
     api = Api(records=[record(1, "pending-install")], claim=Claim.OURS)
     guard.begin(api.played, "us", Operation.UPDATE)
-    assert api.steps == ["serve", "records", "claim", "lease", "fail"]
-    assert api.calls[-2:] == [
+    assert api.steps == ["serve", "records", "claim", "lease", "fail", "definitions"]
+    assert api.calls[-3:-1] == [
         ("lease", "aks-bootstrap-traefik", "ingress", "us", "update"),
         ("fail", record(1, "pending-install"), "ingress"),
     ]

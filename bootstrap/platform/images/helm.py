@@ -47,10 +47,26 @@ class Source:
             MissingToolError: Helm is not on PATH.
             HelmError: Helm does not get the chart, or refuses the values, or renders what is not YAML.
         """
+        yield from self._rendered(kube_version, definitions=False)
+
+    def definitions(self, kube_version: str) -> Iterator[dict[str, Any]]:
+        """Yield the CRDs alone, of the chart's ``crds/`` folder too.
+
+        Args:
+            kube_version: the cluster's.
+
+        Raises:
+            MissingToolError: Helm is not on PATH.
+            HelmError: as for :meth:`objects`.
+        """
+        yield from self._rendered(kube_version, definitions=True)
+
+    def _rendered(self, kube_version: str, *, definitions: bool) -> Iterator[dict[str, Any]]:
         helm = find_helm()
         name = str(self.inputs["name"])
         command = [helm, "template", name, *self._chart, "--namespace", str(self.inputs["namespace"])]
         command += ["--kube-version", kube_version, "--values", "-"]
+        command += ["--include-crds"] if definitions else []
         try:
             done = subprocess.run(
                 command,
@@ -64,10 +80,9 @@ class Source:
         except subprocess.TimeoutExpired:
             raise HelmError(f"{name}: Helm did not end within {_SECONDS} s") from None
         if done.returncode != 0:
-            said = [line for line in done.stderr.splitlines() if line.startswith("Error:")] or done.stderr.splitlines()
-            raise HelmError(f"{name}: {' '.join(said[-1:]).removeprefix('Error: ') or 'Helm failed and said nothing'}")
+            raise HelmError(f"{name}: {_refusal(done.stderr) or 'Helm failed and said nothing'}")
         for text in _DOCUMENTS.split(done.stdout):
-            if _CRD.search(text):
+            if bool(_CRD.search(text)) is not definitions:
                 continue
             try:
                 document = read_yaml(text)
@@ -75,3 +90,10 @@ class Source:
                 raise HelmError(f"{name}: Helm renders what is not YAML: {error}") from None
             if isinstance(document, dict):
                 yield document
+
+
+def _refusal(printed: str) -> str:
+    """Return what Helm says is wrong: its error with what follows it, such as the keys that a schema does not have."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip() and not line.startswith("Use --debug")]
+    errors = [number for number, line in enumerate(lines) if line.startswith("Error:")]
+    return " ".join(lines[errors[-1] :] if errors else lines[-1:]).removeprefix("Error: ")

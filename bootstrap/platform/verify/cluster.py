@@ -89,6 +89,14 @@ class Cluster:
         found: list[dict[str, Any]] = self.get(path, **query)["items"]
         return found
 
+    def text(self, path: str) -> str:
+        """Return what stands at a path that holds no object, such as ``/metrics``.
+
+        Raises:
+            ClusterError: there is nothing, or it may not be read.
+        """
+        return self._answer("GET", path, {}).decode(errors="replace")
+
     def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Create an object.
 
@@ -166,6 +174,22 @@ class Cluster:
         *,
         media_type: str = "application/json",
     ) -> dict[str, Any]:
+        data = self._answer(method, path, query, body, media_type=media_type)
+        try:
+            found: dict[str, Any] = json.loads(data)
+        except ValueError:
+            raise ClusterError(0, f"what answers is no API server: {data.decode(errors='replace')[:200]}") from None
+        return found
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        *,
+        media_type: str = "application/json",
+    ) -> bytes:
         headers = {"Accept": "application/json", "Content-Type": media_type}
         request = self.api.param_serialize(
             method,
@@ -182,10 +206,14 @@ class Cluster:
             raise ClusterError(error.status or 0, str(error.reason or "no answer").splitlines()[0]) from None
         except (HTTPError, OSError) as error:
             raise ClusterError(0, f"the API server does not answer ({type(error).__name__})") from None
-        try:
-            found: dict[str, Any] = json.loads(data)
-        except ValueError:
-            found = {"message": data.decode(errors="replace")[:500]}
         if answer.status >= 400:
-            raise ClusterError(answer.status, str(found.get("message") or answer.reason))
-        return found
+            raise ClusterError(answer.status, _message(data) or str(answer.reason))
+        return data
+
+
+def _message(data: bytes) -> str:
+    """Return what a refusal says."""
+    try:
+        return str(json.loads(data).get("message") or "")
+    except (ValueError, AttributeError):
+        return data.decode(errors="replace")[:500]

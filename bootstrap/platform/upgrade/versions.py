@@ -1,0 +1,110 @@
+"""The steps between versions: of a chart, and of Kubernetes."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import semver
+
+from bootstrap.platform.findings import Finding, blocked, fine, unknown
+from settings.retirements import retirements
+
+CHART, KUBERNETES = "charts", "kubernetes"
+
+_REQUESTED = re.compile(r"^apiserver_requested_deprecated_apis\{(?P<labels>.*)\} 1$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+def chart_step(name: str, installed: str, wanted: str) -> Finding:
+    """Return what the step between two versions of a chart is."""
+    told = f"{installed} → {wanted}"
+    try:
+        before, after = (semver.Version.parse(each.removeprefix("v")) for each in (installed, wanted))
+    except ValueError:
+        return unknown(CHART, name, f"{told}: one of them is no semantic version", "read the chart's release notes")
+    if before == after:
+        return fine(CHART, name, f"{installed} is installed")
+    if after < before:
+        return blocked(
+            CHART,
+            name,
+            f"{told} goes back: definitions may lose versions in which objects are stored",
+            "take the program's revision that installed it, or one after that",
+        )
+    if before.major != after.major:
+        return fine(CHART, name, told, warning=True, cause="a major version: read its release notes first")
+    if after.minor > before.minor + 1:
+        skipped = after.minor - before.minor - 1
+        return fine(
+            CHART,
+            name,
+            told,
+            warning=True,
+            cause=f"skips {skipped} minor version{'s' if skipped > 1 else ''}: raise it in steps where its publisher "
+            "asks for that, as cert-manager's does (https://cert-manager.io/docs/installation/upgrade/)",
+        )
+    return fine(CHART, name, told)
+
+
+def kubernetes_step(running: str, wanted: str, *, long_term: bool, next_generation: bool) -> Iterator[Finding]:
+    """Yield what becomes of a cluster's Kubernetes version.
+
+    https://learn.microsoft.com/azure/aks/upgrade-aks-cluster
+
+    Args:
+        running: the API server's, such as v1.36.3.
+        wanted: the minor version that the stack file asks for.
+        long_term: whether the cluster has long-term support.
+        next_generation: whether the stack file asks for a new cluster beside this one.
+    """
+    now, then = _minor(running), _minor(wanted)
+    asked = {"kubernetesVersion": wanted, "supportPlan": "AKSLongTermSupport" if long_term else ""}
+    ends = min((each.on for each in retirements(asked)), default=None)
+    until = f"; Azure supports 1.{then} until {ends}" if ends else ""
+    if next_generation or now == then:
+        told = f"1.{now}" if now == then else f"1.{now} → 1.{then}, as a new cluster beside this one"
+        yield fine(KUBERNETES, "version", told + until)
+    elif then < now:
+        yield blocked(
+            KUBERNETES,
+            "version",
+            f"1.{now} → 1.{then}: AKS does not go back",
+            f"cluster.kubernetesVersion: 1.{now}, or raise cluster.generation in the same edit",
+        )
+    elif then > now + 1:
+        yield blocked(
+            KUBERNETES,
+            "version",
+            f"1.{now} → 1.{then}: AKS raises a cluster by one minor version at a time",
+            f"cluster.kubernetesVersion: 1.{now + 1} first, or raise cluster.generation in the same edit",
+        )
+    else:
+        yield fine(KUBERNETES, "version", f"1.{now} → 1.{then}{until}")
+
+
+def requested_apis(metrics: str, wanted: str) -> Iterator[Finding]:
+    """Yield the APIs that somebody uses and that a later minor version of Kubernetes no longer serves.
+
+    The API server counts them from its own start on:
+    https://kubernetes.io/docs/reference/using-api/deprecation-policy/#rest-resources-aka-api-objects
+
+    Args:
+        metrics: the API server's, as text.
+        wanted: the minor version that the cluster gets.
+    """
+    for row in _REQUESTED.finditer(metrics):
+        labels: Mapping[str, str] = dict(_LABEL.findall(row["labels"]))
+        if not (removed := labels.get("removed_release")):
+            continue
+        group = labels.get("group")
+        what = f"{labels.get('resource')} of {f'{group}/' if group else ''}{labels.get('version')}"
+        told = f"somebody asks for it, and Kubernetes {removed} no longer serves it"
+        guide = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/ names what follows it"
+        if _minor(removed) <= _minor(wanted):
+            yield blocked(KUBERNETES, what, told, f"{guide}; the audit log says who asks (k8s.io/deprecated)")
+        else:
+            yield fine(KUBERNETES, what, told, warning=True, remedy=guide)
+
+
+def _minor(version: str) -> int:
+    found = re.match(r"v?1\.(\d+)", version)
+    return int(found[1]) if found else 0
