@@ -743,14 +743,6 @@ def test_what_a_dead_run_left_is_removed_by_the_next(world: World) -> None:
     assert world.platform.residue == []
 
 
-def test_a_run_at_work_is_left_alone(world: World) -> None:
-    first = Workspace(world.target().cluster)
-    first.open()
-    with pytest.raises(UpError, match="another `bootstrap verify` is at work"):
-        world.examine("security")
-    assert first.close() == "" and world.platform.residue == []
-
-
 def test_somebody_elses_namespace_is_left_alone(world: World) -> None:
     world.platform.put(f"/api/v1/namespaces/{NAMESPACE}", named(NAMESPACE))
     with pytest.raises(UpError, match="is not of `bootstrap verify`"):
