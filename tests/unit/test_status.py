@@ -1,6 +1,7 @@
 """The page on a stack that is up: what it tells of, in which form, and what becomes of what cannot be read."""
 
 import base64
+import dataclasses
 import datetime as dt
 import gzip
 import io
@@ -292,6 +293,17 @@ def test_the_page_marks_what_somebody_should_look_at(page: Page) -> None:
     }
     page.backup = Backups(enabled=True, last="2026-11-26T01:00:00+00:00")
     assert marks(page)["backup"] == "!", "none for two days"
+
+
+@pytest.mark.parametrize(
+    ("renews", "told"),
+    [("2027-01-01T00:00:00Z", "renews 2027-01-01"), ("2026-11-20T00:00:00Z", "was due to renew 2026-11-20")],
+)
+def test_a_certificate_is_shown_with_the_day_on_which_it_renews(page: Page, renews: str, told: str) -> None:
+    [found] = page.certificates or ()
+    page.certificates = [dataclasses.replace(found, renews=renews)]
+    [(_, _, shown)] = next(each.rows for each in sections(page) if each.title == "certificates")
+    assert shown == f"until 2027-02-01 (63 days), {told}"
 
 
 @pytest.mark.parametrize("width", [80, 200])

@@ -286,6 +286,11 @@ def lifted(w: World) -> None:
     )
 
 
+def refused_by_a_webhook(w: World) -> None:
+    lifted(w)
+    w.platform.refused["pods"] = 'admission webhook "x" denied the request: privileged is forbidden'
+
+
 def becomes(name: str, status: dict[str, Any]) -> Callable[[World], None]:
     return lambda w: w.platform.unwell.update({name: status})
 
@@ -619,6 +624,13 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "enforce is privileged",
         "kubectl label namespace app-hello",
     ),
+    "a label is lifted, and a webhook refuses": (
+        refused_by_a_webhook,
+        "security",
+        "Pod Security does not refuse a privileged Pod, and something else does: admission webhook",
+        "enforce is privileged",
+        "kubectl label namespace app-hello",
+    ),
     "no admission policies": (
         lambda w: w.platform.refused.update(policies=""),
         "security",
@@ -715,6 +727,11 @@ UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
         lambda w: setattr(w.platform, "forbidden", "POST .*/pods"),
         "security",
         "it cannot be asked",
+    ),
+    "something else refuses": (
+        lambda w: w.platform.refused.update(pods='admission webhook "x" denied the request: privileged is forbidden'),
+        "security",
+        "refused for another reason: admission webhook",
     ),
     "room is on its way": (room_on_its_way, "pods", "one is on its way: pool 1->2"),
 }

@@ -87,10 +87,10 @@ def _certificates(page: Page) -> Iterator[Row]:
         if each.expires is None:
             yield (_BAD, name, f"not issued: {each.message}")
             continue
-        told = f"until {each.expires[:10]} ({each.days} days)" + (
-            f", renewed {each.renews[:10]}" if each.renews else ""
-        )
+        told = f"until {each.expires[:10]} ({each.days} days)"
         late = each.renews is not None and dt.datetime.fromisoformat(each.renews) < page.at
+        if each.renews:
+            told += f", {'was due to renew' if late else 'renews'} {each.renews[:10]}"
         if not each.ready:
             told += f"; not Ready: {each.message}"
         bad = not each.ready or (each.days or 0) < 0

@@ -1,6 +1,7 @@
 """HTTPS for the final host names, at the proxies' own address: before DNS moves there, and after."""
 
 import base64
+import datetime as dt
 import ssl
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +18,6 @@ from settings.types import Issuer
 
 _TRAEFIKS_OWN = "TRAEFIK DEFAULT CERT"
 """https://doc.traefik.io/traefik/reference/routing-configuration/http/tls/tls-certificates/#default-certificate."""
-_DEFAULT = "default-certificate"
 _ARGO_CDS = "argocd-server-tls"
 _NEAR_THE_END = 5
 """cert-manager renews with a third of the time left; with less than a fifth, it has not."""
@@ -30,9 +30,11 @@ def https(target: Target) -> Iterator[Finding]:
         yield unknown("https", "the proxies", "no address leads to them", door.command or _service(target))
         return
     wildcard = f"verify-{target.run}.{target.settings.dns.zone}"
-    hosts = {target.argocd_host: (ARGO_CD_NAMESPACE, _ARGO_CDS)}
+    default = (ingress.NAMESPACE, ingress.DEFAULT_CERTIFICATE)
+    covered = target.settings.covers(target.argocd_host)
+    hosts = {target.argocd_host: default if covered else (ARGO_CD_NAMESPACE, _ARGO_CDS)}
     if target.settings.ingress.default_certificate:
-        hosts[wildcard] = (ingress.NAMESPACE, _DEFAULT)
+        hosts[wildcard] = default
     for host, place in hosts.items():
         subject = f"*.{target.settings.dns.zone}" if host == wildcard else host
         try:
@@ -56,31 +58,36 @@ def _service(target: Target) -> str:
 
 def _certificate(target: Target, host: str, subject: str, place: tuple[str, str]) -> Iterator[Finding]:
     found = served.certificate(target.door.address, target.door.https, host)
-    name = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    cause, remedy = _why(target, *place)
-    if name and name[0].value == _TRAEFIKS_OWN:
-        told = "Traefik's self-made certificate is served"
-        yield failed("https", subject, told, cause=cause, remedy=remedy)
+    now, end, issuer = target.now(), found.not_valid_after_utc, found.issuer.rfc4514_string()
+    trusted = None
+    wrong = _self_made_or_expired(found, now)
+    if not wrong and (trusted := _trusted(target)):
+        why = served.distrust(target.door.address, target.door.https, host, trusted)
+        wrong = f"no client trusts the certificate that is served, of {issuer}: {why}" if why else ""
+    if wrong:
+        cause, remedy = _why(target, *place)
+        yield failed("https", subject, wrong, cause=cause, remedy=remedy)
         return
-    now, end = target.now(), found.not_valid_after_utc
-    if end <= now:
-        told = f"the certificate that is served expired on {end:%Y-%m-%d %H:%M} UTC"
-        yield failed("https", subject, told, cause=cause, remedy=remedy)
-        return
-    if trusted := _trusted(target):
-        if wrong := served.distrust(target.door.address, target.door.https, host, trusted):
-            told = f"no client trusts the certificate that is served, of {found.issuer.rfc4514_string()}: {wrong}"
-            yield failed("https", subject, told, cause=cause, remedy=remedy)
-            return
-        shown = f"trusted, until {end:%Y-%m-%d}"
-    else:
-        shown = f"until {end:%Y-%m-%d}, of {found.issuer.rfc4514_string()}, which clients do not trust"
+    if trusted is None:
         yield unknown("https", f"chain of {subject}", _untold(target))
     if end - now < (end - found.not_valid_before_utc) / _NEAR_THE_END:
         told = f"it ends on {end:%Y-%m-%d %H:%M} UTC, and cert-manager has not renewed it"
+        cause, remedy = _why(target, *place)
         yield fine("https", subject, told, warning=True, cause=cause, remedy=remedy)
+    elif trusted is None:
+        yield fine("https", subject, f"until {end:%Y-%m-%d}, of {issuer}, which clients do not trust")
     else:
-        yield fine("https", subject, shown)
+        yield fine("https", subject, f"trusted, until {end:%Y-%m-%d}")
+
+
+def _self_made_or_expired(found: x509.Certificate, now: dt.datetime) -> str:
+    """Return why a certificate is none that a client takes, whatever it trusts; empty where that is not plain."""
+    name = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if name and name[0].value == _TRAEFIKS_OWN:
+        return "Traefik's self-made certificate is served"
+    if found.not_valid_after_utc <= now:
+        return f"the certificate that is served expired on {found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def _trusted(target: Target) -> ssl.SSLContext | None:
