@@ -8,8 +8,8 @@ import json
 import re
 from typing import Any
 
+from bootstrap.platform.releases import RELEASES
 from bootstrap.platform.verify.checks.addons import CRDS, KINDS
-from bootstrap.platform.verify.checks.workloads import NAMESPACES
 from bootstrap.platform.verify.objects import path_of
 from bootstrap.platform.verify.workspace import LABEL, NAMESPACE
 from components.addons.working_tree import config_map, read_tree
@@ -78,7 +78,7 @@ class Platform(ApiServer):
             webhook = {"name": f"webhook.{namespace}", "clientConfig": {"service": service, "caBundle": bundle}}
             self.put(f"{WEBHOOKS}/{namespace}", named(namespace, webhooks=[webhook]))
         tree = config_map(read_tree("https://github.com/acme/repo.git"))[0]
-        for namespace, release in NAMESPACES.items():
+        for namespace, release in RELEASES.items():
             labels = {ENFORCE: "restricted"}
             self.put(f"/api/v1/namespaces/{namespace}", {"metadata": {"name": namespace, "labels": labels}})
             name = "argocd-repo-server" if namespace == "argocd" else release

@@ -26,6 +26,7 @@ from bootstrap.consoles import PlainConsole
 from bootstrap.errors import UpError
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.platform.releases import RELEASES
 from bootstrap.platform.status import azure, gather
 from bootstrap.platform.status import cluster as of_cluster
 from bootstrap.platform.status.page import Addon, Application, Backups, Certificate, Page, Unread, Version
@@ -74,7 +75,7 @@ def api() -> Iterator[ApiServer]:
         node = {"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}
         played.put("/api/v1/nodes", {"items": [node, node]})
         for chart in PINNED:
-            namespace = of_cluster.NAMESPACES[chart.name]
+            [namespace] = [place for place, release in RELEASES.items() if release == chart.name]
             if chart.name in {"cert-manager", "argo-cd"}:
                 played.put(
                     f"/api/v1/namespaces/{namespace}/secrets/{chart.name}.v9", record(chart.name, chart.version, 9)

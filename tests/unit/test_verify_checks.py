@@ -16,13 +16,15 @@ from kubernetes import client
 from rich.console import Console
 
 from bootstrap.errors import UpError
+from bootstrap.platform.cluster_commands import ClusterCommands
 from bootstrap.platform.findings import Finding, Verdict
+from bootstrap.platform.reach import Entry
 from bootstrap.platform.verify import verify, workspace
 from bootstrap.platform.verify.checks import CHECKS
 from bootstrap.platform.verify.checks.addons import CRDS
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.report import Report, print_report
-from bootstrap.platform.verify.target import Check, Door, Target
+from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import LABEL, NAMESPACE, Workspace
 from settings import parse
 from tests.unit.loopback_api import serve_as
@@ -77,13 +79,14 @@ class World:
         configuration = client.Configuration()
         configuration.host = self.platform.url
         cluster = Cluster(client.ApiClient(configuration), pace=PACE)
-        door = Door(address=self.address, https=self.proxies.https, http=self.proxies.http, command="kubectl forward")
+        door = Entry(address=self.address, https=self.proxies.https, http=self.proxies.http)
         return Target(
             stack="local",
             settings=parse(self.settings),
             cluster=cluster,
             workspace=Workspace(cluster, images=[self.image]),
             door=door,
+            commands=ClusterCommands(context="one"),
             run="",
             image=self.image,
             pulled_image=self.pulled,
@@ -349,7 +352,7 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "kinds",
         "not Established",
         "names clash",
-        "kubectl describe crd issuers",
+        "kubectl --context one describe crd issuers",
     ),
     "a stale caBundle": (
         lambda w: w.platform.refused.update(issuers=STALE),
@@ -379,6 +382,13 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "NetworkPolicy",
         "networkpolicies",
     ),
+    "a stale caBundle of somebody else's webhook": (
+        lambda w: w.platform.refused.update(appprojects=STALE),
+        "webhooks",
+        "unknown authority",
+        "somebody else's webhook",
+        "get validatingwebhookconfigurations",
+    ),
     "another refusal": (
         lambda w: w.platform.refused.update(appprojects="no"),
         "webhooks",
@@ -401,14 +411,14 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "workloads",
         "there is none",
         "somebody deleted it",
-        "helm -n traefik get manifest traefik | kubectl apply -f -",
+        "helm --kube-context one -n traefik get manifest traefik | kubectl --context one apply -f -",
     ),
     "nothing runs": (
         gone(DEPLOYMENT),
         "workloads",
         "nothing runs in it",
         "not installed",
-        "helm -n traefik get manifest",
+        "helm --kube-context one -n traefik get manifest",
     ),
     "another service account": (
         store(auth={"serviceAccount": {"name": "default"}}),
@@ -479,14 +489,20 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "is gone, and so is its Secret",
         "make up",
     ),
-    "another authority's certificate": (a_strangers, "https", "no client trusts", "TLSStore", "helm -n traefik"),
-    "TLS 1.1": (old_tls, "https", "TLS 1.1 is spoken", "TLSOption", "helm -n traefik"),
+    "another authority's certificate": (
+        a_strangers,
+        "https",
+        "no client trusts",
+        "TLSStore",
+        "helm --kube-context one -n traefik",
+    ),
+    "TLS 1.1": (old_tls, "https", "TLS 1.1 is spoken", "TLSOption", "helm --kube-context one -n traefik"),
     "no redirect": (
         lambda w: setattr(w.proxies, "location", ""),
         "https",
         "answered 404",
         "redirection",
-        "helm -n traefik",
+        "helm --kube-context one -n traefik",
     ),
     "nothing is served": (
         lambda w: setattr(w.proxies, "https", 9),
@@ -500,22 +516,28 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "argocd",
         "answered 404",
         "no Ingress for this host",
-        "helm -n argocd",
+        "helm --kube-context one -n argocd",
     ),
-    "another class": (page(404, of_class("nginx")), "argocd", "answered 404", "class nginx", "helm -n argocd"),
+    "another class": (
+        page(404, of_class("nginx")),
+        "argocd",
+        "answered 404",
+        "class nginx",
+        "helm --kube-context one -n argocd",
+    ),
     "no class": (
         page(404, gone("/apis/networking.k8s.io/v1/ingressclasses/traefik")),
         "argocd",
         "answered 404",
         "IngressClass traefik is gone",
-        "helm -n traefik",
+        "helm --kube-context one -n traefik",
     ),
     "no class, and Traefik remembers": (
         gone("/apis/networking.k8s.io/v1/ingressclasses/traefik"),
         "argocd",
         "answers still",
         "IngressClass traefik is gone",
-        "helm -n traefik",
+        "helm --kube-context one -n traefik",
     ),
     "the store says why in an event": (
         refused_store,
@@ -571,14 +593,20 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "cannot be read",
         "describe applicationset tenants",
     ),
-    "admin off": (configured(admin_enabled="false"), "argocd", "admin.enabled is false", "by hand", "helm -n argocd"),
-    "Dex": (configured(dex_config="x"), "argocd", "Dex is configured", "by hand", "helm -n argocd"),
+    "admin off": (
+        configured(admin_enabled="false"),
+        "argocd",
+        "admin.enabled is false",
+        "by hand",
+        "helm --kube-context one -n argocd",
+    ),
+    "Dex": (configured(dex_config="x"), "argocd", "Dex is configured", "by hand", "helm --kube-context one -n argocd"),
     "another sign-in": (
         configured(oidc_config="issuer: https://evil.example.com"),
         "argocd",
         "https://evil.example.com",
         "by hand",
-        "helm -n argocd",
+        "helm --kube-context one -n argocd",
     ),
     "a Pod fails": (
         becomes("run", ended("no", 1)),
@@ -622,14 +650,14 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "security",
         "would be taken",
         "enforce is privileged",
-        "kubectl label namespace app-hello",
+        "kubectl --context one label namespace app-hello",
     ),
     "a label is lifted, and a webhook refuses": (
         refused_by_a_webhook,
         "security",
         "Pod Security does not refuse a privileged Pod, and something else does: admission webhook",
         "enforce is privileged",
-        "kubectl label namespace app-hello",
+        "kubectl --context one label namespace app-hello",
     ),
     "no admission policies": (
         lambda w: w.platform.refused.update(policies=""),
@@ -639,6 +667,10 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "make up",
     ),
 }
+
+
+ANY_CLUSTERS = re.compile(r"\b(kubectl|helm) (?!--(kube-)?context one )")
+"""A command that asks whichever cluster the reader's kubeconfig is set to."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -651,6 +683,7 @@ def test_a_fault_is_told_with_its_cause_and_what_mends_it(world: World, fault: s
     fitting = [each for each in found if seen in each.detail and cause in each.cause and remedy in each.remedy]
     assert fitting, "\n".join(map(str, found))
     assert all(each.asked and each.cause and each.remedy for each in found)
+    assert not [each.remedy for each in found if ANY_CLUSTERS.search(each.remedy)]
 
 
 def test_applications_that_up_has_just_sent_on_their_way_get_longer(world: World) -> None:

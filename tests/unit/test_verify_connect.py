@@ -16,14 +16,15 @@ from typer.testing import CliRunner
 
 from bootstrap.cli import app
 from bootstrap.errors import UpError
+from bootstrap.platform.cluster_commands import ClusterCommands
 from bootstrap.platform.doctor import azure as doctors
 from bootstrap.platform.doctor import needs as needed
 from bootstrap.platform.findings import failed, fine
 from bootstrap.platform.plan import evaluate as evaluation
+from bootstrap.platform.reach import Entry
 from bootstrap.platform.run import choose_cluster
 from bootstrap.platform.verify import connect, git, verify
 from bootstrap.platform.verify.report import Report
-from bootstrap.platform.verify.target import Door
 from tests.unit.loopback_api import SYSTEM, serve_as
 from tests.unit.loopback_platform import IMAGE, Platform, named
 from tests.unit.test_up_runs import PULUMI, STACK_FILES
@@ -62,10 +63,10 @@ def script(folder: Path, name: str, text: str) -> None:
 
 def test_a_local_stack_is_reached_by_its_kubeconfig_and_without_pulumi(platform: Platform, tmp_path: Path) -> None:
     found = connect.connect(tmp_path, "local", QUIET)
-    assert found.local and found.kubectl == "kubectl" and found.azure is None
-    assert found.door == Door(address="192.0.2.7", https=30443, http=30080)
+    assert found.local and found.commands == ClusterCommands() and found.azure is None
+    assert found.door == Entry(address="192.0.2.7", https=30443, http=30080)
     assert found.image == IMAGE and found.pulled_image.startswith("ghcr.io/stefanprodan/podinfo@")
-    assert found.restore("argocd", "argo-cd") == "helm -n argocd get manifest argo-cd | kubectl apply -f -"
+    assert found.restore("argocd") == "helm -n argocd get manifest argo-cd | kubectl apply -f -"
 
 
 def test_commands_name_a_kubeconfig_and_a_context_that_are_not_the_shells(
@@ -77,18 +78,21 @@ def test_commands_name_a_kubeconfig_and_a_context_that_are_not_the_shells(
     stack.write_text(stack.read_text() + local)
     found = connect.connect(tmp_path, "local", QUIET)
     assert found.kube("get", "pods") == f"kubectl --kubeconfig {tmp_path}/kubeconfig --context two get pods"
+    chosen = f"--kubeconfig {tmp_path}/kubeconfig"
+    helm = f"helm {chosen} --kube-context two -n argocd get manifest argo-cd"
+    assert found.restore("argocd") == f"{helm} | kubectl {chosen} --context two apply -f -"
 
 
 def test_proxies_without_a_way_to_them_are_not_asked(platform: Platform, tmp_path: Path) -> None:
     platform.put(SERVICE, named("traefik", spec={"type": "ClusterIP", "ports": []}))
     door = connect.connect(tmp_path, "local", QUIET).door
-    assert not door.address and "port-forward" in door.command
+    assert not door.address
 
 
 def test_a_load_balancer_has_the_ports_that_everybody_knows(platform: Platform, tmp_path: Path) -> None:
     status = {"loadBalancer": {"ingress": [{"ip": "192.0.2.8"}]}}
     platform.put(SERVICE, named("traefik", spec={"type": "LoadBalancer", "ports": []}, status=status))
-    assert connect.connect(tmp_path, "local", QUIET).door == Door(address="192.0.2.8")
+    assert connect.connect(tmp_path, "local", QUIET).door == Entry(address="192.0.2.8")
 
 
 def test_a_kind_cluster_is_asked_at_the_ports_that_lead_to_it(
@@ -96,7 +100,7 @@ def test_a_kind_cluster_is_asked_at_the_ports_that_lead_to_it(
 ) -> None:
     monkeypatch.setattr(connect, "choose_cluster", lambda *given: replace(choose_cluster(*given), managed=True))
     door = connect.connect(tmp_path, "local", QUIET).door
-    assert door == Door(address="127.0.0.1", https=8443, http=8080)
+    assert door == Entry(address="127.0.0.1", https=8443, http=8080)
 
 
 def test_a_cluster_whose_objects_may_not_be_read_has_no_image_to_run(platform: Platform, tmp_path: Path) -> None:
@@ -149,6 +153,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, server: str | None) -> None:
 def test_a_stack_in_azure_is_reached_as_up_does_with_its_outputs(azure: Platform, tmp_path: Path) -> None:
     found = connect.connect(tmp_path, "dev", QUIET)
     assert found.outputs == {"ingressAddress": "192.0.2.8"} and found.azure is not None and not found.local
+    assert found.restore("cert-manager") == (
+        "helm --kube-context aks -n cert-manager get manifest cert-manager | kubectl --context aks apply -f -"
+    )
     assert azure.tokens == {"Bearer sesame-one"}
 
 

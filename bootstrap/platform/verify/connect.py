@@ -5,9 +5,9 @@ from startup import on_demand
 import base64
 import json
 import os
-import shlex
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,15 @@ from kubernetes import client, config
 from rich.console import Console
 
 from bootstrap.errors import UpError
-from bootstrap.platform.local_cluster import HTTP_PORT, api_client
+from bootstrap.platform.cluster_commands import ClusterCommands
+from bootstrap.platform.local_cluster import api_client
 from bootstrap.platform.reach import entry
 from bootstrap.platform.run import Run, choose_cluster, prepare, settings_of
 from bootstrap.platform.state import stack_exists
 from bootstrap.platform.verify.cluster import Cluster, ClusterError
 from bootstrap.platform.verify.objects import path_of
-from bootstrap.platform.verify.target import Asked, Door, Target
+from bootstrap.platform.verify.target import Asked, Target
 from bootstrap.platform.verify.workspace import Workspace
-from components.addons.ingress import NAMESPACE, SERVICE
 from conventions import ARGO_CD_NAMESPACE, TENANT_LABEL
 from settings import Settings
 from settings.types import Target as Where
@@ -67,17 +67,16 @@ def target_of(run: Run) -> Target:
     credential = doctors.credential_from_environment(str(needs.azure.tenant_id))
     clients = doctors.Clients(needs.subscription_id, credential)
     api = sign_in(needs, clients)
-    gathered = _gathered(api, run.stack, run.settings, "kubectl", mapped=False)
-    return Target(**gathered, outputs=outputs, azure=Asked(clients=clients, needs=needs))
+    # `az aks get-credentials` calls a context as the cluster is called
+    commands = ClusterCommands(context=needs.cluster.id.rpartition("/")[2])
+    target = _target(api, run.stack, run.settings, commands, mapped=False)
+    return replace(target, outputs=outputs, azure=Asked(clients=clients, needs=needs))
 
 
 def _local(stack: str, settings: Settings, path: Path, *, mapped: bool) -> Target:
-    kubectl = "kubectl"
-    if os.environ.get("KUBECONFIG") != str(path):
-        kubectl += f" --kubeconfig {shlex.quote(str(path))}"
-    if settings.local.context:
-        kubectl += f" --context {shlex.quote(settings.local.context)}"
-    return Target(**_gathered(api_client(path, settings.local.context), stack, settings, kubectl, mapped=mapped))
+    kubeconfig = "" if os.environ.get("KUBECONFIG") == str(path) else str(path)
+    commands = ClusterCommands(kubeconfig=kubeconfig, context=settings.local.context or "")
+    return _target(api_client(path, settings.local.context), stack, settings, commands, mapped=mapped)
 
 
 def outputs_of(run: Run) -> Mapping[str, Any]:
@@ -126,36 +125,22 @@ def sign_in(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClie
     return found
 
 
-def _gathered(api: client.ApiClient, stack: str, settings: Settings, kubectl: str, *, mapped: bool) -> dict[str, Any]:
+def _target(
+    api: client.ApiClient, stack: str, settings: Settings, commands: ClusterCommands, *, mapped: bool
+) -> Target:
     cluster = Cluster(api)
     image, pulled = _images(cluster)
-    return {
-        "stack": stack,
-        "settings": settings,
-        "cluster": cluster,
-        "workspace": Workspace(cluster, images=[each for each in (image, pulled) if each]),
-        "door": _door(api, cluster, mapped=mapped),
-        "kubectl": kubectl,
-        "image": image,
-        "pulled_image": pulled,
-        "run": "",
-    }
-
-
-def _door(api: client.ApiClient, cluster: Cluster, *, mapped: bool) -> Door:
-    found = entry(api, mapped=mapped)
-    if found.command:
-        return Door(address="", command=found.command)
-    if found.port == 443:
-        return Door(address=found.address)
-    if mapped:
-        return Door(address=found.address, https=found.port, http=HTTP_PORT)
-    try:
-        service = cluster.get(path_of("", "v1", "services", NAMESPACE, SERVICE))
-    except ClusterError:
-        return Door(address="", command=found.command)
-    ports = {port["name"]: port.get("nodePort", 0) for port in service["spec"]["ports"]}
-    return Door(address=found.address, https=found.port, http=ports.get("web", 0))
+    return Target(
+        stack=stack,
+        settings=settings,
+        cluster=cluster,
+        workspace=Workspace(cluster, images=[each for each in (image, pulled) if each]),
+        door=entry(api, mapped=mapped),
+        commands=commands,
+        image=image,
+        pulled_image=pulled,
+        run="",
+    )
 
 
 def _images(cluster: Cluster) -> tuple[str, str]:

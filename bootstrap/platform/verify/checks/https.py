@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.reach import forwarding
 from bootstrap.platform.verify import served
 from bootstrap.platform.verify.objects import is_true, path_of
 from bootstrap.platform.verify.target import Check, Target
@@ -27,7 +28,7 @@ def https(target: Target) -> Iterator[Finding]:
     """Ask the proxies as customers would."""
     door = target.door
     if not door.address:
-        yield unknown("https", "the proxies", "no address leads to them", door.command or _service(target))
+        yield unknown("https", "the proxies", "no address leads to them", forwarding(target.commands))
         return
     wildcard = f"verify-{target.run}.{target.settings.dns.zone}"
     default = (ingress.NAMESPACE, ingress.DEFAULT_CERTIFICATE)
@@ -117,7 +118,7 @@ def _why(target: Target, namespace: str, secret: str) -> tuple[str, str]:
     up = f"make up STACK={target.stack}"
     if certificate is None:
         what = "and so is its Secret" if found is None else "so that nobody renews its Secret"
-        mend = up if namespace == ingress.NAMESPACE else target.restore(namespace, "argo-cd")
+        mend = up if namespace == ingress.NAMESPACE else target.restore(namespace)
         return f"the Certificate {namespace}/{secret} is gone, {what}", mend
     describe = target.kube("-n", namespace, "describe", "certificate", secret)
     if found is None:
@@ -130,9 +131,9 @@ def _why(target: Target, namespace: str, secret: str) -> tuple[str, str]:
     if namespace == ingress.NAMESPACE:
         return (
             f"Traefik does not take the Secret {secret} as its default: the TLSStore default names another, or is gone",
-            target.restore(ingress.NAMESPACE, "traefik"),
+            target.restore(ingress.NAMESPACE),
         )
-    return "its Ingress is not served, or names another Secret", target.restore(namespace, "argo-cd")
+    return "its Ingress is not served, or names another Secret", target.restore(namespace)
 
 
 def _held(secret: Mapping[str, Mapping[str, str]]) -> x509.Certificate | None:
@@ -144,7 +145,7 @@ def _held(secret: Mapping[str, Mapping[str, str]]) -> x509.Certificate | None:
 
 def _protocol(target: Target) -> Iterator[Finding]:
     place = (target.door.address, target.door.https, target.argocd_host)
-    remedy = target.restore(ingress.NAMESPACE, "traefik")
+    remedy = target.restore(ingress.NAMESPACE)
     if served.speaks_tls_1_1(*place):
         cause = "a TLSOption allows it (minVersion), or something else than Traefik ends TLS"
         yield failed("https", "TLS", "TLS 1.1 is spoken", cause=cause, remedy=remedy)
@@ -171,7 +172,7 @@ def _redirect(target: Target) -> Iterator[Finding]:
     else:
         told = f"answered {found.status}" if found.status else f"no answer: {found.text}"
         cause = "the entry point web has lost its redirection, or a firewall is in between"
-        yield failed("https", subject, told, cause=cause, remedy=target.restore(ingress.NAMESPACE, "traefik"))
+        yield failed("https", subject, told, cause=cause, remedy=target.restore(ingress.NAMESPACE))
 
 
 CHECK = Check(

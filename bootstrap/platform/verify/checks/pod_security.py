@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.releases import installed
 from bootstrap.platform.verify import pod
-from bootstrap.platform.verify.checks.workloads import NAMESPACES
 from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
@@ -28,7 +28,7 @@ def refusals(target: Target) -> Iterator[Finding]:
         if name_of(each) != NAMESPACE
     ]
     refused = []
-    for name in [NAMESPACE, *NAMESPACES, *tenants]:
+    for name in [NAMESPACE, *installed(target.settings), *tenants]:
         metadata = (target.cluster.find(f"{namespaces}/{name}") or {}).get("metadata") or {}
         told = _refusal(target, name, _privileged(metadata.get("annotations") or {}))
         if isinstance(told, ClusterError):
