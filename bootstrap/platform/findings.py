@@ -75,6 +75,11 @@ def unknown(check: str, subject: str, detail: str, remedy: str = "") -> Finding:
     return Finding(check=check, subject=subject, verdict=Verdict.UNKNOWN, detail=detail, remedy=remedy)
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text; its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 _MARKS = {
     Verdict.FINE: "[green]✓[/]",
     Verdict.BLOCKED: "[bold red]✗[/]",

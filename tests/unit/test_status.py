@@ -31,6 +31,7 @@ from bootstrap.platform.status import azure, gather
 from bootstrap.platform.status import cluster as of_cluster
 from bootstrap.platform.status.page import Addon, Application, Backups, Certificate, Page, Unread, Version
 from bootstrap.platform.status.rendering import print_page, sections, to_markdown
+from bootstrap.platform.verify import connect
 from bootstrap.platform.verify.cluster import Cluster
 from components.addons.charts import PINNED
 from settings import Settings
@@ -215,15 +216,19 @@ def clients(answers: dict[str, Any]) -> Iterator[Clients]:
 
 def needs(*, enabled: bool = True) -> Needs:
     found = SimpleNamespace(
-        cluster=SimpleNamespace(id=AKS),
+        cluster=SimpleNamespace(id=f"{AKS}-g2"),
         settings=SimpleNamespace(backup=SimpleNamespace(enabled=enabled)),
-        of=lambda _: [SimpleNamespace(id=INSTANCE, api_version="2025-01-01")],
+        of=lambda _: [SimpleNamespace(id=f"{INSTANCE}-g2", api_version="2025-01-01")],
+        subscription="/subscriptions/s",
+        subscription_id="s",
+        azure=SimpleNamespace(tenant_id="t"),
+        cluster_settings=SimpleNamespace(kubelogin="azurecli"),
     )
     return cast("Needs", found)
 
 
 def test_a_version_has_the_day_that_azure_supports_it_to(clients: Clients) -> None:
-    found = {each.what: each for each in azure.versions(clients, needs(), NOW.date())}
+    found = {each.what: each for each in azure.versions(clients, AKS, NOW.date())}
     kubernetes = found["Kubernetes (standard support)"]
     assert (kubernetes.version, str(kubernetes.supported_until), kubernetes.days) == ("1.34.4", "2026-11-30", 1)
     assert found["pool old: vmSize"].days == -60
@@ -231,10 +236,10 @@ def test_a_version_has_the_day_that_azure_supports_it_to(clients: Clients) -> No
 
 
 def test_the_last_backup_is_the_youngest_of_all_pages(clients: Clients) -> None:
-    assert azure.backups(clients, needs()) == Backups(
+    assert azure.backups(clients, needs(), AKS) == Backups(
         enabled=True, state="ProtectionConfigured", last="2026-11-29T01:00:00Z"
     )
-    assert azure.backups(clients, needs(enabled=False)) == Backups(enabled=False)
+    assert azure.backups(clients, needs(enabled=False), AKS) == Backups(enabled=False)
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -401,6 +406,21 @@ def test_a_stack_in_azure_whose_parts_do_not_answer_is_a_page_still(
     page = gather.gather(project, "dev", console=Console(quiet=True))
     assert [(each.what, each.why) for each in page.unread] == [("the state", "not here"), ("the plan", "not here")]
     assert page.generation == 1 and page.deployed_generation is None
+
+
+def test_a_stack_file_that_asks_for_the_next_cluster_leaves_the_page_to_the_one_that_is_up(
+    project: Path, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = {"resourceGroup": "g", "clusterName": "aks"}
+    monkeypatch.setattr(gather, "prepare", lambda *_: None)
+    monkeypatch.setattr(connect, "outputs_of", lambda _: outputs)
+    monkeypatch.setattr("bootstrap.platform.plan.evaluate.evaluate", lambda *_: None)
+    monkeypatch.setattr("bootstrap.platform.doctor.needs.Needs", lambda *_: needs())
+    monkeypatch.setattr("bootstrap.platform.doctor.azure.Clients", lambda *_: clients)
+    page = gather.gather(project, "dev", console=Console(quiet=True))
+    assert page.backup == Backups(enabled=True, state="ProtectionConfigured", last="2026-11-29T01:00:00Z")
+    assert page.versions and page.versions[0].version == "1.34.4"
+    assert clients.calls[-1].endswith("/managedClusters/aks/listClusterUserCredential")
 
 
 def test_drift_is_asked_for_only_on_request(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

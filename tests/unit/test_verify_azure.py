@@ -8,7 +8,7 @@ from typing import Any
 import dns.exception
 import dns.resolver
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceRequestError
 
 from bootstrap.platform.findings import Finding, Verdict
 from bootstrap.platform.verify import git, workspace
@@ -97,17 +97,22 @@ class Asked:
     found: dict[str, Any] = field(default_factory=dict)
     window: Any = None
     error: Exception | None = None
+    planned_id: str = CLUSTER
 
     def __post_init__(self) -> None:
         self.found = {CLUSTER: {**self.planned, "more": 1}, f"{CLUSTER}/w/default": {"maintenanceWindow": {"hours": 4}}}
         self.clients = SimpleNamespace(resources=SimpleNamespace(resources=self))
         self.needs = self
-        self.cluster = request(CLUSTER, **self.planned)
+        self.cluster_id = CLUSTER
+
+    @property
+    def cluster(self) -> Any:
+        return request(self.planned_id, **self.planned)
 
     def of(self, type_: str) -> list[Any]:
         if type_ == "Microsoft.Network/natGateways":
             return [request("/nat")]
-        return [request(f"{CLUSTER}/w/default", maintenanceWindow={"hours": "4"})]
+        return [request(f"{self.planned_id}/w/default", maintenanceWindow={"hours": "4"})]
 
     def get_by_id(self, id_: str, *, api_version: str) -> Any:
         assert api_version
@@ -402,6 +407,13 @@ def test_requests_leave_from_the_nat_gateways_addresses(world: Azure, seen: str,
     assert found.verdict is verdict and told in found.detail
 
 
+def test_the_cluster_that_is_up_is_compared_and_not_one_that_is_still_planned(world: Azure) -> None:
+    world.asked.planned_id = f"{CLUSTER}-g2"
+    assert {each.verdict for each in world.examine("azure").findings} == {Verdict.FINE}
+
+
 def test_azure_that_does_not_answer_cannot_be_known(world: Azure) -> None:
     world.asked.error = HttpResponseError("AuthorizationFailed")
     assert world.finding("azure", "cluster").verdict is Verdict.UNKNOWN
+    world.asked.error = ServiceRequestError("")
+    assert world.finding("azure", "cluster").detail == "Azure does not answer: ServiceRequestError"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -22,7 +22,7 @@ from bootstrap.platform.doctor import needs as needed
 from bootstrap.platform.findings import failed, fine
 from bootstrap.platform.plan import evaluate as evaluation
 from bootstrap.platform.reach import Entry
-from bootstrap.platform.run import choose_cluster
+from bootstrap.platform.run import Choice, choose_cluster
 from bootstrap.platform.verify import connect, git, verify
 from bootstrap.platform.verify.report import Report
 from tests.unit.loopback_api import SYSTEM, serve_as
@@ -108,13 +108,30 @@ def test_a_cluster_whose_objects_may_not_be_read_has_no_image_to_run(platform: P
     assert connect.connect(tmp_path, "local", QUIET).image == ""
 
 
+def test_a_cluster_that_is_gone_ends_the_run_with_what_to_do(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = {**platform.kubeconfig(), "clusters": [{"name": "here", "cluster": {"server": "http://127.0.0.1:9"}}]}
+    path = tmp_path / "kind.kubeconfig"
+    path.write_text(json.dumps(gone))
+    kind = Choice(name="cluster", description="kind", environment={"KUBECONFIG": str(path)}, managed=True)
+    monkeypatch.setattr(connect, "choose_cluster", lambda *_: kind)
+    with pytest.raises(UpError, match=r"kubeconfig does not answer \(no connection\): start it"):
+        connect.connect(tmp_path, "local", QUIET)
+
+
 # --- in Azure --------------------------------------------------------------------------------------------------------
+
+
+CLUSTERS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters"
+OUTPUTS = {"ingressAddress": "192.0.2.8", "resourceGroup": "g", "clusterName": "aks"}
 
 
 @pytest.fixture
 def azure(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """A stack that is in the state, and a sign-in that works."""
-    outputs = '*"stack output"*) echo \'{"ingressAddress": "192.0.2.8"}\' ;;\n  up*'
+    outputs = '*"stack output"*) /bin/cat @/outputs ;;\n  up*'
+    (tmp_path / "outputs").write_text(json.dumps(OUTPUTS))
     script(tmp_path, "pulumi", PULUMI.replace("up*", outputs, 1))
     script(tmp_path, "az", "#!/bin/sh\necho someone@example.com\n")
     status = {"token": "sesame-one"}
@@ -123,8 +140,9 @@ def azure(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "stacks").write_text('[{"name": "organization/p/dev"}]')
     needs = SimpleNamespace(
         subscription_id="s",
+        subscription="/subscriptions/s",
         azure=SimpleNamespace(tenant_id="t"),
-        cluster=SimpleNamespace(id="/subscriptions/s/resourceGroups/g/providers/M/managedClusters/aks"),
+        cluster=SimpleNamespace(id=f"{CLUSTERS}/aks"),
         cluster_settings=SimpleNamespace(kubelogin="azurecli"),
     )
     monkeypatch.setattr(evaluation, "evaluate", lambda *_: None)
@@ -152,11 +170,32 @@ def answering(monkeypatch: pytest.MonkeyPatch, server: str | None) -> None:
 
 def test_a_stack_in_azure_is_reached_as_up_does_with_its_outputs(azure: Platform, tmp_path: Path) -> None:
     found = connect.connect(tmp_path, "dev", QUIET)
-    assert found.outputs == {"ingressAddress": "192.0.2.8"} and found.azure is not None and not found.local
+    assert found.outputs == OUTPUTS and found.azure is not None and not found.local
     assert found.restore("cert-manager") == (
         "helm --kube-context aks -n cert-manager get manifest cert-manager | kubectl --context aks apply -f -"
     )
     assert azure.tokens == {"Bearer sesame-one"}
+
+
+def test_the_cluster_is_the_one_that_is_up_and_not_the_one_that_the_stack_file_asks_for(
+    azure: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planned(), "cluster", SimpleNamespace(id=f"{CLUSTERS}/aks-g2"))
+    found = connect.connect(tmp_path, "dev", QUIET)
+    assert found.azure is not None and found.azure.cluster_id == f"{CLUSTERS}/aks"
+    assert found.kube("get", "pods") == "kubectl --context aks get pods"
+
+
+def test_without_its_name_among_the_outputs_it_is_the_planned_one(azure: Platform, tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("{}")
+    found = connect.connect(tmp_path, "dev", QUIET)
+    assert found.azure is not None and found.azure.cluster_id == f"{CLUSTERS}/aks"
+
+
+def planned() -> Any:
+    """Return what the fixture plans."""
+    make: Any = needed.Needs
+    return make()
 
 
 def test_a_stack_that_was_never_deployed_is_told(azure: Platform, tmp_path: Path) -> None:
@@ -178,6 +217,19 @@ def test_a_cluster_that_is_not_reached_is_told(
 ) -> None:
     answering(monkeypatch, server)
     with pytest.raises(UpError, match=told):
+        connect.connect(tmp_path, "dev", QUIET)
+
+
+def test_a_refusal_without_a_word_is_told_by_its_kind(
+    azure: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ServiceRequestError("")
+
+    clusters = SimpleNamespace(list_cluster_user_credentials=refuse)
+    made = SimpleNamespace(kubernetes=SimpleNamespace(managed_clusters=clusters))
+    monkeypatch.setattr(doctors, "Clients", lambda *_: made)
+    with pytest.raises(UpError, match="does not say how cluster aks is reached: ServiceRequestError"):
         connect.connect(tmp_path, "dev", QUIET)
 
 

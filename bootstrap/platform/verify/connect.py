@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from rich.console import Console
 
 from bootstrap.errors import UpError
 from bootstrap.platform.cluster_commands import ClusterCommands
+from bootstrap.platform.deployed import cluster_id, name_of
+from bootstrap.platform.findings import first_line
 from bootstrap.platform.local_cluster import api_client
 from bootstrap.platform.reach import entry
 from bootstrap.platform.run import Run, choose_cluster, prepare, settings_of
@@ -66,17 +68,19 @@ def target_of(run: Run) -> Target:
     needs = needed.Needs(run.settings, evaluation.evaluate(run.root, run.stack))
     credential = doctors.credential_from_environment(str(needs.azure.tenant_id))
     clients = doctors.Clients(needs.subscription_id, credential)
-    api = sign_in(needs, clients)
+    cluster = cluster_id(needs, outputs)
+    api = sign_in(cluster, needs, clients)
     # `az aks get-credentials` calls a context as the cluster is called
-    commands = ClusterCommands(context=needs.cluster.id.rpartition("/")[2])
+    commands = ClusterCommands(context=name_of(cluster))
     target = _target(api, run.stack, run.settings, commands, mapped=False)
-    return replace(target, outputs=outputs, azure=Asked(clients=clients, needs=needs))
+    return replace(target, outputs=outputs, azure=Asked(clients=clients, needs=needs, cluster_id=cluster))
 
 
 def _local(stack: str, settings: Settings, path: Path, *, mapped: bool) -> Target:
     kubeconfig = "" if os.environ.get("KUBECONFIG") == str(path) else str(path)
     commands = ClusterCommands(kubeconfig=kubeconfig, context=settings.local.context or "")
-    return _target(api_client(path, settings.local.context), stack, settings, commands, mapped=mapped)
+    api = local_api(path, settings.local.context)
+    return _target(api, stack, settings, commands, mapped=mapped)
 
 
 def outputs_of(run: Run) -> Mapping[str, Any]:
@@ -95,14 +99,27 @@ def outputs_of(run: Run) -> Mapping[str, Any]:
     return found
 
 
-def sign_in(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
-    """Sign in to the cluster as the program does, with kubelogin; no credential of the cluster's own is asked for."""
-    settings, parts = needs.cluster_settings, needs.cluster.id.split("/")
-    group, name = parts[4], parts[-1]
+def local_api(kubeconfig: Path, context: str | None) -> client.ApiClient:
+    """Return a client of a local stack's cluster, which answers.
+
+    Raises:
+        UpError: the kubeconfig cannot be used, or nobody answers.
+    """
+    remedy = "start it, as a container that was stopped with the machine, or name another in KUBECONFIG"
+    return _answering(lambda: api_client(kubeconfig, context), str(kubeconfig), remedy)
+
+
+def sign_in(cluster: str, needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
+    """Sign in to a cluster as the program does, with kubelogin; no credential of the cluster's own is asked for.
+
+    Raises:
+        UpError: Azure does not give its address, or it does not answer.
+    """
+    settings, group, name = needs.cluster_settings, cluster.split("/")[4], name_of(cluster)
     try:
         answer = clients.kubernetes.managed_clusters.list_cluster_user_credentials(group, name)
     except AzureError as error:
-        raise UpError(f"Azure does not say how cluster {name} is reached: {str(error).splitlines()[0]}") from None
+        raise UpError(f"Azure does not say how cluster {name} is reached: {first_line(error)}") from None
     given = next(iter(answer.kubeconfigs or ()), None)
     if given is None or given.value is None:
         raise UpError(f"Azure does not say how cluster {name} is reached: its answer is empty")
@@ -113,15 +130,20 @@ def sign_in(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClie
         login=settings.kubelogin,
     )
     load: Any = config  # the client's config module is not typed
+    remedy = "it may be private, or this machine's address outside cluster.apiServer.authorizedIpRanges"
+    return _answering(lambda: load.new_client_from_config_dict(json.loads(text)), name, remedy)
+
+
+def _answering(signed_in: Callable[[], client.ApiClient], name: str, remedy: str) -> client.ApiClient:
     try:
-        found: client.ApiClient = load.new_client_from_config_dict(json.loads(text))
+        found = signed_in()
         Cluster(found).get("/version")
+    except UpError:
+        raise
     except Exception as error:
         # kubelogin, TLS, and the transport have a dozen exceptions, and all of them mean this
-        raise UpError(
-            f"the API server of {name} does not answer ({type(error).__name__}): it may be private, or this machine's "
-            "address outside cluster.apiServer.authorizedIpRanges"
-        ) from None
+        why = error.status or "no connection" if isinstance(error, ClusterError) else type(error).__name__
+        raise UpError(f"the API server of {name} does not answer ({why}): {remedy}") from None
     return found
 
 

@@ -28,6 +28,8 @@ class Asked:
 
     clients: "Clients"
     needs: "Needs"
+    cluster_id: str
+    """ARM id of the cluster that is up."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 
-from bootstrap.platform.findings import Finding, failed, fine, unknown
-from bootstrap.platform.plan.arm import Request
+from bootstrap.platform.findings import Finding, failed, fine, first_line, unknown
 from bootstrap.platform.verify.target import Asked, Check, Target
 
 _WINDOWS = "Microsoft.ContainerService/managedClusters/maintenanceConfigurations"
@@ -17,30 +16,31 @@ def azure(target: Target) -> Iterator[Finding]:
     """Read the cluster, and compare it with what the plan asks for."""
     if target.azure is None:
         return
-    cluster = target.azure.needs.cluster
-    found = _read(target.azure, cluster)
+    planned, cluster = target.azure.needs.cluster, target.azure.cluster_id
+    found = _read(target.azure, cluster, planned.api_version)
     if isinstance(found, str):
-        yield unknown("azure", "cluster", found, f"az resource show --ids {cluster.id}")
+        yield unknown("azure", "cluster", found, f"az resource show --ids {cluster}")
         return
     for key, subject in _PROFILES.items():
-        yield _compared(target, subject, cluster.body["properties"].get(key) or {}, found.get(key) or {})
+        yield _compared(target, subject, planned.body["properties"].get(key) or {}, found.get(key) or {})
     for request in target.azure.needs.of(_WINDOWS):
         subject = f"window {request.id.rpartition('/')[2]}"
-        window = _read(target.azure, request)
+        id_ = cluster + request.id.removeprefix(planned.id)
+        window = _read(target.azure, id_, request.api_version)
         if isinstance(window, str):
-            yield unknown("azure", subject, window, f"az resource show --ids {request.id}")
+            yield unknown("azure", subject, window, f"az resource show --ids {id_}")
         else:
             yield _compared(target, subject, request.body["properties"], window)
 
 
-def _read(asked: Asked, request: Request) -> dict[str, Any] | str:
+def _read(asked: Asked, id_: str, api_version: str) -> dict[str, Any] | str:
     """Return a resource's properties, or why they cannot be had; one that is not there has none."""
     try:
-        found = asked.clients.resources.resources.get_by_id(request.id, api_version=request.api_version)
+        found = asked.clients.resources.resources.get_by_id(id_, api_version=api_version)
     except ResourceNotFoundError:
         return {}
     except AzureError as error:
-        return f"Azure does not answer: {str(error).splitlines()[0][:200]}"
+        return f"Azure does not answer: {first_line(error)}"
     properties: dict[str, Any] = dict(found.properties or {})
     return properties
 
