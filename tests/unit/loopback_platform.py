@@ -160,7 +160,7 @@ class Platform(ApiServer):
         items = [copy.deepcopy(found) for place, found in self.objects.items() if place.rsplit("/", 1)[0] == path]
         if path == APPLICATIONS and self.comparing:
             for each in items:
-                each["status"]["reconciledAt"] = now(1)
+                each["status"]["reconciledAt"] = now(1 + self.ahead)
 
         def fits(labels: dict[str, str]) -> bool:
             return all(key in labels and value in ("", labels[key]) for key, value in wanted.items())

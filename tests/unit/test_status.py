@@ -67,6 +67,21 @@ def application(name: str, sync: str, health: str, **status: Any) -> dict[str, A
     return named(name, status={"sync": {"status": sync, "revision": COMMIT}, "health": {"status": health}, **status})
 
 
+def written(release: bytes) -> str:
+    return base64.b64encode(base64.b64encode(release)).decode()
+
+
+BROKEN = [
+    written(gzip.compress(b"{}")[:10] + b"\xff" * 20),
+    written(gzip.compress(b"{}")[:-4]),
+    written(gzip.compress(b"[]")),
+    written(gzip.compress(b"null")),
+    written(gzip.compress(b'{"chart": null}')),
+    written(gzip.compress(b"{")),
+]
+"""Records that somebody or something has broken."""
+
+
 @pytest.fixture
 def api() -> Iterator[ApiServer]:
     """A cluster with two addons, two certificates and three applications."""
@@ -122,14 +137,30 @@ def test_versions_are_those_that_run(cluster: Cluster) -> None:
     ]
 
 
-def test_an_addon_is_its_last_revision_beside_what_is_pinned(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts that no stack file overrides."""
     monkeypatch.setattr(of_cluster, "PINNED", [SimpleNamespace(name=c.name, upstream=lambda _, c=c: c) for c in PINNED])
+
+
+@pytest.mark.usefixtures("pinned")
+def test_an_addon_is_its_last_revision_beside_what_is_pinned(cluster: Cluster) -> None:
     found = {each.name: each for each in of_cluster.addons(cluster, settings())}
     assert (found["argo-cd"].version, found["argo-cd"].revision, found["argo-cd"].status) == ("9.0.0", 10, "failed")
     assert found["cert-manager"].version == found["cert-manager"].pinned
     assert found["traefik"].version is None and found["traefik"].status == "not installed"
     assert "argocd-image-updater" not in found, "it is off"
     assert "argocd-image-updater" in {each.name for each in of_cluster.addons(cluster, settings("git"))}
+
+
+@pytest.mark.usefixtures("pinned")
+@pytest.mark.parametrize("data", [None, "", "bm90IGJhc2U2NA==", *BROKEN])
+def test_a_record_that_cannot_be_read_hides_no_other_addon(cluster: Cluster, api: ApiServer, data: str | None) -> None:
+    found = record("argo-cd", "9.0.0", 11)
+    api.put("/api/v1/namespaces/argocd/secrets/argo-cd.v11", {**found, "data": {"release": data}})
+    shown = {each.name: each for each in of_cluster.addons(cluster, settings())}
+    assert (shown["argo-cd"].version, shown["argo-cd"].revision) == ("unreadable", 11)
+    assert shown["cert-manager"].version == shown["cert-manager"].pinned
 
 
 def test_the_certificate_that_ends_first_is_at_the_top(cluster: Cluster) -> None:

@@ -380,6 +380,21 @@ def test_what_runs_is_compared_with_what_git_has(
     assert found.verdict is verdict and told in found.detail
 
 
+def test_no_credential_of_a_repository_is_shown_and_commands_are_quoted(
+    world: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "revision", lambda url, wanted: "")
+    for name in ("root", "hello"):
+        source = world.platform.objects[f"{APPLICATIONS}/{name}"]["spec"]["source"]
+        source.update(repoURL="https://robot:sesame@example.com/acme/repo.git", targetRevision="a b")
+    found = world.finding("argocd", "revision a b")
+    assert found.remedy == "git ls-remote https://example.com/acme/repo.git 'a b'"
+    error = [{"type": "ComparisonError", "message": "unable to resolve 'a b' to a commit SHA"}]
+    world.platform.objects[f"{APPLICATIONS}/hello"]["status"]["conditions"] = error
+    report = world.examine("argocd")
+    assert report.failed and "sesame" not in str(report.to_json())
+
+
 def test_what_somebody_changed_in_azure_is_told(world: Azure) -> None:
     world.asked.found[CLUSTER]["autoUpgradeProfile"] = {"upgradeChannel": "none"}
     found = world.finding("azure", "upgrade channels")

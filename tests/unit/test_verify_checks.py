@@ -1,6 +1,7 @@
 """`bootstrap verify` against a cluster on loopback: healthy, broken, and one that does not let it ask."""
 
 import base64
+import gzip
 import io
 import json
 import re
@@ -701,6 +702,17 @@ def test_applications_that_up_has_just_sent_on_their_way_get_longer(world: World
     assert time.monotonic() - begun < 3, "what is lost is not waited for"
 
 
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_a_machine_whose_clock_differs_from_the_clusters_sees_the_same(world: World, ahead: float) -> None:
+    world.platform.ahead = ahead
+    assert not world.examine("argocd").failed
+    world.platform.comparing = False
+    for name in ("root", "hello"):
+        world.platform.put(f"{APPLICATIONS}/{name}", application(name, reconciledAt=now(ahead - 300)))
+    [found] = {each.detail.partition(" s ago")[0] for each in world.examine("argocd").of(Verdict.FAILED)}
+    assert re.fullmatch(r"last compared 30\d", found)
+
+
 IN_AZURE = {"azure", "dns", "kept-certificate"}
 """Checks that a stack on another cluster has nothing for."""
 
@@ -729,10 +741,20 @@ def room_on_its_way(w: World) -> None:
     w.platform.put(f"{EVENTS}/up", named("up", reason="TriggeredScaleUp", message="pool 1->2"))
 
 
+def broken_record(w: World) -> None:
+    broken = base64.b64encode(base64.b64encode(gzip.compress(b"{}")[:10] + b"\xff" * 20)).decode()
+    w.change("/api/v1/namespaces/traefik/secrets/sh.helm.release.v1.traefik.v1", data={"release": broken})
+
+
 UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
     "no image": (lambda w: setattr(w, "image", ""), "pods", "no image is known"),
     "no right to read a release": (
         lambda w: setattr(w.platform, "forbidden", "GET .*/secrets"),
+        "workloads",
+        "what it rendered cannot be read",
+    ),
+    "a record of a release that is broken": (
+        broken_record,
         "workloads",
         "what it rendered cannot be read",
     ),

@@ -258,6 +258,27 @@ def test_a_revision_is_that_of_the_branch_or_the_tag(tmp_path: Path, monkeypatch
     assert git.revision(url, "main") == ""
 
 
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, "ssh -o BatchMode=yes"),
+        ({"GIT_SSH_COMMAND": "ssh -i key"}, "ssh -i key"),
+        ({"GIT_SSH": "/opt/ssh"}, ""),
+    ],
+)
+def test_git_signs_in_by_ssh_as_the_machine_is_set_up_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], used: str
+) -> None:
+    for name in ("GIT_SSH_COMMAND", "GIT_SSH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    script(tmp_path, "git", '#!/bin/sh\necho "$GIT_SSH_COMMAND" > @/ssh\n')
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    assert git.revision("git@example.com:acme/repo.git", "main") == ""
+    assert (tmp_path / "ssh").read_text().strip() == used
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("15s", 15.0), ("2m30s", 150.0), ("1h", 3600.0), ("0s", 0.0), ("", 0.0)])
 def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float) -> None:
     assert git.seconds(text) == seconds

@@ -10,7 +10,7 @@ from bootstrap.platform.status.page import Addon, Application, Certificate, Vers
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from components.addons.charts import PINNED
-from components.release.helm_record import decoded
+from components.release.helm_record import UnreadableRecordError, decoded
 from conventions import ARGO_CD_NAMESPACE
 from settings import Settings
 
@@ -55,7 +55,7 @@ def _addon(secret: Mapping[str, Any], name: str, namespace: str, pinned: str) ->
     try:
         release = decoded(secret["data"]["release"])
         version, updated = str(release["chart"]["metadata"]["version"]), str(release["info"].get("last_deployed") or "")
-    except (KeyError, ValueError, OSError, EOFError):
+    except (UnreadableRecordError, KeyError, TypeError):
         version, updated = "", ""
     return Addon(
         name=name,

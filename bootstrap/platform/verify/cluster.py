@@ -1,5 +1,7 @@
 """What the checks ask of the API server: objects as JSON, by path, each request bounded."""
 
+import datetime as dt
+import email.utils
 import json
 import re
 import threading
@@ -140,6 +142,15 @@ class Cluster:
             if error.status != 404:
                 raise
 
+    def now(self) -> dt.datetime:
+        """Return the API server's own time, to the second: this machine's clock may differ from its controllers'.
+
+        Raises:
+            ClusterError: there was no answer.
+        """
+        date = self._request("GET", "/version", {}).headers.get("Date")
+        return email.utils.parsedate_to_datetime(date) if date else dt.datetime.now(dt.UTC)
+
     def until(self, look: Callable[[], T | None], seconds: float, *, every: float = _POLL_SECONDS) -> T | None:
         """Look again and again until something is seen, or the time is over.
 
@@ -170,6 +181,24 @@ class Cluster:
         *,
         media_type: str = "application/json",
     ) -> dict[str, Any]:
+        answer = self._request(method, path, query, body, media_type=media_type)
+        try:
+            found: dict[str, Any] = json.loads(answer.data)
+        except ValueError:
+            found = {"message": answer.data.decode(errors="replace")[:500]}
+        if answer.status >= 400:
+            raise ClusterError(answer.status, str(found.get("message") or answer.reason))
+        return found
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        *,
+        media_type: str = "application/json",
+    ) -> Any:  # noqa: ANN401 - the client's answers are not typed
         headers = {"Accept": "application/json", "Content-Type": media_type}
         request = self.api.param_serialize(
             method,
@@ -181,15 +210,9 @@ class Cluster:
         )
         try:
             answer: Any = self.api.call_api(*request, _request_timeout=_CALL_SECONDS)
-            data: bytes = answer.read()
+            answer.read()
         except client.ApiException as error:
             raise ClusterError(error.status or 0, str(error.reason or "no answer").splitlines()[0]) from None
         except (HTTPError, OSError) as error:
             raise ClusterError(0, f"the API server does not answer ({type(error).__name__})") from None
-        try:
-            found: dict[str, Any] = json.loads(data)
-        except ValueError:
-            found = {"message": data.decode(errors="replace")[:500]}
-        if answer.status >= 400:
-            raise ClusterError(answer.status, str(found.get("message") or answer.reason))
-        return found
+        return answer

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.plain import without_credentials
 from bootstrap.platform.findings import Finding, failed, fine
 from bootstrap.platform.verify import git
 from bootstrap.platform.verify.checks.revisions import compared, revisions
@@ -30,7 +31,7 @@ _WELL = ("Synced", "Healthy")
 
 def applications(target: Target) -> Iterator[Finding]:
     """Wait until all are well, or their time is over, and tell what is seen then."""
-    begun, interval = target.now(), _interval(target)
+    begun, interval = target.cluster.now(), _interval(target)
 
     def well() -> list[dict[str, Any]] | None:
         found = target.cluster.items(_APPLICATIONS)
@@ -55,9 +56,9 @@ def applications(target: Target) -> Iterator[Finding]:
         yield failed("argocd", f"application {ROOT_APPLICATION}", "there is none", cause=cause, remedy=up)
     if problem := _generation(target):
         yield problem
-    good = []
+    good, now = [], target.cluster.now()
     for each in found:
-        if problem := _problem(target, each, begun, interval):
+        if problem := _problem(target, each, now, interval):
             yield problem
         else:
             good.append(each)
@@ -82,12 +83,12 @@ def _generation(target: Target) -> Finding | None:
     return failed("argocd", subject, f"its applications are not up to date: {told}", cause=cause, remedy=show)
 
 
-def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, interval: float) -> Finding | None:
+def _problem(target: Target, found: Mapping[str, Any], now: dt.datetime, interval: float) -> Finding | None:
     sync, health = _state(found)
     subject = f"application {name_of(found)}"
     show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "application", name_of(found))
     messages = _errors(found)
-    age = (target.now() - compared(found)).total_seconds()
+    age = (now - compared(found)).total_seconds()
     if messages:
         told = f"{sync}, {health}; {messages[0][:300]}"
         cause, remedy = _why(target, found, messages[0])
@@ -108,7 +109,7 @@ def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, inter
 
 def _why(target: Target, found: Mapping[str, Any], message: str) -> tuple[str, str]:
     source = found["spec"].get("source") or (found["spec"].get("sources") or [{}])[0]
-    revision, repository = source.get("targetRevision", "HEAD"), source.get("repoURL", "")
+    revision, repository = source.get("targetRevision", "HEAD"), without_credentials(source.get("repoURL", ""))
     if re.search(r"unable to resolve '.*' to a commit|couldn't find remote ref|revision .* not found", message):
         up = f"make up STACK={target.stack}" if name_of(found) == ROOT_APPLICATION else ""
         return f"{repository} has no revision {revision}", up
@@ -179,7 +180,7 @@ def _lost(found: Mapping[str, Any]) -> bool:
 def _errors(found: Mapping[str, Any]) -> list[str]:
     """Return what Argo CD has against an application."""
     return [
-        f"{each['type']}: {' '.join(str(each.get('message', '')).split())}"
+        without_credentials(f"{each['type']}: {' '.join(str(each.get('message', '')).split())}")
         for each in (found.get("status") or {}).get("conditions") or []
         if each["type"].endswith("Error")
     ]

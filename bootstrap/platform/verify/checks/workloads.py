@@ -12,7 +12,7 @@ from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.pod import problem_of
 from bootstrap.platform.verify.target import Check, Target
-from components.release.helm_record import decoded
+from components.release.helm_record import UnreadableRecordError, decoded
 
 _KINDS = {"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
 _POOL_MODE = "kubernetes.azure.com/mode"
@@ -39,7 +39,7 @@ def _missing(target: Target, namespace: str, release: str, there: set[tuple[str,
     restore = target.restore(namespace)
     try:
         rendered = _rendered(target, namespace, release)
-    except ClusterError as error:
+    except (ClusterError, UnreadableRecordError) as error:
         told = f"what it rendered cannot be read: {error}"
         yield unknown("workloads", f"release {release}", told, target.manifest(namespace))
         rendered = set()
@@ -58,7 +58,9 @@ def _rendered(target: Target, namespace: str, release: str) -> set[tuple[str, st
     documents = [
         document
         for each in records
-        for document in re.split(r"^---.*$", decoded(each["data"]["release"]).get("manifest", ""), flags=re.MULTILINE)
+        for document in re.split(
+            r"^---.*$", decoded((each.get("data") or {}).get("release", "")).get("manifest") or "", flags=re.MULTILINE
+        )
         # CRDs are most of it, and take half a minute to read
         if re.search(rf"^kind: ({'|'.join(_KINDS.values())})\s*$", document, re.MULTILINE)
     ]
