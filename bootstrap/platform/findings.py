@@ -47,6 +47,18 @@ class Finding:
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Everything that was found of one stack."""
+
+    stack: str
+    findings: Sequence[Finding]
+
+    def of(self, verdict: Verdict) -> list[Finding]:
+        """Return the findings with a verdict."""
+        return [found for found in self.findings if found.verdict is verdict]
+
+
 def fine(check: str, subject: str, detail: str, *, remedy: str = "", warning: bool = False, cause: str = "") -> Finding:
     """Return the finding that something is as it has to be."""
     return Finding(

@@ -10,6 +10,7 @@ from bootstrap.platform.status.page import Addon, Application, Certificate, Vers
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from components.addons.charts import PINNED
+from components.cutover.applications import state_of
 from components.release.helm_record import UnreadableRecordError, decoded
 from conventions import ARGO_CD_NAMESPACE
 from settings import Settings
@@ -99,21 +100,21 @@ def applications(cluster: Cluster) -> list[Application]:
 
 def _application(found: Mapping[str, Any]) -> Application:
     status = found.get("status") or {}
-    sync, health = status.get("sync") or {}, status.get("health") or {}
-    revisions = sync.get("revisions") or [sync.get("revision") or ""]
-    state, mark = sync.get("status", "Unknown"), health.get("status", "Unknown")
+    compared = status.get("sync") or {}
+    revisions = compared.get("revisions") or [compared.get("revision") or ""]
+    sync, health = state_of(found)
     operation = status.get("operationState") or {}
     messages = [
         *(each.get("message", "") for each in status.get("conditions") or ()),
-        health.get("message", ""),
+        (status.get("health") or {}).get("message", ""),
         operation.get("message", "") if operation.get("phase") in ("Failed", "Error") else "",
     ]
     return Application(
         name=name_of(found),
         revision=", ".join(each[:7] if _COMMIT.fullmatch(each) else each for each in revisions if each),
-        sync=state,
-        health=mark,
+        sync=sync,
+        health=health,
         message=""
-        if (state, mark) == ("Synced", "Healthy")
+        if (sync, health) == ("Synced", "Healthy")
         else " ".join(next(filter(None, messages), "").split())[:300],
     )

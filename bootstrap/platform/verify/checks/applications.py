@@ -12,6 +12,7 @@ from bootstrap.platform.verify.checks.revisions import compared, revisions
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from bootstrap.platform.verify.target import Target
 from components.addons import application_set
+from components.cutover.applications import state_of
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION
 
 SECONDS = 60.0
@@ -39,11 +40,11 @@ def applications(target: Target) -> Iterator[Finding]:
             return None
         # where Argo CD compares every few seconds, a verdict from before is none: what it stands on may be cut off
         fresh = interval > _QUICK or all(compared(each) > begun for each in found)
-        return found if fresh and found and all(_state(each) == _WELL for each in found) else None
+        return found if fresh and found and all(state_of(each) == _WELL for each in found) else None
 
     def settled() -> list[dict[str, Any]] | None:
         found = target.cluster.items(_APPLICATIONS)
-        return found if all(_state(each) == _WELL for each in found) or any(map(_lost, found)) else None
+        return found if all(state_of(each) == _WELL for each in found) or any(map(_lost, found)) else None
 
     found = target.cluster.until(well, SECONDS, every=2.0)
     if found is None and target.just_deployed:
@@ -84,7 +85,7 @@ def _generation(target: Target) -> Finding | None:
 
 
 def _problem(target: Target, found: Mapping[str, Any], now: dt.datetime, interval: float) -> Finding | None:
-    sync, health = _state(found)
+    sync, health = state_of(found)
     subject = f"application {name_of(found)}"
     show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "application", name_of(found))
     messages = _errors(found)
@@ -174,7 +175,7 @@ def _lost(found: Mapping[str, Any]) -> bool:
     """Return whether waiting would not help an application."""
     status = found.get("status") or {}
     failed_sync = (status.get("operationState") or {}).get("phase") in {"Failed", "Error"}
-    return bool(_errors(found)) or failed_sync or _state(found)[1] in {"Degraded", "Missing"}
+    return bool(_errors(found)) or failed_sync or state_of(found)[1] in {"Degraded", "Missing"}
 
 
 def _errors(found: Mapping[str, Any]) -> list[str]:
@@ -184,12 +185,6 @@ def _errors(found: Mapping[str, Any]) -> list[str]:
         for each in (found.get("status") or {}).get("conditions") or []
         if each["type"].endswith("Error")
     ]
-
-
-def _state(found: Mapping[str, Any]) -> tuple[str, str]:
-    status = found.get("status") or {}
-    sync, health = status.get("sync") or {}, status.get("health") or {}
-    return str(sync.get("status") or "Unknown"), str(health.get("status") or "Unknown")
 
 
 def _interval(target: Target) -> float:
