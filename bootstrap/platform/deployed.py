@@ -17,6 +17,6 @@ def cluster_id(needs: "Needs", outputs: Mapping[str, Any]) -> str:
     return f"{needs.subscription}/resourceGroups/{group}/providers/{_CLUSTERS}/{name}"
 
 
-def name_of(cluster: str) -> str:
-    """Return the last part of an ARM id."""
+def cluster_name(cluster: str) -> str:
+    """Return the name in a cluster's ARM id."""
     return cluster.rpartition("/")[2]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from kubernetes import config
 from rich.console import Console
@@ -264,6 +265,12 @@ def test_a_version_has_the_day_that_azure_supports_it_to(clients: Clients) -> No
     assert (kubernetes.version, str(kubernetes.supported_until), kubernetes.days) == ("1.34.4", "2026-11-30", 1)
     assert found["pool old: vmSize"].days == -60
     assert "pool system: vmSize" not in found, "nothing of it ends"
+
+
+def test_what_azure_does_not_have_is_told_by_its_status(clients: Clients) -> None:
+    with pytest.raises(HttpResponseError) as told:
+        clients.read(f"{AKS}-g2", "2025-01-01")
+    assert told.value.status_code == 404
 
 
 def test_the_last_backup_is_the_youngest_of_all_pages(clients: Clients) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import dns.exception
 import dns.resolver
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceRequestError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from bootstrap.platform.findings import Finding, Verdict
 from bootstrap.platform.verify import git, workspace
@@ -101,7 +101,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         self.found = {CLUSTER: {**self.planned, "more": 1}, f"{CLUSTER}/w/default": {"maintenanceWindow": {"hours": 4}}}
-        self.clients = SimpleNamespace(resources=SimpleNamespace(resources=self))
+        self.clients = self
         self.needs = self
         self.cluster_id = CLUSTER
 
@@ -114,13 +114,16 @@ class Asked:
             return [request("/nat")]
         return [request(f"{self.planned_id}/w/default", maintenanceWindow={"hours": "4"})]
 
-    def get_by_id(self, id_: str, *, api_version: str) -> Any:
+    def read(self, id_: str, api_version: str) -> Any:
         assert api_version
         if self.error is not None:
             raise self.error
         if id_ not in self.found:
-            raise ResourceNotFoundError("not there")
-        return SimpleNamespace(properties=self.found[id_])
+            # as an answer's raise_for_status has it, and not as a typed client would
+            error = HttpResponseError("not there")
+            error.status_code = 404
+            raise error
+        return {"id": id_, "properties": self.found[id_]}
 
 
 @dataclass

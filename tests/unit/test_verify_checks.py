@@ -863,6 +863,16 @@ def test_a_check_that_stumbles_ends_no_other(world: World) -> None:
     assert [each for each in found if each.check == "kinds" and each.verdict is Verdict.FINE]
 
 
+def test_what_a_check_found_before_it_stumbled_is_kept(world: World) -> None:
+    def stumble(_: Target) -> Iterator[Finding]:
+        yield Finding(check="x", subject="first", verdict=Verdict.FAILED, detail="d")
+        raise ZeroDivisionError
+
+    check = Check(name="x", does="x", ask=stumble)
+    found = verify.examine(world.target(), console=Console(file=io.StringIO()), checks=[check]).findings
+    assert [each.verdict for each in found] == [Verdict.FAILED, Verdict.UNKNOWN]
+
+
 def test_no_secret_value_is_shown(world: World) -> None:
     world.platform.value = "sesame"
     assert "sesame" not in json.dumps(world.examine().to_json())

@@ -25,6 +25,7 @@ from bootstrap.platform.reach import Entry
 from bootstrap.platform.run import Choice, choose_cluster
 from bootstrap.platform.verify import connect, git, verify
 from bootstrap.platform.verify.report import Report
+from conventions import TENANT_LABEL
 from tests.unit.loopback_api import SYSTEM, serve_as
 from tests.unit.loopback_platform import IMAGE, Platform, named
 from tests.unit.test_up_runs import PULUMI, STACK_FILES
@@ -101,6 +102,24 @@ def test_a_kind_cluster_is_asked_at_the_ports_that_lead_to_it(
     monkeypatch.setattr(connect, "choose_cluster", lambda *given: replace(choose_cluster(*given), managed=True))
     door = connect.connect(tmp_path, "local", QUIET).door
     assert door == Entry(address="127.0.0.1", https=8443, http=8080)
+
+
+def test_pods_are_listed_until_one_has_an_image_that_was_pulled(platform: Platform, tmp_path: Path) -> None:
+    pods = "/api/v1/namespaces/{}/pods"
+    for name in ("app-b", "app-c"):
+        platform.put(f"/api/v1/namespaces/{name}", {"metadata": {"name": name, "labels": {TENANT_LABEL: name}}})
+        loaded = [{"imageID": "sha256:" + "0" * 64}]
+        platform.put(f"{pods.format(name)}/{name}", named(name, status={"containerStatuses": loaded}))
+    assert connect.connect(tmp_path, "local", QUIET).pulled_image.startswith("ghcr.io/stefanprodan/podinfo@")
+    listed = [path for _, path, _ in platform.requests if path.endswith("/pods")]
+    assert listed == [pods.format("app-hello")]
+    assert all("limit" in query for _, path, query in platform.requests if path.endswith("/pods"))
+
+
+def test_the_image_of_argo_cd_is_known_where_pods_may_not_be_listed(platform: Platform, tmp_path: Path) -> None:
+    platform.forbidden = "/pods$"
+    found = connect.connect(tmp_path, "local", QUIET)
+    assert (found.image, found.pulled_image) == (IMAGE, "")
 
 
 def test_a_cluster_whose_objects_may_not_be_read_has_no_image_to_run(platform: Platform, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bootstrap.platform.deployed import name_of
+from bootstrap.platform.deployed import cluster_name
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
 from bootstrap.platform.status.page import Backups, Version
@@ -48,7 +48,7 @@ def backups(clients: Clients, needs: Needs, cluster: str) -> Backups:
         return Backups(enabled=False)
     planned = needs.of(_INSTANCES)[0]
     # it has the name of its cluster
-    instance = f"{planned.id.rpartition('/')[0]}/{name_of(cluster)}"
+    instance = f"{planned.id.rpartition('/')[0]}/{cluster_name(cluster)}"
     found = clients.read(instance, planned.api_version).get("properties") or {}
     points = clients.read_all(f"{instance}/recoveryPoints", planned.api_version)
     times = [str((point.get("properties") or {}).get("recoveryPointTime") or "") for point in points]

@@ -14,7 +14,6 @@ from settings.retirements import WARNING_DAYS
 
 _GOOD, _SOON, _BAD, _NONE = "✓", "!", "✗", "·"
 _STYLES = {_GOOD: "green", _SOON: "yellow", _BAD: "bold red", _NONE: "dim"}
-_CERTIFICATE_DAYS = 14
 
 Row = tuple[str, str, str]
 """A mark, what it is, and what is told of it."""

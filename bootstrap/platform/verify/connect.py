@@ -17,14 +17,14 @@ from rich.console import Console
 
 from bootstrap.errors import UpError
 from bootstrap.platform.cluster_commands import ClusterCommands
-from bootstrap.platform.deployed import cluster_id, name_of
+from bootstrap.platform.deployed import cluster_id, cluster_name
 from bootstrap.platform.findings import first_line
 from bootstrap.platform.local_cluster import api_client
 from bootstrap.platform.reach import entry
 from bootstrap.platform.run import Run, choose_cluster, prepare, settings_of
 from bootstrap.platform.state import stack_exists
 from bootstrap.platform.verify.cluster import Cluster, ClusterError
-from bootstrap.platform.verify.objects import path_of
+from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Asked, Target
 from bootstrap.platform.verify.workspace import Workspace
 from conventions import ARGO_CD_NAMESPACE, TENANT_LABEL
@@ -41,6 +41,9 @@ else:  # seconds that a local stack does not need
     needed = on_demand("bootstrap.platform.doctor.needs")
     evaluation = on_demand("bootstrap.platform.plan.evaluate")
     kubeconfigs = on_demand("components.azure.kubeconfig")
+
+_FEW_PODS = "20"
+"""How many Pods of a namespace are looked at for an image: one is enough."""
 
 
 def connect(root: Path, stack: str, console: Console) -> Target:
@@ -71,7 +74,7 @@ def target_of(run: Run) -> Target:
     cluster = cluster_id(needs, outputs)
     api = sign_in(cluster, needs, clients)
     # `az aks get-credentials` calls a context as the cluster is called
-    commands = ClusterCommands(context=name_of(cluster))
+    commands = ClusterCommands(context=cluster_name(cluster))
     target = _target(api, run.stack, run.settings, commands, mapped=False)
     return replace(target, outputs=outputs, azure=Asked(clients=clients, needs=needs, cluster_id=cluster))
 
@@ -115,7 +118,7 @@ def sign_in(cluster: str, needs: "needed.Needs", clients: "doctors.Clients") -> 
     Raises:
         UpError: Azure does not give its address, or it does not answer.
     """
-    settings, group, name = needs.cluster_settings, cluster.split("/")[4], name_of(cluster)
+    settings, group, name = needs.cluster_settings, cluster.split("/")[4], cluster_name(cluster)
     try:
         answer = clients.kubernetes.managed_clusters.list_cluster_user_credentials(group, name)
     except AzureError as error:
@@ -151,7 +154,7 @@ def _target(
     api: client.ApiClient, stack: str, settings: Settings, commands: ClusterCommands, *, mapped: bool
 ) -> Target:
     cluster = Cluster(api)
-    image, pulled = _images(cluster)
+    image, pulled = _image(cluster), _pulled_image(cluster)
     return Target(
         stack=stack,
         settings=settings,
@@ -165,23 +168,28 @@ def _target(
     )
 
 
-def _images(cluster: Cluster) -> tuple[str, str]:
-    """Return Argo CD's image, and one by its digest that a node has pulled; empty where there is none.
-
-    The second is an application's where one runs, and else Argo CD's: whoever starts a Pod waits for others that pull
-    what is called the same.
-    """
+def _image(cluster: Cluster) -> str:
+    """Return Argo CD's image; empty where that cannot be had."""
     try:
         server = cluster.find(path_of("apps", "v1", "deployments", ARGO_CD_NAMESPACE, "argocd-repo-server"))
-        namespaces = cluster.items(path_of("", "v1", "namespaces"), labelSelector=TENANT_LABEL)
-        pulled = [
-            state["imageID"]
-            for namespace in [*(each["metadata"]["name"] for each in namespaces), ARGO_CD_NAMESPACE]
-            for pod in cluster.items(path_of("", "v1", "pods", namespace))
-            for state in (pod.get("status") or {}).get("containerStatuses") or []
-            if "@sha256:" in state.get("imageID", "")
-        ]
     except ClusterError:
-        return "", ""
-    image = server["spec"]["template"]["spec"]["containers"][0]["image"] if server else ""
-    return image, pulled[0] if pulled else ""
+        return ""
+    return str(server["spec"]["template"]["spec"]["containers"][0]["image"]) if server else ""
+
+
+def _pulled_image(cluster: Cluster) -> str:
+    """Return an image by its digest that a node has pulled; empty where there is none.
+
+    It is an application's where one runs, and else Argo CD's: whoever starts a Pod waits for others that pull what is
+    called the same.
+    """
+    try:
+        tenants = cluster.items(path_of("", "v1", "namespaces"), labelSelector=TENANT_LABEL)
+        for namespace in [*map(name_of, tenants), ARGO_CD_NAMESPACE]:
+            for pod in cluster.items(path_of("", "v1", "pods", namespace), limit=_FEW_PODS):
+                for state in (pod.get("status") or {}).get("containerStatuses") or []:
+                    if "@sha256:" in state.get("imageID", ""):
+                        return str(state["imageID"])
+    except ClusterError:
+        return ""
+    return ""

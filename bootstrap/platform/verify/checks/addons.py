@@ -1,5 +1,6 @@
 """The addons' kinds: established, and every version that objects are stored in is served."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -87,8 +88,8 @@ def _of_crd(target: Target, addon: str, name: str, crd: Mapping[str, Any]) -> It
 def _serve(crd: Mapping[str, Any], version: str) -> str:
     names = [each["name"] for each in crd["spec"]["versions"]]
     if version not in names:
-        return f'[{{"op":"replace","path":"/status/storedVersions","value":{names}}}]'.replace("'", '"')
-    return f'[{{"op":"replace","path":"/spec/versions/{names.index(version)}/served","value":true}}]'
+        return json.dumps([{"op": "replace", "path": "/status/storedVersions", "value": names}])
+    return json.dumps([{"op": "replace", "path": f"/spec/versions/{names.index(version)}/served", "value": True}])
 
 
 CHECK = Check(

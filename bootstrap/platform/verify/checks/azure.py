@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from bootstrap.platform.findings import Finding, failed, fine, first_line, unknown
 from bootstrap.platform.verify.target import Asked, Check, Target
@@ -36,13 +36,11 @@ def azure(target: Target) -> Iterator[Finding]:
 def _read(asked: Asked, id_: str, api_version: str) -> dict[str, Any] | str:
     """Return a resource's properties, or why they cannot be had; one that is not there has none."""
     try:
-        found = asked.clients.resources.resources.get_by_id(id_, api_version=api_version)
-    except ResourceNotFoundError:
-        return {}
+        return dict(asked.clients.read(id_, api_version).get("properties") or {})
     except AzureError as error:
+        if isinstance(error, HttpResponseError) and error.status_code == 404:
+            return {}
         return f"Azure does not answer: {first_line(error)}"
-    properties: dict[str, Any] = dict(found.properties or {})
-    return properties
 
 
 def _compared(target: Target, subject: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Finding:

@@ -164,13 +164,13 @@ def _redirect(target: Target) -> Iterator[Finding]:
         return
     try:
         found = served.page(door.address, door.http, target.argocd_host, secured=False)
+        redirected = found.status in {301, 308} and found.location.startswith("https://")
+        told = f"answered {found.status}"
     except OSError as error:
-        found = served.Page(0, {}, str(error))
-    location = next((value for key, value in found.headers.items() if key.lower() == "location"), "")
-    if found.status in {301, 308} and location.startswith("https://"):
+        redirected, told = False, f"no answer: {error}"
+    if redirected:
         yield fine("https", subject, "redirected")
     else:
-        told = f"answered {found.status}" if found.status else f"no answer: {found.text}"
         cause = "the entry point web has lost its redirection, or a firewall is in between"
         yield failed("https", subject, told, cause=cause, remedy=target.restore(ingress.NAMESPACE))
 
