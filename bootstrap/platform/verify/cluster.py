@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from kubernetes import client
 from urllib3.exceptions import HTTPError
@@ -21,6 +21,11 @@ https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/endpoints/handlers/resp
 """
 _POLL_SECONDS = 1.0
 
+_JSON = "application/json"
+_Query: TypeAlias = Mapping[str, str]
+_Body: TypeAlias = Mapping[str, Any] | None
+_Answer: TypeAlias = Any
+"""A ``RESTResponse`` of the client's, whose annotations are wrong."""
 T = TypeVar("T")
 
 
@@ -128,7 +133,7 @@ class Cluster:
         Raises:
             ClusterError: it is refused.
         """
-        self._send("PATCH", path, {}, body, media_type="application/merge-patch+json")
+        self._send("PATCH", path, {}, body, "application/merge-patch+json")
 
     def delete(self, path: str) -> None:
         """Delete an object; one that is gone is no error.
@@ -172,16 +177,8 @@ class Cluster:
             if self.ended.wait(min(every * self._pace, left)):
                 raise EndedError
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
-        *,
-        media_type: str = "application/json",
-    ) -> dict[str, Any]:
-        answer = self._request(method, path, query, body, media_type=media_type)
+    def _send(self, method: str, path: str, query: _Query, body: _Body = None, kind: str = _JSON) -> dict[str, Any]:
+        answer = self._request(method, path, query, body, kind)
         try:
             found: dict[str, Any] = json.loads(answer.data)
         except ValueError:
@@ -190,26 +187,17 @@ class Cluster:
             raise ClusterError(answer.status, str(found.get("message") or answer.reason))
         return found
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
-        *,
-        media_type: str = "application/json",
-    ) -> Any:  # noqa: ANN401 - the client's answers are not typed
-        headers = {"Accept": "application/json", "Content-Type": media_type}
+    def _request(self, method: str, path: str, query: _Query, body: _Body = None, kind: str = _JSON) -> _Answer:
         request = self.api.param_serialize(
             method,
             path,
             query_params=list(query.items()),
-            header_params=headers,
+            header_params={"Accept": _JSON, "Content-Type": kind},
             body=dict(body) if body is not None else None,
             auth_settings=["BearerToken"],
         )
         try:
-            answer: Any = self.api.call_api(*request, _request_timeout=_CALL_SECONDS)
+            answer: _Answer = self.api.call_api(*request, _request_timeout=_CALL_SECONDS)
             answer.read()
         except client.ApiException as error:
             raise ClusterError(error.status or 0, str(error.reason or "no answer").splitlines()[0]) from None

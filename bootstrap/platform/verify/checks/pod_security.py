@@ -21,15 +21,11 @@ _DIGEST = f"@sha256:{'0' * 64}"
 
 def refusals(target: Target) -> Iterator[Finding]:
     """Send Pods that have to be refused, as dry runs."""
-    namespaces = path_of("", "v1", "namespaces")
-    tenants = [
-        name_of(each)
-        for each in target.cluster.items(namespaces, labelSelector=TENANT_LABEL)
-        if name_of(each) != NAMESPACE
-    ]
+    there = {name_of(each): each["metadata"] for each in target.cluster.items(path_of("", "v1", "namespaces"))}
+    tenants = [name for name, metadata in there.items() if TENANT_LABEL in (metadata.get("labels") or {})]
     refused = []
-    for name in [NAMESPACE, *installed(target.settings), *tenants]:
-        metadata = (target.cluster.find(f"{namespaces}/{name}") or {}).get("metadata") or {}
+    for name in dict.fromkeys((NAMESPACE, *installed(target.settings), *tenants)):
+        metadata = there.get(name, {})
         told = _refusal(target, name, _privileged(metadata.get("annotations") or {}))
         if isinstance(told, ClusterError):
             yield unknown("security", f"namespace {name}", f"it cannot be asked: {told}")
