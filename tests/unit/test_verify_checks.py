@@ -132,6 +132,14 @@ def test_the_gateway_api_is_asked_about_where_the_stack_has_it(world: World) -> 
     assert {"Gateway API", "Gateway of the Gateway API"} <= subjects
 
 
+def test_image_updater_is_asked_about_where_the_stack_has_it(world: World) -> None:
+    assert "argocd-image-updater" not in {each.subject for each in world.examine("workloads").findings}
+    credential = {"name": "acme", "url": "https://github.com/acme", "kind": "password", "vaultSecret": "s"}
+    argocd = {"adminEnabled": True, "imageUpdaterWriteBack": "git", "repositories": [credential]}
+    world.settings = {**LOCAL, "gitops": {"repoUrl": "https://github.com/acme/repo.git"}, "argocd": argocd}
+    assert "argocd-image-updater" in {each.subject for each in world.examine("workloads").findings}
+
+
 def test_only_its_own_objects_are_written(world: World) -> None:
     world.examine()
     written = [
