@@ -47,6 +47,18 @@ class Finding:
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Everything that was found of one stack."""
+
+    stack: str
+    findings: Sequence[Finding]
+
+    def of(self, verdict: Verdict) -> list[Finding]:
+        """Return the findings with a verdict."""
+        return [found for found in self.findings if found.verdict is verdict]
+
+
 def fine(check: str, subject: str, detail: str, *, remedy: str = "", warning: bool = False, cause: str = "") -> Finding:
     """Return the finding that something is as it has to be."""
     return Finding(
@@ -73,6 +85,11 @@ def failed(check: str, subject: str, detail: str, *, cause: str, remedy: str) ->
 def unknown(check: str, subject: str, detail: str, remedy: str = "") -> Finding:
     """Return the finding that something cannot be known, with the command that would show it, where there is one."""
     return Finding(check=check, subject=subject, verdict=Verdict.UNKNOWN, detail=detail, remedy=remedy)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text; its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 _MARKS = {

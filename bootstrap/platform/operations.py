@@ -8,17 +8,15 @@ https://github.com/argoproj/argo-cd/blob/v3.4.4/controller/appcontroller.go (pro
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 from kubernetes import client
-from kubernetes.client.exceptions import ApiException
-from urllib3.exceptions import HTTPError
 
+from bootstrap.platform.verify.cluster import Cluster, ClusterError
+from bootstrap.platform.verify.objects import path_of
 from conventions import ARGO_CD_NAMESPACE
 
-_APPLICATIONS = ("argoproj.io", "v1alpha1", ARGO_CD_NAMESPACE, "applications")
+_APPLICATIONS = path_of("argoproj.io", "v1alpha1", "applications", ARGO_CD_NAMESPACE)
 _POLL_SECONDS = 5.0
-_CALL_SECONDS = 10
 
 
 @contextlib.contextmanager
@@ -34,7 +32,7 @@ def ended_on_deletion(api: client.ApiClient, *, every_seconds: float = _POLL_SEC
     def run() -> None:
         while not over.wait(every_seconds):
             # the cluster may not have the kind any more, or go away: the deletion says so itself
-            with contextlib.suppress(ApiException, HTTPError):
+            with contextlib.suppress(ClusterError):
                 end_operations(api)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -48,15 +46,11 @@ def ended_on_deletion(api: client.ApiClient, *, every_seconds: float = _POLL_SEC
 
 def end_operations(api: client.ApiClient) -> list[str]:
     """Take the operation from every Application that is being deleted; return their names."""
-    custom = client.CustomObjectsApi(api)
-    listed: Any = custom.list_namespaced_custom_object(*_APPLICATIONS, _request_timeout=_CALL_SECONDS)
-    ended = []
-    for application in listed["items"]:
+    cluster, ended = Cluster(api), []
+    for application in cluster.items(_APPLICATIONS):
         metadata = application["metadata"]
         if metadata.get("deletionTimestamp") and application.get("operation"):
             patch = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "operation": None}
-            custom.patch_namespaced_custom_object(
-                *_APPLICATIONS, metadata["name"], patch, _request_timeout=_CALL_SECONDS
-            )
+            cluster.patch(f"{_APPLICATIONS}/{metadata['name']}", patch)
             ended.append(metadata["name"])
     return ended

@@ -26,8 +26,8 @@ from settings.merge import merge
 from settings.types import Issuer
 
 NAMESPACE = "traefik"
-SERVICE, HTTPS_PORT_NAME = "traefik", "websecure"
-"""The proxies' Service, which the chart names after the release, and its port for HTTPS."""
+SERVICE, HTTP_PORT_NAME, HTTPS_PORT_NAME = "traefik", "web", "websecure"
+"""The proxies' Service, which the chart names after the release, and its ports."""
 DEFAULT_CERTIFICATE = "default-certificate"
 """Certificate of the zone and of every name in it, and its Secret, in the proxies' namespace."""
 
@@ -127,7 +127,7 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
             "kubernetesGateway": {"enabled": settings.gateway_api},
         },
         "ports": {
-            "web": {
+            HTTP_PORT_NAME: {
                 "http": {"redirections": {"entryPoint": {"to": HTTPS_PORT_NAME, "scheme": "https", "permanent": True}}},
                 "transport": _DRAIN,
             },
@@ -136,7 +136,7 @@ def values(settings: IngressSettings, address: PublicAddress | None) -> dict[str
         "service": {"spec": {"type": settings.service_type}, "annotations": _annotations(address)},
     }
     if settings.node_ports is not None:
-        result["ports"]["web"]["nodePort"] = settings.node_ports.http
+        result["ports"][HTTP_PORT_NAME]["nodePort"] = settings.node_ports.http
         result["ports"][HTTPS_PORT_NAME]["nodePort"] = settings.node_ports.https
     if settings.service_type == "LoadBalancer":
         # keeps the caller's address, and makes Azure probe only nodes that have a proxy

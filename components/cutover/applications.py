@@ -7,6 +7,16 @@ from typing import Any
 WELL = "Synced, Healthy"
 
 
+def state_of(application: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the sync status and the health of an object of kind Application.
+
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
+    """
+    status = application.get("status") or {}
+    sync, health = status.get("sync") or {}, status.get("health") or {}
+    return str(sync.get("status") or "Unknown"), str(health.get("status") or "Unknown")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Applications:
     """What Argo CD says of the applications of one cluster."""
@@ -16,17 +26,8 @@ class Applications:
 
     @classmethod
     def of(cls, objects: Iterable[Mapping[str, Any]]) -> "Applications":
-        """Read objects of kind Application.
-
-        https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
-        """
-        states = {}
-        for found in objects:
-            status = found.get("status") or {}
-            sync = (status.get("sync") or {}).get("status") or "Unknown"
-            health = (status.get("health") or {}).get("status") or "Unknown"
-            states[str(found["metadata"]["name"])] = f"{sync}, {health}"
-        return cls(states=states)
+        """Read objects of kind Application."""
+        return cls(states={str(found["metadata"]["name"]): ", ".join(state_of(found)) for found in objects})
 
 
 @dataclass(frozen=True, kw_only=True)

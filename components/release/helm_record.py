@@ -65,6 +65,10 @@ class Verdict:
     """What was found and is done about it; empty when there is nothing to report."""
 
 
+class UnreadableRecordError(ValueError):
+    """A revision's Secret does not hold what Helm writes into it."""
+
+
 class ReleaseConflictError(Exception):
     """The release is in a state that the program must not touch; the text names the command to run."""
 
@@ -199,13 +203,22 @@ def marked_failed(data: str) -> str:
 
 
 def decoded(data: str) -> dict[str, Any]:
-    """Return what Helm wrote down of a revision."""
-    release: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    """Return what Helm wrote down of a revision.
+
+    Raises:
+        UnreadableRecordError: it is not what Helm writes.
+    """
+    try:
+        release = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    except (ValueError, TypeError, OSError, EOFError, zlib.error) as error:
+        raise UnreadableRecordError(f"Helm's record is damaged ({type(error).__name__})") from None
+    if not isinstance(release, dict):
+        raise UnreadableRecordError("Helm's record is not an object")
     return release
 
 
 def _chart_name(data: str) -> str:
     try:
         return str(decoded(data)["chart"]["metadata"]["name"])
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error):
+    except (UnreadableRecordError, KeyError, TypeError):
         return ""

@@ -54,10 +54,10 @@ class Story:
         secret: Any = client.CoreV1Api(self.api).read_namespaced_secret("self-signed-ca", "cert-manager")
         trusted = ssl.create_default_context(cadata=b64decode(secret.data["ca.crt"]).decode())
         found: Entry = entry(self.api, mapped=False)
-        assert not found.command, "the proxies have no address"
+        assert found.address, "the proxies have no address"
         connection = http.client.HTTPSConnection(host, timeout=30)
         with (
-            socket.create_connection((found.address, found.port), timeout=30) as plain,
+            socket.create_connection((found.address, found.https), timeout=30) as plain,
             trusted.wrap_socket(plain, server_hostname=host) as connection.sock,
         ):
             headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})

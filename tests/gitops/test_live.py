@@ -59,6 +59,17 @@ class ApiServer:
         self.server.server_close()
         self.thread.join()
 
+    def kubeconfig(self, folder):
+        """Write a kubeconfig of this server, and return its path."""
+        path = folder / "kubeconfig"
+        path.write_text(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+            f"clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{self.server.server_address[1]}'}}}}]\n"
+            "users: [{name: c, user: {token: not-a-real-token}}]\n"
+            "contexts: [{name: c, context: {cluster: c, user: c}}]\n"
+        )
+        return path
+
     def put(self, document):
         group = document["apiVersion"]
         prefix = f"/apis/{group}" if "/" in group else f"/api/{group}"
@@ -112,13 +123,7 @@ def server():
 
 @pytest.fixture
 def cluster(server, tmp_path):
-    port = server.server.server_address[1]
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
-        f"clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n"
-        "users: [{name: c, user: {token: not-a-real-token}}]\ncontexts: [{name: c, context: {cluster: c, user: c}}]\n"
-    )
+    path = server.kubeconfig(tmp_path)
     opened = []
 
     def connect():

@@ -57,14 +57,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def kubeconfig(server, tmp_path):
-    port = server.server.server_address[1]
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
-        f"clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n"
-        "users: [{name: c, user: {token: not-a-real-token}}]\ncontexts: [{name: c, context: {cluster: c, user: c}}]\n"
-    )
-    return path
+    return server.kubeconfig(tmp_path)
 
 
 def ask(kubeconfig, document):

@@ -38,6 +38,8 @@ class ApiServer:
         self.tokens: set[str] = set()
         self.refusals: dict[str, Refusal] = {}
         """Answers to every request with a method."""
+        self.ahead = 0.0
+        """Seconds by which its clock is ahead of this machine's."""
         self.seconds = 0.0
         """How long every answer takes."""
         self.between: list[tuple[str, dict[str, Any]]] = []
@@ -128,6 +130,9 @@ def serve_as(kind: type[Server]) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # head and body at once: the kernel holds the second of two small writes back
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string((timestamp or time.time()) + played.ahead)
 
         def handle_one(self) -> None:
             address = urlsplit(self.path)

@@ -8,12 +8,12 @@ import json
 import re
 from typing import Any
 
+from bootstrap.platform.releases import RELEASES
 from bootstrap.platform.verify.checks.addons import CRDS, KINDS
-from bootstrap.platform.verify.checks.workloads import NAMESPACES
 from bootstrap.platform.verify.objects import path_of
 from bootstrap.platform.verify.workspace import LABEL, NAMESPACE
 from components.addons.working_tree import config_map, read_tree
-from conventions import TENANT_LABEL
+from conventions import REGISTRIES_ANNOTATION, TENANT_LABEL
 from tests.unit.loopback_api import ApiServer, Refusal
 from tests.unit.loopback_proxies import Authority, split
 
@@ -31,6 +31,7 @@ EVENTS = path_of("", "v1", "events", NAMESPACE)
 WEBHOOKS = path_of("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations")
 INGRESSES = path_of("networking.k8s.io", "v1", "ingresses", "argocd")
 CONFIGURATION = path_of("", "v1", "configmaps", "argocd", "argocd-cm")
+ENFORCE = "pod-security.kubernetes.io/enforce"
 RESTRICTED = 'pods "privileged" is forbidden: violates PodSecurity "restricted:latest": privileged'
 FOREIGN = "pods \"foreign\" is forbidden: ValidatingAdmissionPolicy 'tenant-pod-images' denied request"
 
@@ -77,13 +78,19 @@ class Platform(ApiServer):
             webhook = {"name": f"webhook.{namespace}", "clientConfig": {"service": service, "caBundle": bundle}}
             self.put(f"{WEBHOOKS}/{namespace}", named(namespace, webhooks=[webhook]))
         tree = config_map(read_tree("https://github.com/acme/repo.git"))[0]
-        for namespace, release in NAMESPACES.items():
-            self.put(f"/api/v1/namespaces/{namespace}", named(namespace))
+        for namespace, release in RELEASES.items():
+            labels = {ENFORCE: "restricted"}
+            self.put(f"/api/v1/namespaces/{namespace}", {"metadata": {"name": namespace, "labels": labels}})
             name = "argocd-repo-server" if namespace == "argocd" else release
             self.put(f"{DEPLOYMENTS.format(namespace)}/{name}", _deployment(name, tree))
             self.put(f"{PODS.format(namespace)}/{name}", _pod(name, IMAGE))
             self.put(f"/api/v1/namespaces/{namespace}/secrets/sh.helm.release.v1.{release}.v1", _record(release, name))
-        self.put("/api/v1/namespaces/app-hello", {"metadata": {"name": "app-hello", "labels": {TENANT_LABEL: "hello"}}})
+        tenant = {
+            "name": "app-hello",
+            "labels": {TENANT_LABEL: "hello", ENFORCE: "restricted"},
+            "annotations": {REGISTRIES_ANNOTATION: "ghcr.io/stefanprodan,quay.io/acme"},
+        }
+        self.put("/api/v1/namespaces/app-hello", {"metadata": tenant})
         self.put(f"{PODS.format('app-hello')}/hello", _pod("hello", "ghcr.io/stefanprodan/podinfo@sha256:" + "0" * 64))
         self.put("/api/v1/nodes/one", {"metadata": {"name": "one", "labels": {"kubernetes.azure.com/mode": "system"}}})
         provider = {
@@ -153,7 +160,7 @@ class Platform(ApiServer):
         items = [copy.deepcopy(found) for place, found in self.objects.items() if place.rsplit("/", 1)[0] == path]
         if path == APPLICATIONS and self.comparing:
             for each in items:
-                each["status"]["reconciledAt"] = now(1)
+                each["status"]["reconciledAt"] = now(1 + self.ahead)
 
         def fits(labels: dict[str, str]) -> bool:
             return all(key in labels and value in ("", labels[key]) for key, value in wanted.items())
@@ -163,14 +170,17 @@ class Platform(ApiServer):
     def _judge(self, path: str, plural: str, body: Any) -> None:
         if plural in self.refused:
             raise Refusal(403, self.refused[plural])
-        namespace = self.objects.get(f"/api/v1/namespaces/{path.split('/')[4]}", {}) if plural == "pods" else {}
         if plural != "pods":
             return
-        labels = (namespace.get("metadata") or {}).get("labels") or {}
-        lifted = labels.get("pod-security.kubernetes.io/enforce") == "privileged"
-        if body["metadata"]["name"] == "privileged" and not lifted:
+        metadata = self.objects.get(f"/api/v1/namespaces/{path.split('/')[4]}", {}).get("metadata") or {}
+        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        [container] = body["spec"]["containers"]
+        if container["securityContext"].get("privileged") and labels.get(ENFORCE) == "restricted":
             raise Refusal(403, RESTRICTED)
-        if body["metadata"]["name"] == "foreign" and "policies" not in self.refused:
+        # validating policies come after Pod Security
+        allowed = annotations.get(REGISTRIES_ANNOTATION, "").split(",")
+        foreign = not any(container["image"].startswith(f"{each}/") for each in allowed)
+        if TENANT_LABEL in labels and foreign and "policies" not in self.refused:
             raise Refusal(422, FOREIGN)
 
     def _control(self, path: str, body: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from kubernetes import client
 from ruamel.yaml import YAML
 
-from bootstrap.platform.local_cluster import HTTPS_PORT, LOOPBACK, kind_config
+from bootstrap.platform.local_cluster import HTTP_PORT, HTTPS_PORT, LOOPBACK, kind_config
 from bootstrap.platform.reach import Entry, directions, entry
 from settings import Settings, parse
 from settings.addons import NodePorts
@@ -33,7 +33,7 @@ def test_a_kind_cluster_maps_ports_of_this_machine_to_those_of_its_node() -> Non
 
 
 def test_the_way_to_the_page_is_told_without_the_password() -> None:
-    told = dict(directions(local(), Path("kube config"), Entry(address="192.0.2.7", port=30443)))
+    told = dict(directions(local(), Path("kube config"), Entry(address="192.0.2.7", https=30443)))
     assert told["page"] == "https://argocd.local.example.com:30443"
     assert told["name"].startswith("echo '192.0.2.7 argocd.local.example.com'")
     assert told["password"].startswith("kubectl --kubeconfig 'kube config' -n argocd get secret")
@@ -41,18 +41,19 @@ def test_the_way_to_the_page_is_told_without_the_password() -> None:
 
 
 def test_a_way_that_has_to_be_opened_is_told() -> None:
-    told = dict(directions(local(), Path("k"), Entry(address=LOOPBACK, port=8443, command="kubectl port-forward x")))
-    assert told["forward"] == "kubectl --kubeconfig k port-forward x"
+    told = dict(directions(local(), Path("k"), Entry(address="")))
+    assert told["forward"] == "kubectl --kubeconfig k -n traefik port-forward service/traefik 8443:443"
+    assert told["page"] == "https://argocd.local.example.com:8443" and told["name"].startswith("echo '127.0.0.1 ")
 
 
 def test_commands_name_the_context_that_the_stack_file_names() -> None:
-    told = dict(directions(local(context="my cluster"), Path("k"), Entry(address="192.0.2.7", port=443)))
+    told = dict(directions(local(context="my cluster"), Path("k"), Entry(address="192.0.2.7")))
     assert told["password"].startswith("kubectl --kubeconfig k --context 'my cluster' -n argocd get secret")
     assert "--context 'my cluster'" in told["trust"]
 
 
 def test_a_load_balancer_with_a_host_name_needs_an_alias_and_no_hosts_entry() -> None:
-    told = dict(directions(local(), Path("k"), Entry(address="lb.example.net", port=443)))
+    told = dict(directions(local(), Path("k"), Entry(address="lb.example.net")))
     assert told["name"] == "a CNAME record from argocd.local.example.com to lb.example.net"
     assert "--connect-to argocd.local.example.com:443:lb.example.net:443" in told["trust"]
 
@@ -68,7 +69,7 @@ SERVICE, NODES = "/api/v1/namespaces/traefik/services/traefik", "/api/v1/nodes"
 
 
 def service(type_: str, *ingress: dict[str, str]) -> dict[str, Any]:
-    ports = [{"name": "websecure", "port": 443, "nodePort": 30443}]
+    ports = [{"name": "web", "port": 80, "nodePort": 30080}, {"name": "websecure", "port": 443, "nodePort": 30443}]
     return {"spec": {"type": type_, "ports": ports}, "status": {"loadBalancer": {"ingress": list(ingress)}}}
 
 
@@ -80,15 +81,20 @@ def node(**addresses: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("there", "nodes", "mapped", "expected"),
     [
-        (service("LoadBalancer", {"ip": "192.0.2.1"}), [], False, Entry(address="192.0.2.1", port=443)),
-        (service("LoadBalancer", {"hostname": "lb.example.net"}), [], False, Entry(address="lb.example.net", port=443)),
-        (service("NodePort"), [node(InternalIP="10.0.0.1")], True, Entry(address=LOOPBACK, port=HTTPS_PORT)),
-        (service("NodePort"), [node(InternalIP="10.0.0.1")], False, Entry(address="10.0.0.1", port=30443)),
+        (service("LoadBalancer", {"ip": "192.0.2.1"}), [], False, Entry(address="192.0.2.1")),
+        (service("LoadBalancer", {"hostname": "lb.example.net"}), [], False, Entry(address="lb.example.net")),
+        (
+            service("NodePort"),
+            [node(InternalIP="10.0.0.1")],
+            True,
+            Entry(address=LOOPBACK, https=HTTPS_PORT, http=HTTP_PORT),
+        ),
+        (service("NodePort"), [node(InternalIP="10.0.0.1")], False, Entry(address="10.0.0.1", https=30443, http=30080)),
         (
             service("NodePort"),
             [node(InternalIP="10.0.0.1", ExternalIP="192.0.2.9")],
             False,
-            Entry(address="192.0.2.9", port=30443),
+            Entry(address="192.0.2.9", https=30443, http=30080),
         ),
         (service("NodePort"), [node(Hostname="n")], False, None),
         (service("NodePort"), [], False, None),
@@ -105,13 +111,13 @@ def test_the_entry_is_where_the_service_is_reached_or_a_forwarded_port(
             server.put(SERVICE, there)
         server.put(NODES, {"items": nodes})
         found = entry(client_of(server), mapped=mapped)
-    assert found == expected if expected else found.command.endswith("port-forward service/traefik 8443:443")
+    assert found == expected if expected else not found.address
 
 
 def test_an_api_server_that_is_gone_by_then_does_not_fail_the_run() -> None:
     with serve() as server:
         api = client_of(server)
-    assert entry(api, mapped=False).command
+    assert not entry(api, mapped=False).address
 
 
 def test_a_placeholder_is_refused_before_anything_is_deployed() -> None:

@@ -1,6 +1,7 @@
 """The page on a stack that is up: what it tells of, in which form, and what becomes of what cannot be read."""
 
 import base64
+import dataclasses
 import datetime as dt
 import gzip
 import io
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from kubernetes import config
 from rich.console import Console
@@ -25,10 +27,12 @@ from bootstrap.consoles import PlainConsole
 from bootstrap.errors import UpError
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
+from bootstrap.platform.releases import RELEASES
 from bootstrap.platform.status import azure, gather
 from bootstrap.platform.status import cluster as of_cluster
 from bootstrap.platform.status.page import Addon, Application, Backups, Certificate, Page, Unread, Version
 from bootstrap.platform.status.rendering import print_page, sections, to_markdown
+from bootstrap.platform.verify import connect
 from bootstrap.platform.verify.cluster import Cluster
 from components.addons.charts import PINNED
 from settings import Settings
@@ -64,6 +68,21 @@ def application(name: str, sync: str, health: str, **status: Any) -> dict[str, A
     return named(name, status={"sync": {"status": sync, "revision": COMMIT}, "health": {"status": health}, **status})
 
 
+def written(release: bytes) -> str:
+    return base64.b64encode(base64.b64encode(release)).decode()
+
+
+BROKEN = [
+    written(gzip.compress(b"{}")[:10] + b"\xff" * 20),
+    written(gzip.compress(b"{}")[:-4]),
+    written(gzip.compress(b"[]")),
+    written(gzip.compress(b"null")),
+    written(gzip.compress(b'{"chart": null}')),
+    written(gzip.compress(b"{")),
+]
+"""Records that somebody or something has broken."""
+
+
 @pytest.fixture
 def api() -> Iterator[ApiServer]:
     """A cluster with two addons, two certificates and three applications."""
@@ -73,7 +92,7 @@ def api() -> Iterator[ApiServer]:
         node = {"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}
         played.put("/api/v1/nodes", {"items": [node, node]})
         for chart in PINNED:
-            namespace = of_cluster.NAMESPACES[chart.name]
+            [namespace] = [place for place, release in RELEASES.items() if release == chart.name]
             if chart.name in {"cert-manager", "argo-cd"}:
                 played.put(
                     f"/api/v1/namespaces/{namespace}/secrets/{chart.name}.v9", record(chart.name, chart.version, 9)
@@ -119,14 +138,30 @@ def test_versions_are_those_that_run(cluster: Cluster) -> None:
     ]
 
 
-def test_an_addon_is_its_last_revision_beside_what_is_pinned(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts that no stack file overrides."""
     monkeypatch.setattr(of_cluster, "PINNED", [SimpleNamespace(name=c.name, upstream=lambda _, c=c: c) for c in PINNED])
+
+
+@pytest.mark.usefixtures("pinned")
+def test_an_addon_is_its_last_revision_beside_what_is_pinned(cluster: Cluster) -> None:
     found = {each.name: each for each in of_cluster.addons(cluster, settings())}
     assert (found["argo-cd"].version, found["argo-cd"].revision, found["argo-cd"].status) == ("9.0.0", 10, "failed")
     assert found["cert-manager"].version == found["cert-manager"].pinned
     assert found["traefik"].version is None and found["traefik"].status == "not installed"
     assert "argocd-image-updater" not in found, "it is off"
     assert "argocd-image-updater" in {each.name for each in of_cluster.addons(cluster, settings("git"))}
+
+
+@pytest.mark.usefixtures("pinned")
+@pytest.mark.parametrize("data", [None, "", "bm90IGJhc2U2NA==", *BROKEN])
+def test_a_record_that_cannot_be_read_hides_no_other_addon(cluster: Cluster, api: ApiServer, data: str | None) -> None:
+    found = record("argo-cd", "9.0.0", 11)
+    api.put("/api/v1/namespaces/argocd/secrets/argo-cd.v11", {**found, "data": {"release": data}})
+    shown = {each.name: each for each in of_cluster.addons(cluster, settings())}
+    assert (shown["argo-cd"].version, shown["argo-cd"].revision) == ("unreadable", 11)
+    assert shown["cert-manager"].version == shown["cert-manager"].pinned
 
 
 def test_the_certificate_that_ends_first_is_at_the_top(cluster: Cluster) -> None:
@@ -213,26 +248,36 @@ def clients(answers: dict[str, Any]) -> Iterator[Clients]:
 
 def needs(*, enabled: bool = True) -> Needs:
     found = SimpleNamespace(
-        cluster=SimpleNamespace(id=AKS),
+        cluster=SimpleNamespace(id=f"{AKS}-g2"),
         settings=SimpleNamespace(backup=SimpleNamespace(enabled=enabled)),
-        of=lambda _: [SimpleNamespace(id=INSTANCE, api_version="2025-01-01")],
+        of=lambda _: [SimpleNamespace(id=f"{INSTANCE}-g2", api_version="2025-01-01")],
+        subscription="/subscriptions/s",
+        subscription_id="s",
+        azure=SimpleNamespace(tenant_id="t"),
+        cluster_settings=SimpleNamespace(kubelogin="azurecli"),
     )
     return cast("Needs", found)
 
 
 def test_a_version_has_the_day_that_azure_supports_it_to(clients: Clients) -> None:
-    found = {each.what: each for each in azure.versions(clients, needs(), NOW.date())}
+    found = {each.what: each for each in azure.versions(clients, AKS, NOW.date())}
     kubernetes = found["Kubernetes (standard support)"]
     assert (kubernetes.version, str(kubernetes.supported_until), kubernetes.days) == ("1.34.4", "2026-11-30", 1)
     assert found["pool old: vmSize"].days == -60
     assert "pool system: vmSize" not in found, "nothing of it ends"
 
 
+def test_what_azure_does_not_have_is_told_by_its_status(clients: Clients) -> None:
+    with pytest.raises(HttpResponseError) as told:
+        clients.read(f"{AKS}-g2", "2025-01-01")
+    assert told.value.status_code == 404
+
+
 def test_the_last_backup_is_the_youngest_of_all_pages(clients: Clients) -> None:
-    assert azure.backups(clients, needs()) == Backups(
+    assert azure.backups(clients, needs(), AKS) == Backups(
         enabled=True, state="ProtectionConfigured", last="2026-11-29T01:00:00Z"
     )
-    assert azure.backups(clients, needs(enabled=False)) == Backups(enabled=False)
+    assert azure.backups(clients, needs(enabled=False), AKS) == Backups(enabled=False)
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -292,6 +337,17 @@ def test_the_page_marks_what_somebody_should_look_at(page: Page) -> None:
     }
     page.backup = Backups(enabled=True, last="2026-11-26T01:00:00+00:00")
     assert marks(page)["backup"] == "!", "none for two days"
+
+
+@pytest.mark.parametrize(
+    ("renews", "told"),
+    [("2027-01-01T00:00:00Z", "renews 2027-01-01"), ("2026-11-20T00:00:00Z", "was due to renew 2026-11-20")],
+)
+def test_a_certificate_is_shown_with_the_day_on_which_it_renews(page: Page, renews: str, told: str) -> None:
+    [found] = page.certificates or ()
+    page.certificates = [dataclasses.replace(found, renews=renews)]
+    [(_, _, shown)] = next(each.rows for each in sections(page) if each.title == "certificates")
+    assert shown == f"until 2027-02-01 (63 days), {told}"
 
 
 @pytest.mark.parametrize("width", [80, 200])
@@ -388,6 +444,21 @@ def test_a_stack_in_azure_whose_parts_do_not_answer_is_a_page_still(
     page = gather.gather(project, "dev", console=Console(quiet=True))
     assert [(each.what, each.why) for each in page.unread] == [("the state", "not here"), ("the plan", "not here")]
     assert page.generation == 1 and page.deployed_generation is None
+
+
+def test_a_stack_file_that_asks_for_the_next_cluster_leaves_the_page_to_the_one_that_is_up(
+    project: Path, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = {"resourceGroup": "g", "clusterName": "aks"}
+    monkeypatch.setattr(gather, "prepare", lambda *_: None)
+    monkeypatch.setattr(connect, "outputs_of", lambda _: outputs)
+    monkeypatch.setattr("bootstrap.platform.plan.evaluate.evaluate", lambda *_: None)
+    monkeypatch.setattr("bootstrap.platform.doctor.needs.Needs", lambda *_: needs())
+    monkeypatch.setattr("bootstrap.platform.doctor.azure.Clients", lambda *_: clients)
+    page = gather.gather(project, "dev", console=Console(quiet=True))
+    assert page.backup == Backups(enabled=True, state="ProtectionConfigured", last="2026-11-29T01:00:00Z")
+    assert page.versions and page.versions[0].version == "1.34.4"
+    assert clients.calls[-1].endswith("/managedClusters/aks/listClusterUserCredential")
 
 
 def test_drift_is_asked_for_only_on_request(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import dns.exception
 import dns.resolver
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from bootstrap.platform.findings import Finding, Verdict
 from bootstrap.platform.verify import git, workspace
@@ -97,25 +97,33 @@ class Asked:
     found: dict[str, Any] = field(default_factory=dict)
     window: Any = None
     error: Exception | None = None
+    planned_id: str = CLUSTER
 
     def __post_init__(self) -> None:
         self.found = {CLUSTER: {**self.planned, "more": 1}, f"{CLUSTER}/w/default": {"maintenanceWindow": {"hours": 4}}}
-        self.clients = SimpleNamespace(resources=SimpleNamespace(resources=self))
+        self.clients = self
         self.needs = self
-        self.cluster = request(CLUSTER, **self.planned)
+        self.cluster_id = CLUSTER
+
+    @property
+    def cluster(self) -> Any:
+        return request(self.planned_id, **self.planned)
 
     def of(self, type_: str) -> list[Any]:
         if type_ == "Microsoft.Network/natGateways":
             return [request("/nat")]
-        return [request(f"{CLUSTER}/w/default", maintenanceWindow={"hours": "4"})]
+        return [request(f"{self.planned_id}/w/default", maintenanceWindow={"hours": "4"})]
 
-    def get_by_id(self, id_: str, *, api_version: str) -> Any:
+    def read(self, id_: str, api_version: str) -> Any:
         assert api_version
         if self.error is not None:
             raise self.error
         if id_ not in self.found:
-            raise ResourceNotFoundError("not there")
-        return SimpleNamespace(properties=self.found[id_])
+            # as an answer's raise_for_status has it, and not as a typed client would
+            error = HttpResponseError("not there")
+            error.status_code = 404
+            raise error
+        return {"id": id_, "properties": self.found[id_]}
 
 
 @dataclass
@@ -375,6 +383,21 @@ def test_what_runs_is_compared_with_what_git_has(
     assert found.verdict is verdict and told in found.detail
 
 
+def test_no_credential_of_a_repository_is_shown_and_commands_are_quoted(
+    world: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "revision", lambda url, wanted: "")
+    for name in ("root", "hello"):
+        source = world.platform.objects[f"{APPLICATIONS}/{name}"]["spec"]["source"]
+        source.update(repoURL="https://robot:sesame@example.com/acme/repo.git", targetRevision="a b")
+    found = world.finding("argocd", "revision a b")
+    assert found.remedy == "git ls-remote https://example.com/acme/repo.git 'a b'"
+    error = [{"type": "ComparisonError", "message": "unable to resolve 'a b' to a commit SHA"}]
+    world.platform.objects[f"{APPLICATIONS}/hello"]["status"]["conditions"] = error
+    report = world.examine("argocd")
+    assert report.failed and "sesame" not in str(report.to_json())
+
+
 def test_what_somebody_changed_in_azure_is_told(world: Azure) -> None:
     world.asked.found[CLUSTER]["autoUpgradeProfile"] = {"upgradeChannel": "none"}
     found = world.finding("azure", "upgrade channels")
@@ -402,6 +425,13 @@ def test_requests_leave_from_the_nat_gateways_addresses(world: Azure, seen: str,
     assert found.verdict is verdict and told in found.detail
 
 
+def test_the_cluster_that_is_up_is_compared_and_not_one_that_is_still_planned(world: Azure) -> None:
+    world.asked.planned_id = f"{CLUSTER}-g2"
+    assert {each.verdict for each in world.examine("azure").findings} == {Verdict.FINE}
+
+
 def test_azure_that_does_not_answer_cannot_be_known(world: Azure) -> None:
     world.asked.error = HttpResponseError("AuthorizationFailed")
     assert world.finding("azure", "cluster").verdict is Verdict.UNKNOWN
+    world.asked.error = ServiceRequestError("")
+    assert world.finding("azure", "cluster").detail == "Azure does not answer: ServiceRequestError"

@@ -1,6 +1,7 @@
 """`bootstrap verify` against a cluster on loopback: healthy, broken, and one that does not let it ask."""
 
 import base64
+import gzip
 import io
 import json
 import re
@@ -16,13 +17,15 @@ from kubernetes import client
 from rich.console import Console
 
 from bootstrap.errors import UpError
+from bootstrap.platform.cluster_commands import ClusterCommands
 from bootstrap.platform.findings import Finding, Verdict
+from bootstrap.platform.reach import Entry
 from bootstrap.platform.verify import verify, workspace
 from bootstrap.platform.verify.checks import CHECKS
 from bootstrap.platform.verify.checks.addons import CRDS
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.report import Report, print_report
-from bootstrap.platform.verify.target import Check, Door, Target
+from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import LABEL, NAMESPACE, Workspace
 from settings import parse
 from tests.unit.loopback_api import serve_as
@@ -77,13 +80,14 @@ class World:
         configuration = client.Configuration()
         configuration.host = self.platform.url
         cluster = Cluster(client.ApiClient(configuration), pace=PACE)
-        door = Door(address=self.address, https=self.proxies.https, http=self.proxies.http, command="kubectl forward")
+        door = Entry(address=self.address, https=self.proxies.https, http=self.proxies.http)
         return Target(
             stack="local",
             settings=parse(self.settings),
             cluster=cluster,
             workspace=Workspace(cluster, images=[self.image]),
             door=door,
+            commands=ClusterCommands(context="one"),
             run="",
             image=self.image,
             pulled_image=self.pulled,
@@ -126,6 +130,14 @@ def test_the_gateway_api_is_asked_about_where_the_stack_has_it(world: World) -> 
     world.settings = {**LOCAL, "ingress": {"serviceType": "NodePort", "gatewayApi": True}}
     subjects = {each.subject for each in world.examine("kinds", "webhooks").findings}
     assert {"Gateway API", "Gateway of the Gateway API"} <= subjects
+
+
+def test_image_updater_is_asked_about_where_the_stack_has_it(world: World) -> None:
+    assert "argocd-image-updater" not in {each.subject for each in world.examine("workloads").findings}
+    credential = {"name": "acme", "url": "https://github.com/acme", "kind": "password", "vaultSecret": "s"}
+    argocd = {"adminEnabled": True, "imageUpdaterWriteBack": "git", "repositories": [credential]}
+    world.settings = {**LOCAL, "gitops": {"repoUrl": "https://github.com/acme/repo.git"}, "argocd": argocd}
+    assert "argocd-image-updater" in {each.subject for each in world.examine("workloads").findings}
 
 
 def test_only_its_own_objects_are_written(world: World) -> None:
@@ -286,6 +298,11 @@ def lifted(w: World) -> None:
     )
 
 
+def refused_by_a_webhook(w: World) -> None:
+    lifted(w)
+    w.platform.refused["pods"] = 'admission webhook "x" denied the request: privileged is forbidden'
+
+
 def becomes(name: str, status: dict[str, Any]) -> Callable[[World], None]:
     return lambda w: w.platform.unwell.update({name: status})
 
@@ -344,7 +361,7 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "kinds",
         "not Established",
         "names clash",
-        "kubectl describe crd issuers",
+        "kubectl --context one describe crd issuers",
     ),
     "a stale caBundle": (
         lambda w: w.platform.refused.update(issuers=STALE),
@@ -374,6 +391,13 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "NetworkPolicy",
         "networkpolicies",
     ),
+    "a stale caBundle of somebody else's webhook": (
+        lambda w: w.platform.refused.update(appprojects=STALE),
+        "webhooks",
+        "unknown authority",
+        "somebody else's webhook",
+        "get validatingwebhookconfigurations",
+    ),
     "another refusal": (
         lambda w: w.platform.refused.update(appprojects="no"),
         "webhooks",
@@ -396,14 +420,14 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "workloads",
         "there is none",
         "somebody deleted it",
-        "helm -n traefik get manifest traefik | kubectl apply -f -",
+        "helm --kube-context one -n traefik get manifest traefik | kubectl --context one apply -f -",
     ),
     "nothing runs": (
         gone(DEPLOYMENT),
         "workloads",
         "nothing runs in it",
         "not installed",
-        "helm -n traefik get manifest",
+        "helm --kube-context one -n traefik get manifest",
     ),
     "another service account": (
         store(auth={"serviceAccount": {"name": "default"}}),
@@ -474,14 +498,20 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "is gone, and so is its Secret",
         "make up",
     ),
-    "another authority's certificate": (a_strangers, "https", "no client trusts", "TLSStore", "helm -n traefik"),
-    "TLS 1.1": (old_tls, "https", "TLS 1.1 is spoken", "TLSOption", "helm -n traefik"),
+    "another authority's certificate": (
+        a_strangers,
+        "https",
+        "no client trusts",
+        "TLSStore",
+        "helm --kube-context one -n traefik",
+    ),
+    "TLS 1.1": (old_tls, "https", "TLS 1.1 is spoken", "TLSOption", "helm --kube-context one -n traefik"),
     "no redirect": (
         lambda w: setattr(w.proxies, "location", ""),
         "https",
         "answered 404",
         "redirection",
-        "helm -n traefik",
+        "helm --kube-context one -n traefik",
     ),
     "nothing is served": (
         lambda w: setattr(w.proxies, "https", 9),
@@ -495,22 +525,28 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "argocd",
         "answered 404",
         "no Ingress for this host",
-        "helm -n argocd",
+        "helm --kube-context one -n argocd",
     ),
-    "another class": (page(404, of_class("nginx")), "argocd", "answered 404", "class nginx", "helm -n argocd"),
+    "another class": (
+        page(404, of_class("nginx")),
+        "argocd",
+        "answered 404",
+        "class nginx",
+        "helm --kube-context one -n argocd",
+    ),
     "no class": (
         page(404, gone("/apis/networking.k8s.io/v1/ingressclasses/traefik")),
         "argocd",
         "answered 404",
         "IngressClass traefik is gone",
-        "helm -n traefik",
+        "helm --kube-context one -n traefik",
     ),
     "no class, and Traefik remembers": (
         gone("/apis/networking.k8s.io/v1/ingressclasses/traefik"),
         "argocd",
         "answers still",
         "IngressClass traefik is gone",
-        "helm -n traefik",
+        "helm --kube-context one -n traefik",
     ),
     "the store says why in an event": (
         refused_store,
@@ -566,14 +602,20 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "cannot be read",
         "describe applicationset tenants",
     ),
-    "admin off": (configured(admin_enabled="false"), "argocd", "admin.enabled is false", "by hand", "helm -n argocd"),
-    "Dex": (configured(dex_config="x"), "argocd", "Dex is configured", "by hand", "helm -n argocd"),
+    "admin off": (
+        configured(admin_enabled="false"),
+        "argocd",
+        "admin.enabled is false",
+        "by hand",
+        "helm --kube-context one -n argocd",
+    ),
+    "Dex": (configured(dex_config="x"), "argocd", "Dex is configured", "by hand", "helm --kube-context one -n argocd"),
     "another sign-in": (
         configured(oidc_config="issuer: https://evil.example.com"),
         "argocd",
         "https://evil.example.com",
         "by hand",
-        "helm -n argocd",
+        "helm --kube-context one -n argocd",
     ),
     "a Pod fails": (
         becomes("run", ended("no", 1)),
@@ -617,7 +659,14 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "security",
         "would be taken",
         "enforce is privileged",
-        "kubectl label namespace app-hello",
+        "kubectl --context one label namespace app-hello",
+    ),
+    "a label is lifted, and a webhook refuses": (
+        refused_by_a_webhook,
+        "security",
+        "Pod Security does not refuse a privileged Pod, and something else does: admission webhook",
+        "enforce is privileged",
+        "kubectl --context one label namespace app-hello",
     ),
     "no admission policies": (
         lambda w: w.platform.refused.update(policies=""),
@@ -627,6 +676,10 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "make up",
     ),
 }
+
+
+ANY_CLUSTERS = re.compile(r"\b(kubectl|helm) (?!--(kube-)?context one )")
+"""A command that asks whichever cluster the reader's kubeconfig is set to."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -639,6 +692,7 @@ def test_a_fault_is_told_with_its_cause_and_what_mends_it(world: World, fault: s
     fitting = [each for each in found if seen in each.detail and cause in each.cause and remedy in each.remedy]
     assert fitting, "\n".join(map(str, found))
     assert all(each.asked and each.cause and each.remedy for each in found)
+    assert not [each.remedy for each in found if ANY_CLUSTERS.search(each.remedy)]
 
 
 def test_applications_that_up_has_just_sent_on_their_way_get_longer(world: World) -> None:
@@ -654,6 +708,17 @@ def test_applications_that_up_has_just_sent_on_their_way_get_longer(world: World
         replace(world.target(), just_deployed=True), console=Console(file=io.StringIO()), checks=chosen
     ).failed
     assert time.monotonic() - begun < 3, "what is lost is not waited for"
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_a_machine_whose_clock_differs_from_the_clusters_sees_the_same(world: World, ahead: float) -> None:
+    world.platform.ahead = ahead
+    assert not world.examine("argocd").failed
+    world.platform.comparing = False
+    for name in ("root", "hello"):
+        world.platform.put(f"{APPLICATIONS}/{name}", application(name, reconciledAt=now(ahead - 300)))
+    [found] = {each.detail.partition(" s ago")[0] for each in world.examine("argocd").of(Verdict.FAILED)}
+    assert re.fullmatch(r"last compared 30\d", found)
 
 
 IN_AZURE = {"azure", "dns", "kept-certificate"}
@@ -684,10 +749,20 @@ def room_on_its_way(w: World) -> None:
     w.platform.put(f"{EVENTS}/up", named("up", reason="TriggeredScaleUp", message="pool 1->2"))
 
 
+def broken_record(w: World) -> None:
+    broken = base64.b64encode(base64.b64encode(gzip.compress(b"{}")[:10] + b"\xff" * 20)).decode()
+    w.change("/api/v1/namespaces/traefik/secrets/sh.helm.release.v1.traefik.v1", data={"release": broken})
+
+
 UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
     "no image": (lambda w: setattr(w, "image", ""), "pods", "no image is known"),
     "no right to read a release": (
         lambda w: setattr(w.platform, "forbidden", "GET .*/secrets"),
+        "workloads",
+        "what it rendered cannot be read",
+    ),
+    "a record of a release that is broken": (
+        broken_record,
         "workloads",
         "what it rendered cannot be read",
     ),
@@ -716,6 +791,11 @@ UNKNOWN: dict[str, tuple[Callable[[World], Any], str, str]] = {
         "security",
         "it cannot be asked",
     ),
+    "something else refuses": (
+        lambda w: w.platform.refused.update(pods='admission webhook "x" denied the request: privileged is forbidden'),
+        "security",
+        "refused for another reason: admission webhook",
+    ),
     "room is on its way": (room_on_its_way, "pods", "one is on its way: pool 1->2"),
 }
 
@@ -741,14 +821,6 @@ def test_what_a_dead_run_left_is_removed_by_the_next(world: World) -> None:
     )
     assert not world.examine().failed
     assert world.platform.residue == []
-
-
-def test_a_run_at_work_is_left_alone(world: World) -> None:
-    first = Workspace(world.target().cluster)
-    first.open()
-    with pytest.raises(UpError, match="another `bootstrap verify` is at work"):
-        world.examine("security")
-    assert first.close() == "" and world.platform.residue == []
 
 
 def test_somebody_elses_namespace_is_left_alone(world: World) -> None:
@@ -797,6 +869,16 @@ def test_a_check_that_stumbles_ends_no_other(world: World) -> None:
     found = world.examine("workloads", "kinds").findings
     assert [each.detail for each in found if each.verdict is Verdict.UNKNOWN and "AttributeError" in each.detail]
     assert [each for each in found if each.check == "kinds" and each.verdict is Verdict.FINE]
+
+
+def test_what_a_check_found_before_it_stumbled_is_kept(world: World) -> None:
+    def stumble(_: Target) -> Iterator[Finding]:
+        yield Finding(check="x", subject="first", verdict=Verdict.FAILED, detail="d")
+        raise ZeroDivisionError
+
+    check = Check(name="x", does="x", ask=stumble)
+    found = verify.examine(world.target(), console=Console(file=io.StringIO()), checks=[check]).findings
+    assert [each.verdict for each in found] == [Verdict.FAILED, Verdict.UNKNOWN]
 
 
 def test_no_secret_value_is_shown(world: World) -> None:

@@ -18,7 +18,7 @@ from bootstrap.platform.doctor.azure import Clients, credential_from_environment
 from bootstrap.platform.doctor.checks import charts, machine, names, offers, roles, sign_in, what_if
 from bootstrap.platform.doctor.findings import Diagnosis
 from bootstrap.platform.doctor.needs import Needs
-from bootstrap.platform.findings import Finding, Verdict, counted, print_findings, unknown
+from bootstrap.platform.findings import Finding, Verdict, counted, first_line, print_findings, unknown
 from bootstrap.platform.plan import arm
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.run import TOOLS, Choice, choose_state, settings_of
@@ -142,20 +142,16 @@ def _ask(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         return list(ask())
     except (ServiceRequestError, ServiceResponseError) as error:
-        return [unknown(name, "Azure", f"no answer: {_first_line(error)}")]
+        return [unknown(name, "Azure", f"no answer: {first_line(error)}")]
     except (OSError, DNSException) as error:
-        return [unknown(name, "this machine", f"cannot be asked: {_first_line(error)}")]
+        return [unknown(name, "this machine", f"cannot be asked: {first_line(error)}")]
     except HttpResponseError as error:
         if error.status_code is None:  # a credential that got no token
-            return [unknown(name, "Azure", f"no sign-in: {_first_line(error)}")]
+            return [unknown(name, "Azure", f"no sign-in: {first_line(error)}")]
         code = error.error.code if error.error is not None else None
         if error.status_code in {401, 403}:
-            return [unknown(name, "Azure", f"no right to ask ({code or error.status_code}): {_first_line(error)}")]
-        return [unknown(name, "Azure", f"no answer ({code or error.status_code}): {_first_line(error)}")]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            return [unknown(name, "Azure", f"no right to ask ({code or error.status_code}): {first_line(error)}")]
+        return [unknown(name, "Azure", f"no answer ({code or error.status_code}): {first_line(error)}")]
 
 
 def print_diagnosis(found: Diagnosis, console: Console) -> None:

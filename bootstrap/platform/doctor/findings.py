@@ -4,22 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bootstrap.platform.findings import Finding, Verdict
+from bootstrap.platform.findings import Answers, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(Answers):
     """Everything that was found."""
 
-    stack: str
-    findings: Sequence[Finding]
     calls: Sequence[str] = field(default_factory=tuple)
     """Every request that Azure got: method and path."""
     seconds: float = 0.0
-
-    def of(self, verdict: Verdict) -> list[Finding]:
-        """Return the findings with a verdict."""
-        return [found for found in self.findings if found.verdict is verdict]
 
     @property
     def blocked(self) -> bool:

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.platform.deployed import cluster_name
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
 from bootstrap.platform.status.page import Backups, Version
@@ -13,10 +14,10 @@ from settings.retirements import retirements
 _INSTANCES = "Microsoft.DataProtection/backupVaults/backupInstances"
 
 
-def versions(clients: Clients, needs: Needs, today: dt.date) -> list[Version]:
+def versions(clients: Clients, cluster: str, today: dt.date) -> list[Version]:
     """Return the cluster's version and what its pools are made of, each with the day that its support ends."""
     known = resource_type("containerservice:ManagedCluster")
-    found = clients.read(needs.cluster.id, known.api_version)
+    found = clients.read(cluster, known.api_version)
     properties = found.get("properties") or {}
     running = str(properties.get("currentKubernetesVersion") or properties.get("kubernetesVersion") or "")
     asked = {"kubernetesVersion": running, "supportPlan": properties.get("supportPlan") or ""}
@@ -41,13 +42,15 @@ def _version(what: str, version: str, asked: Mapping[str, str], today: dt.date) 
     return Version(what=what, version=version, supported_until=ends, days=(ends - today).days if ends else None)
 
 
-def backups(clients: Clients, needs: Needs) -> Backups:
+def backups(clients: Clients, needs: Needs, cluster: str) -> Backups:
     """Return how the cluster is backed up, and when that was done last."""
     if not needs.settings.backup.enabled:
         return Backups(enabled=False)
-    instance = needs.of(_INSTANCES)[0]
-    found = clients.read(instance.id, instance.api_version).get("properties") or {}
-    points = clients.read_all(f"{instance.id}/recoveryPoints", instance.api_version)
+    planned = needs.of(_INSTANCES)[0]
+    # it has the name of its cluster
+    instance = f"{planned.id.rpartition('/')[0]}/{cluster_name(cluster)}"
+    found = clients.read(instance, planned.api_version).get("properties") or {}
+    points = clients.read_all(f"{instance}/recoveryPoints", planned.api_version)
     times = [str((point.get("properties") or {}).get("recoveryPointTime") or "") for point in points]
     return Backups(
         enabled=True,

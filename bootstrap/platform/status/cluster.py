@@ -5,23 +5,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.platform.releases import RELEASES, installed
 from bootstrap.platform.status.page import Addon, Application, Certificate, Version
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
-from components.addons import cert_manager, external_secrets, image_updater, ingress
 from components.addons.charts import PINNED
-from components.release.helm_record import decoded
+from components.cutover.applications import state_of
+from components.release.helm_record import UnreadableRecordError, decoded
 from conventions import ARGO_CD_NAMESPACE
 from settings import Settings
-
-NAMESPACES: Mapping[str, str] = {
-    "cert-manager": cert_manager.NAMESPACE,
-    "traefik": ingress.NAMESPACE,
-    "external-secrets": external_secrets.NAMESPACE,
-    "argo-cd": ARGO_CD_NAMESPACE,
-    "argocd-image-updater": image_updater.NAMESPACE,
-}
-"""The namespace of each addon's release."""
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -39,21 +31,19 @@ def versions(cluster: Cluster) -> list[Version]:
 
 def addons(cluster: Cluster, settings: Settings) -> list[Addon]:
     """Return the last revision of every addon's release."""
-    updating = settings.argocd.image_updater_write_back == "git"
-    found = []
-    for chart in PINNED:
-        namespace, pinned = NAMESPACES[chart.name], chart.upstream(settings.charts).version
+    wanted, found = installed(settings), []
+    charts = {chart.name: chart for chart in PINNED}
+    for namespace, name in RELEASES.items():
+        pinned = charts[name].upstream(settings.charts).version
         records = [
             secret
             for secret in cluster.items(path_of("", "v1", "secrets", namespace), labelSelector="owner=helm")
-            if secret["metadata"].get("labels", {}).get("name") == chart.name
+            if secret["metadata"].get("labels", {}).get("name") == name
         ]
         if records:
-            found.append(_addon(max(records, key=_revision), chart.name, namespace, pinned))
-        elif updating or chart.name != "argocd-image-updater":
-            found.append(
-                Addon(name=chart.name, namespace=namespace, version=None, pinned=pinned, status="not installed")
-            )
+            found.append(_addon(max(records, key=_revision), name, namespace, pinned))
+        elif namespace in wanted:
+            found.append(Addon(name=name, namespace=namespace, version=None, pinned=pinned, status="not installed"))
     return found
 
 
@@ -66,7 +56,7 @@ def _addon(secret: Mapping[str, Any], name: str, namespace: str, pinned: str) ->
     try:
         release = decoded(secret["data"]["release"])
         version, updated = str(release["chart"]["metadata"]["version"]), str(release["info"].get("last_deployed") or "")
-    except (KeyError, ValueError, OSError, EOFError):
+    except (UnreadableRecordError, KeyError, TypeError):
         version, updated = "", ""
     return Addon(
         name=name,
@@ -110,21 +100,21 @@ def applications(cluster: Cluster) -> list[Application]:
 
 def _application(found: Mapping[str, Any]) -> Application:
     status = found.get("status") or {}
-    sync, health = status.get("sync") or {}, status.get("health") or {}
-    revisions = sync.get("revisions") or [sync.get("revision") or ""]
-    state, mark = sync.get("status", "Unknown"), health.get("status", "Unknown")
+    compared = status.get("sync") or {}
+    revisions = compared.get("revisions") or [compared.get("revision") or ""]
+    sync, health = state_of(found)
     operation = status.get("operationState") or {}
     messages = [
         *(each.get("message", "") for each in status.get("conditions") or ()),
-        health.get("message", ""),
+        (status.get("health") or {}).get("message", ""),
         operation.get("message", "") if operation.get("phase") in ("Failed", "Error") else "",
     ]
     return Application(
         name=name_of(found),
         revision=", ".join(each[:7] if _COMMIT.fullmatch(each) else each for each in revisions if each),
-        sync=state,
-        health=mark,
+        sync=sync,
+        health=health,
         message=""
-        if (state, mark) == ("Synced", "Healthy")
+        if (sync, health) == ("Synced", "Healthy")
         else " ".join(next(filter(None, messages), "").split())[:300],
     )

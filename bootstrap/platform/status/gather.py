@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError
-from bootstrap.platform.local_cluster import api_client
+from bootstrap.platform.deployed import cluster_id
 from bootstrap.platform.run import choose_cluster, prepare, settings_of
 from bootstrap.platform.status import cluster as of_cluster
 from bootstrap.platform.status.page import Page, Unread
@@ -88,15 +88,9 @@ class _Reading:
 def _local(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
     def sign_in() -> Cluster:
         chosen = choose_cluster(root, settings)
-        api = api_client(Path(chosen.environment["KUBECONFIG"]), settings.local.context)
-        return _answering(Cluster(api))
+        return Cluster(connect.local_api(Path(chosen.environment["KUBECONFIG"]), settings.local.context))
 
     return reading.of("the cluster", sign_in)
-
-
-def _answering(cluster: Cluster) -> Cluster:
-    cluster.get("/version")
-    return cluster
 
 
 def _azure(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
@@ -106,7 +100,8 @@ def _azure(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
     def outputs() -> Any:  # noqa: ANN401 - outputs of any type
         return connect.outputs_of(prepare(root, page.stack, reading.console))
 
-    if (found := reading.of("the state", outputs)) is not None:
+    found = reading.of("the state", outputs)
+    if found is not None:
         page.cluster = found.get("clusterName")
         number = re.search(r"-g(\d+)$", str(page.cluster or ""))
         page.deployed_generation = int(number[1]) if number else None
@@ -115,6 +110,7 @@ def _azure(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
         return None
     credential = doctors.credential_from_environment(str(needs.azure.tenant_id))
     clients = doctors.Clients(needs.subscription_id, credential)
-    page.versions = reading.of("versions in Azure", lambda: of_azure.versions(clients, needs, page.at.date()))
-    page.backup = reading.of("backups", lambda: of_azure.backups(clients, needs))
-    return reading.of("the cluster", lambda: Cluster(connect.sign_in(needs, clients)))
+    cluster = cluster_id(needs, found or {})
+    page.versions = reading.of("versions in Azure", lambda: of_azure.versions(clients, cluster, page.at.date()))
+    page.backup = reading.of("backups", lambda: of_azure.backups(clients, needs, cluster))
+    return reading.of("the cluster", lambda: Cluster(connect.sign_in(cluster, needs, clients)))

@@ -14,7 +14,6 @@ from settings.retirements import WARNING_DAYS
 
 _GOOD, _SOON, _BAD, _NONE = "✓", "!", "✗", "·"
 _STYLES = {_GOOD: "green", _SOON: "yellow", _BAD: "bold red", _NONE: "dim"}
-_CERTIFICATE_DAYS = 14
 
 Row = tuple[str, str, str]
 """A mark, what it is, and what is told of it."""
@@ -87,10 +86,10 @@ def _certificates(page: Page) -> Iterator[Row]:
         if each.expires is None:
             yield (_BAD, name, f"not issued: {each.message}")
             continue
-        told = f"until {each.expires[:10]} ({each.days} days)" + (
-            f", renewed {each.renews[:10]}" if each.renews else ""
-        )
+        told = f"until {each.expires[:10]} ({each.days} days)"
         late = each.renews is not None and dt.datetime.fromisoformat(each.renews) < page.at
+        if each.renews:
+            told += f", {'was due to renew' if late else 'renews'} {each.renews[:10]}"
         if not each.ready:
             told += f"; not Ready: {each.message}"
         bad = not each.ready or (each.days or 0) < 0

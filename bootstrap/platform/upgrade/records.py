@@ -1,7 +1,6 @@
 """What Helm wrote down of a release that is installed."""
 
 import re
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,7 +8,7 @@ from typing import Any, cast
 from bootstrap.errors import BootstrapError
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.objects import path_of
-from components.release.helm_record import decoded
+from components.release.helm_record import UnreadableRecordError, decoded
 from components.release.yaml_text import YamlTextError, read_yaml
 
 _DOCUMENTS = re.compile(r"^---.*$", re.MULTILINE)
@@ -62,7 +61,7 @@ def last_record(cluster: Cluster, name: str, namespace: str) -> Record | None:
     try:
         release: Any = decoded(last["data"]["release"])
         version, manifest = str(release["chart"]["metadata"]["version"]), str(release["manifest"])
-    except (ValueError, LookupError, TypeError, OSError, EOFError, zlib.error) as error:
+    except (UnreadableRecordError, LookupError, TypeError) as error:
         raise BootstrapError(
             f"Secret {namespace}/{last['metadata']['name']} holds no record of Helm's: {type(error).__name__}"
         ) from None

@@ -1,11 +1,13 @@
 """What the checks ask of the API server: objects as JSON, by path, each request bounded."""
 
+import datetime as dt
+import email.utils
 import json
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from kubernetes import client
 from urllib3.exceptions import HTTPError
@@ -19,6 +21,11 @@ https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/endpoints/handlers/resp
 """
 _POLL_SECONDS = 1.0
 
+_JSON = "application/json"
+_Query: TypeAlias = Mapping[str, str]
+_Body: TypeAlias = Mapping[str, Any] | None
+_Answer: TypeAlias = Any
+"""A ``RESTResponse`` of the client's, whose annotations are wrong."""
 T = TypeVar("T")
 
 
@@ -59,6 +66,10 @@ class Cluster:
         self.ended = threading.Event()
         """Ends every wait when it is set."""
 
+    def apart(self) -> "Cluster":
+        """Return the same API server for whoever cleans up: the end of the run ends none of its waits."""
+        return Cluster(self.api, pace=self._pace)
+
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """Return an object.
 
@@ -95,7 +106,11 @@ class Cluster:
         Raises:
             ClusterError: there is nothing, or it may not be read.
         """
-        return self._answer("GET", path, {}).decode(errors="replace")
+        answer = self._request("GET", path, {})
+        found: str = answer.data.decode(errors="replace")
+        if answer.status >= 400:
+            raise ClusterError(answer.status, found[:500] or str(answer.reason))
+        return found
 
     def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Create an object.
@@ -130,7 +145,7 @@ class Cluster:
         Raises:
             ClusterError: it is refused.
         """
-        self._send("PATCH", path, {}, body, media_type="application/merge-patch+json")
+        self._send("PATCH", path, {}, body, "application/merge-patch+json")
 
     def delete(self, path: str) -> None:
         """Delete an object; one that is gone is no error.
@@ -143,6 +158,15 @@ class Cluster:
         except ClusterError as error:
             if error.status != 404:
                 raise
+
+    def now(self) -> dt.datetime:
+        """Return the API server's own time, to the second: this machine's clock may differ from its controllers'.
+
+        Raises:
+            ClusterError: there was no answer.
+        """
+        date = self._request("GET", "/version", {}).headers.get("Date")
+        return email.utils.parsedate_to_datetime(date) if date else dt.datetime.now(dt.UTC)
 
     def until(self, look: Callable[[], T | None], seconds: float, *, every: float = _POLL_SECONDS) -> T | None:
         """Look again and again until something is seen, or the time is over.
@@ -165,55 +189,30 @@ class Cluster:
             if self.ended.wait(min(every * self._pace, left)):
                 raise EndedError
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
-        *,
-        media_type: str = "application/json",
-    ) -> dict[str, Any]:
-        data = self._answer(method, path, query, body, media_type=media_type)
+    def _send(self, method: str, path: str, query: _Query, body: _Body = None, kind: str = _JSON) -> dict[str, Any]:
+        answer = self._request(method, path, query, body, kind)
         try:
-            found: dict[str, Any] = json.loads(data)
+            found: dict[str, Any] = json.loads(answer.data)
         except ValueError:
-            raise ClusterError(0, f"what answers is no API server: {data.decode(errors='replace')[:200]}") from None
+            found = {"message": answer.data.decode(errors="replace")[:500]}
+        if answer.status >= 400:
+            raise ClusterError(answer.status, str(found.get("message") or answer.reason))
         return found
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
-        *,
-        media_type: str = "application/json",
-    ) -> bytes:
-        headers = {"Accept": "application/json", "Content-Type": media_type}
+    def _request(self, method: str, path: str, query: _Query, body: _Body = None, kind: str = _JSON) -> _Answer:
         request = self.api.param_serialize(
             method,
             path,
             query_params=list(query.items()),
-            header_params=headers,
+            header_params={"Accept": _JSON, "Content-Type": kind},
             body=dict(body) if body is not None else None,
             auth_settings=["BearerToken"],
         )
         try:
-            answer: Any = self.api.call_api(*request, _request_timeout=_CALL_SECONDS)
-            data: bytes = answer.read()
+            answer: _Answer = self.api.call_api(*request, _request_timeout=_CALL_SECONDS)
+            answer.read()
         except client.ApiException as error:
             raise ClusterError(error.status or 0, str(error.reason or "no answer").splitlines()[0]) from None
         except (HTTPError, OSError) as error:
             raise ClusterError(0, f"the API server does not answer ({type(error).__name__})") from None
-        if answer.status >= 400:
-            raise ClusterError(answer.status, _message(data) or str(answer.reason))
-        return data
-
-
-def _message(data: bytes) -> str:
-    """Return what a refusal says."""
-    try:
-        return str(json.loads(data).get("message") or "")
-    except (ValueError, AttributeError):
-        return data.decode(errors="replace")[:500]
+        return answer

@@ -5,9 +5,9 @@ from startup import on_demand
 import base64
 import json
 import os
-import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,17 @@ from kubernetes import client, config
 from rich.console import Console
 
 from bootstrap.errors import UpError
-from bootstrap.platform.local_cluster import HTTP_PORT, api_client
+from bootstrap.platform.cluster_commands import ClusterCommands
+from bootstrap.platform.deployed import cluster_id, cluster_name
+from bootstrap.platform.findings import first_line
+from bootstrap.platform.local_cluster import api_client
 from bootstrap.platform.reach import entry
 from bootstrap.platform.run import Run, choose_cluster, prepare, settings_of
 from bootstrap.platform.state import stack_exists
 from bootstrap.platform.verify.cluster import Cluster, ClusterError
-from bootstrap.platform.verify.objects import path_of
-from bootstrap.platform.verify.target import Asked, Door, Target
+from bootstrap.platform.verify.objects import name_of, path_of
+from bootstrap.platform.verify.target import Asked, Target
 from bootstrap.platform.verify.workspace import Workspace
-from components.addons.ingress import NAMESPACE, SERVICE
 from conventions import ARGO_CD_NAMESPACE, TENANT_LABEL
 from settings import Settings
 from settings.types import Target as Where
@@ -39,6 +41,9 @@ else:  # seconds that a local stack does not need
     needed = on_demand("bootstrap.platform.doctor.needs")
     evaluation = on_demand("bootstrap.platform.plan.evaluate")
     kubeconfigs = on_demand("components.azure.kubeconfig")
+
+_FEW_PODS = "20"
+"""How many Pods of a namespace are looked at for an image: one is enough."""
 
 
 def connect(root: Path, stack: str, console: Console) -> Target:
@@ -66,18 +71,19 @@ def target_of(run: Run) -> Target:
     needs = needed.Needs(run.settings, evaluation.evaluate(run.root, run.stack))
     credential = doctors.credential_from_environment(str(needs.azure.tenant_id))
     clients = doctors.Clients(needs.subscription_id, credential)
-    api = sign_in(needs, clients)
-    gathered = _gathered(api, run.stack, run.settings, "kubectl", mapped=False)
-    return Target(**gathered, outputs=outputs, azure=Asked(clients=clients, needs=needs))
+    cluster = cluster_id(needs, outputs)
+    api = sign_in(cluster, needs, clients)
+    # `az aks get-credentials` calls a context as the cluster is called
+    commands = ClusterCommands(context=cluster_name(cluster))
+    target = _target(api, run.stack, run.settings, commands, mapped=False)
+    return replace(target, outputs=outputs, azure=Asked(clients=clients, needs=needs, cluster_id=cluster))
 
 
 def _local(stack: str, settings: Settings, path: Path, *, mapped: bool) -> Target:
-    kubectl = "kubectl"
-    if os.environ.get("KUBECONFIG") != str(path):
-        kubectl += f" --kubeconfig {shlex.quote(str(path))}"
-    if settings.local.context:
-        kubectl += f" --context {shlex.quote(settings.local.context)}"
-    return Target(**_gathered(api_client(path, settings.local.context), stack, settings, kubectl, mapped=mapped))
+    kubeconfig = "" if os.environ.get("KUBECONFIG") == str(path) else str(path)
+    commands = ClusterCommands(kubeconfig=kubeconfig, context=settings.local.context or "")
+    api = local_api(path, settings.local.context)
+    return _target(api, stack, settings, commands, mapped=mapped)
 
 
 def outputs_of(run: Run) -> Mapping[str, Any]:
@@ -96,14 +102,27 @@ def outputs_of(run: Run) -> Mapping[str, Any]:
     return found
 
 
-def sign_in(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
-    """Sign in to the cluster as the program does, with kubelogin; no credential of the cluster's own is asked for."""
-    settings, parts = needs.cluster_settings, needs.cluster.id.split("/")
-    group, name = parts[4], parts[-1]
+def local_api(kubeconfig: Path, context: str | None) -> client.ApiClient:
+    """Return a client of a local stack's cluster, which answers.
+
+    Raises:
+        UpError: the kubeconfig cannot be used, or nobody answers.
+    """
+    remedy = "start it, as a container that was stopped with the machine, or name another in KUBECONFIG"
+    return _answering(lambda: api_client(kubeconfig, context), str(kubeconfig), remedy)
+
+
+def sign_in(cluster: str, needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClient:
+    """Sign in to a cluster as the program does, with kubelogin; no credential of the cluster's own is asked for.
+
+    Raises:
+        UpError: Azure does not give its address, or it does not answer.
+    """
+    settings, group, name = needs.cluster_settings, cluster.split("/")[4], cluster_name(cluster)
     try:
         answer = clients.kubernetes.managed_clusters.list_cluster_user_credentials(group, name)
     except AzureError as error:
-        raise UpError(f"Azure does not say how cluster {name} is reached: {str(error).splitlines()[0]}") from None
+        raise UpError(f"Azure does not say how cluster {name} is reached: {first_line(error)}") from None
     given = next(iter(answer.kubeconfigs or ()), None)
     if given is None or given.value is None:
         raise UpError(f"Azure does not say how cluster {name} is reached: its answer is empty")
@@ -114,67 +133,63 @@ def sign_in(needs: "needed.Needs", clients: "doctors.Clients") -> client.ApiClie
         login=settings.kubelogin,
     )
     load: Any = config  # the client's config module is not typed
+    remedy = "it may be private, or this machine's address outside cluster.apiServer.authorizedIpRanges"
+    return _answering(lambda: load.new_client_from_config_dict(json.loads(text)), name, remedy)
+
+
+def _answering(signed_in: Callable[[], client.ApiClient], name: str, remedy: str) -> client.ApiClient:
     try:
-        found: client.ApiClient = load.new_client_from_config_dict(json.loads(text))
+        found = signed_in()
         Cluster(found).get("/version")
+    except UpError:
+        raise
     except Exception as error:
         # kubelogin, TLS, and the transport have a dozen exceptions, and all of them mean this
-        raise UpError(
-            f"the API server of {name} does not answer ({type(error).__name__}): it may be private, or this machine's "
-            "address outside cluster.apiServer.authorizedIpRanges"
-        ) from None
+        why = error.status or "no connection" if isinstance(error, ClusterError) else type(error).__name__
+        raise UpError(f"the API server of {name} does not answer ({why}): {remedy}") from None
     return found
 
 
-def _gathered(api: client.ApiClient, stack: str, settings: Settings, kubectl: str, *, mapped: bool) -> dict[str, Any]:
+def _target(
+    api: client.ApiClient, stack: str, settings: Settings, commands: ClusterCommands, *, mapped: bool
+) -> Target:
     cluster = Cluster(api)
-    image, pulled = _images(cluster)
-    return {
-        "stack": stack,
-        "settings": settings,
-        "cluster": cluster,
-        "workspace": Workspace(cluster, images=[each for each in (image, pulled) if each]),
-        "door": _door(api, cluster, mapped=mapped),
-        "kubectl": kubectl,
-        "image": image,
-        "pulled_image": pulled,
-        "run": "",
-    }
+    image, pulled = _image(cluster), _pulled_image(cluster)
+    return Target(
+        stack=stack,
+        settings=settings,
+        cluster=cluster,
+        workspace=Workspace(cluster, images=[each for each in (image, pulled) if each]),
+        door=entry(api, mapped=mapped),
+        commands=commands,
+        image=image,
+        pulled_image=pulled,
+        run="",
+    )
 
 
-def _door(api: client.ApiClient, cluster: Cluster, *, mapped: bool) -> Door:
-    found = entry(api, mapped=mapped)
-    if found.command:
-        return Door(address="", command=found.command)
-    if found.port == 443:
-        return Door(address=found.address)
-    if mapped:
-        return Door(address=found.address, https=found.port, http=HTTP_PORT)
-    try:
-        service = cluster.get(path_of("", "v1", "services", NAMESPACE, SERVICE))
-    except ClusterError:
-        return Door(address="", command=found.command)
-    ports = {port["name"]: port.get("nodePort", 0) for port in service["spec"]["ports"]}
-    return Door(address=found.address, https=found.port, http=ports.get("web", 0))
-
-
-def _images(cluster: Cluster) -> tuple[str, str]:
-    """Return Argo CD's image, and one by its digest that a node has pulled; empty where there is none.
-
-    The second is an application's where one runs, and else Argo CD's: whoever starts a Pod waits for others that pull
-    what is called the same.
-    """
+def _image(cluster: Cluster) -> str:
+    """Return Argo CD's image; empty where that cannot be had."""
     try:
         server = cluster.find(path_of("apps", "v1", "deployments", ARGO_CD_NAMESPACE, "argocd-repo-server"))
-        namespaces = cluster.items(path_of("", "v1", "namespaces"), labelSelector=TENANT_LABEL)
-        pulled = [
-            state["imageID"]
-            for namespace in [*(each["metadata"]["name"] for each in namespaces), ARGO_CD_NAMESPACE]
-            for pod in cluster.items(path_of("", "v1", "pods", namespace))
-            for state in (pod.get("status") or {}).get("containerStatuses") or []
-            if "@sha256:" in state.get("imageID", "")
-        ]
     except ClusterError:
-        return "", ""
-    image = server["spec"]["template"]["spec"]["containers"][0]["image"] if server else ""
-    return image, pulled[0] if pulled else ""
+        return ""
+    return str(server["spec"]["template"]["spec"]["containers"][0]["image"]) if server else ""
+
+
+def _pulled_image(cluster: Cluster) -> str:
+    """Return an image by its digest that a node has pulled; empty where there is none.
+
+    It is an application's where one runs, and else Argo CD's: whoever starts a Pod waits for others that pull what is
+    called the same.
+    """
+    try:
+        tenants = cluster.items(path_of("", "v1", "namespaces"), labelSelector=TENANT_LABEL)
+        for namespace in [*map(name_of, tenants), ARGO_CD_NAMESPACE]:
+            for pod in cluster.items(path_of("", "v1", "pods", namespace), limit=_FEW_PODS):
+                for state in (pod.get("status") or {}).get("containerStatuses") or []:
+                    if "@sha256:" in state.get("imageID", ""):
+                        return str(state["imageID"])
+    except ClusterError:
+        return ""
+    return ""

@@ -5,6 +5,8 @@ import re
 import subprocess
 
 _SECONDS = 20
+_SSH = {"GIT_SSH", "GIT_SSH_COMMAND"}
+"""Variables by which a machine says how it signs in by SSH."""
 _COMMIT = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -16,7 +18,9 @@ def revision(url: str, wanted: str) -> str:
     """
     if _COMMIT.fullmatch(wanted):
         return wanted
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    if not _SSH & set(environment):
+        environment["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
     try:
         done = subprocess.run(
             ["git", "ls-remote", "--", url, wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}^{{}}"],

@@ -1,6 +1,5 @@
 """Everything that was found of one stack: for eyes, as JSON, and as JUnit's XML."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -9,20 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from bootstrap.plain import on_lines
-from bootstrap.platform.findings import Finding, Verdict, counted, print_findings
+from bootstrap.platform.findings import Answers, Finding, Verdict, counted, print_findings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Answers):
     """What each check found."""
 
-    stack: str
-    findings: Sequence[Finding]
     seconds: float
-
-    def of(self, verdict: Verdict) -> list[Finding]:
-        """Return the findings with a verdict."""
-        return [found for found in self.findings if found.verdict is verdict]
 
     @property
     def failed(self) -> bool:

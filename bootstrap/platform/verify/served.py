@@ -4,7 +4,6 @@ import http.client
 import os
 import socket
 import ssl
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from cryptography import x509
@@ -16,8 +15,8 @@ class Page(NamedTuple):
     """An answer over HTTP."""
 
     status: int
-    headers: Mapping[str, str]
-    text: str
+    location: str
+    """Where it leads to, where it redirects."""
 
 
 def certificate(address: str, port: int, host: str) -> x509.Certificate:
@@ -109,12 +108,11 @@ def page(address: str, port: int, host: str, path: str = "/", *, secured: bool =
     try:
         connection.request("GET", path, headers={"Host": host, "User-Agent": "aks-bootstrap"})
         answer = connection.getresponse()
-        text = answer.read(65536).decode(errors="replace")
     except http.client.HTTPException as error:
         raise OSError(f"no answer over HTTP ({type(error).__name__})") from None
     finally:
         connection.close()
-    return Page(answer.status, dict(answer.getheaders()), text)
+    return Page(answer.status, answer.getheader("Location", ""))
 
 
 class _Connection(http.client.HTTPConnection):

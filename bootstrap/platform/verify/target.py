@@ -1,14 +1,16 @@
 """What the checks are told: the stack's settings, the cluster, where its proxies answer, and what a run may use."""
 
 import datetime as dt
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dns.resolver
 
+from bootstrap.platform.cluster_commands import ClusterCommands
 from bootstrap.platform.findings import Finding
+from bootstrap.platform.reach import Entry
+from bootstrap.platform.releases import RELEASES
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.workspace import Workspace
 from components.addons.argocd import argocd_host
@@ -21,23 +23,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
-    """Where the cluster's proxies answer."""
-
-    address: str
-    """Empty where nothing leads to them by itself."""
-    https: int = 443
-    http: int = 80
-    command: str = ""
-    """What would lead to them, where nothing does by itself."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Asked:
     """What Azure is asked by, for a stack there."""
 
     clients: "Clients"
     needs: "Needs"
+    cluster_id: str
+    """ARM id of the cluster that is up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +40,12 @@ class Target:
     settings: Settings
     cluster: Cluster
     workspace: Workspace
-    door: Door
+    door: Entry
+    """Where the cluster's proxies answer."""
     run: str
     """Ends the names that have to differ from those of another run."""
-    kubectl: str = "kubectl"
-    """How a command begins that asks the stack's cluster."""
+    commands: ClusterCommands = field(default_factory=ClusterCommands)
+    """Commands of the stack's cluster."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """The stack's, in Azure."""
     azure: Asked | None = None
@@ -80,11 +73,15 @@ class Target:
 
     def kube(self, *arguments: str) -> str:
         """Return a command of kubectl's."""
-        return " ".join([self.kubectl, *(shlex.quote(each) for each in arguments)])
+        return self.commands.kubectl(*arguments)
 
-    def restore(self, namespace: str, release: str) -> str:
+    def manifest(self, namespace: str) -> str:
+        """Return the command that shows what the chart of an addon's namespace rendered."""
+        return self.commands.helm("-n", namespace, "get", "manifest", RELEASES[namespace])
+
+    def restore(self, namespace: str) -> str:
         """Return the command that applies what a chart rendered, whatever became of it: Pulumi sees no such drift."""
-        return f"helm -n {namespace} get manifest {release} | {self.kubectl} apply -f -"
+        return f"{self.manifest(namespace)} | {self.kube('apply', '-f', '-')}"
 
 
 Ask = Callable[[Target], Iterable[Finding]]

@@ -103,8 +103,7 @@ def _ask(check: Check, target: Target) -> list[Finding]:
         if check.makes_objects and target.workspace.missing:
             found.append(unknown(check.name, "the check", target.workspace.missing))
         else:
-            for finding in check.ask(target):
-                found.append(finding)
+            found.extend(check.ask(target))  # what it found before it stumbles is kept
     except EndedError:
         found.append(unknown(check.name, "the check", "the run ended before"))
     except ClusterError as error:

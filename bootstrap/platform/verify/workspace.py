@@ -22,6 +22,7 @@ LABEL = f"{FACT_PREFIX}verify"
 """Label of everything that is made, inside the namespace and outside."""
 CANARY = "verify-canary"
 """Begins the name of the secret that is read back; in a vault it is the whole name."""
+_AT_WORK = f"another `bootstrap verify` is at work in the namespace {NAMESPACE}; run this when it is over"
 _ALIVE = f"{FACT_PREFIX}verify-alive"
 _BEAT_SECONDS, _WATCH_SECONDS, _GONE_SECONDS = 3.0, 8.0, 60.0
 
@@ -36,8 +37,10 @@ class Workspace:
             cluster: where it is made.
             images: what its pods run, which admission has to allow.
         """
-        self._cluster, self._images = cluster, images
+        self._cluster, self._images = cluster.apart(), images
         self._over = threading.Event()
+        self._ours = False
+        """Whether the namespace may be one that this run has made."""
         self.missing = ""
         """Why there is no namespace; empty where there is one."""
 
@@ -49,27 +52,32 @@ class Workspace:
         """
         try:
             self._take_over()
+            self._ours = True
             self._cluster.create(path_of("", "v1", "namespaces"), self._body())
         except ClusterError as error:
+            # an answer that got lost may be that of a creation
+            self._ours = self._ours and not 400 <= error.status < 500
+            if error.status == 409:
+                raise UpError(_AT_WORK) from None
             self.missing = f"the namespace {NAMESPACE} cannot be made: {error}"
             return
         threading.Thread(target=self._stay_alive, daemon=True).start()
 
     def close(self) -> str:
-        """Remove everything that was made, and wait until it is gone.
+        """Remove everything that was made, and wait until it is gone; another run's namespace is left alone.
 
         Returns:
             What is left and why; empty where nothing is.
         """
         self._over.set()
-        self._cluster.ended.clear()  # what ended the checks does not end this
+        if not self._ours:
+            return ""
         try:
             self._sweep()
             if self._cluster.until(self._gone, _GONE_SECONDS) is None:
                 return self._stuck()
         except ClusterError as error:
-            # whoever could not make it has nothing to remove
-            return "" if self.missing and error.no_right else str(error)
+            return str(error)
         return ""
 
     def make(self, group: str, version: str, plural: str, body: Mapping[str, Any], namespace: str = NAMESPACE) -> None:
@@ -116,9 +124,7 @@ class Workspace:
         if not found["metadata"].get("deletionTimestamp") and self._cluster.until(
             lambda: _moved(self._cluster, alive), _WATCH_SECONDS
         ):
-            raise UpError(
-                f"another `bootstrap verify` is at work in the namespace {NAMESPACE}; run this when it is over"
-            )
+            raise UpError(_AT_WORK)
         self._sweep()
         if self._cluster.until(self._gone, _GONE_SECONDS) is None:
             raise UpError(f"what a dead run left cannot be removed: {self._stuck()}")

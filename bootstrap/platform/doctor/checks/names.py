@@ -8,6 +8,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.mgmt.containerregistry.models import ContainerRegistryResourceType, RegistryNameCheckRequest
 from azure.mgmt.keyvault.models import VaultCheckNameAvailabilityParameters
 
+from bootstrap.platform.delegation import delegated, difference, servers
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
 from bootstrap.platform.findings import Finding, blocked, fine, unknown
@@ -83,23 +84,17 @@ def delegation(needs: Needs, clients: Clients, resolver: dns.resolver.Resolver) 
         zone, group = request.id.rpartition("/")[2], request.id.split("/")[4]
         subject, show = f"zone {zone}", f"dig +short NS {zone}"
         try:
-            given = {str(each).rstrip(".").lower() for each in clients.dns.zones.get(group, zone).name_servers or ()}
+            given = servers(clients.dns.zones.get(group, zone).name_servers or ())
         except ResourceNotFoundError:
             yield unknown("dns", subject, "Azure gives it name servers once it is created; delegate it to those", show)
             continue
         try:
-            seen = {str(each.target).rstrip(".").lower() for each in resolver.resolve(zone, "NS")}
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            seen = set()
+            wrong = difference(delegated(zone, resolver), given)
         except dns.exception.DNSException as error:
             yield unknown("dns", subject, f"no answer from DNS ({type(error).__name__})", show)
             continue
-        if seen == given:
-            yield fine("dns", subject, f"delegated to {', '.join(sorted(given))}")
+        if wrong:
+            mend = f"at the registrar of {zone}, or in the zone above it, set NS to {' '.join(sorted(given))}"
+            yield blocked("dns", subject, wrong, mend)
         else:
-            yield blocked(
-                "dns",
-                subject,
-                f"delegated to {', '.join(sorted(seen)) or 'nobody'}, Azure serves it at {', '.join(sorted(given))}",
-                f"at the registrar of {zone}, or in the zone above it, set NS to {' '.join(sorted(given))}",
-            )
+            yield fine("dns", subject, f"delegated to {', '.join(sorted(given))}")

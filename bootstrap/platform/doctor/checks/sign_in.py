@@ -6,7 +6,7 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
-from bootstrap.platform.findings import Finding, blocked, fine
+from bootstrap.platform.findings import Finding, blocked, fine, first_line
 
 CHECK = "sign-in"
 
@@ -18,7 +18,7 @@ def sign_in(needs: Needs, clients: Clients) -> Iterator[Finding]:
     try:
         claims = clients.claims()
     except ClientAuthenticationError as error:
-        yield blocked(CHECK, "sign-in", f"no token: {str(error).splitlines()[0]}", login)
+        yield blocked(CHECK, "sign-in", f"no token: {first_line(error)}", login)
         return
     who = str(claims.get("upn") or claims.get("appid") or claims.get("oid") or "somebody")
     if claims.get("tid", tenant) != tenant:

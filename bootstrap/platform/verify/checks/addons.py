@@ -1,11 +1,14 @@
 """The addons' kinds: established, and every version that objects are stored in is served."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from bootstrap.platform.verify.target import Check, Target
+from components.addons import cert_manager, external_secrets
+from conventions import ARGO_CD_NAMESPACE
 
 KINDS = {
     "cert-manager": ("cert-manager.io", ("certificates", "certificaterequests", "clusterissuers", "issuers")),
@@ -16,6 +19,13 @@ KINDS = {
     "Gateway API": ("gateway.networking.k8s.io", ("gateways", "httproutes")),
 }
 """API group and kinds that each addon does not work without."""
+_RENDERED = {
+    "cert-manager.io": cert_manager.NAMESPACE,
+    "acme.cert-manager.io": cert_manager.NAMESPACE,
+    "external-secrets.io": external_secrets.NAMESPACE,
+    "argoproj.io": ARGO_CD_NAMESPACE,
+}
+"""Namespace of the release whose chart renders a group's CRDs, where Pulumi does not see them."""
 CRDS = path_of("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 
 
@@ -43,8 +53,13 @@ def _missing(target: Target, addon: str, name: str) -> Finding:
         f"CRD {name}",
         "there is none",
         cause=f"somebody deleted it, and with it every object of its kind; {addon} does not work without",
-        remedy=f"make up STACK={target.stack}; where that changes nothing, the release's record hides it: helm upgrade",
+        remedy=_mended(target, name.partition(".")[2]),
     )
+
+
+def _mended(target: Target, group: str) -> str:
+    up = f"make up STACK={target.stack}"
+    return f"{up}; where that changes nothing: {target.restore(_RENDERED[group])}" if group in _RENDERED else up
 
 
 def _of_crd(target: Target, addon: str, name: str, crd: Mapping[str, Any]) -> Iterator[Finding]:
@@ -73,8 +88,8 @@ def _of_crd(target: Target, addon: str, name: str, crd: Mapping[str, Any]) -> It
 def _serve(crd: Mapping[str, Any], version: str) -> str:
     names = [each["name"] for each in crd["spec"]["versions"]]
     if version not in names:
-        return f'[{{"op":"replace","path":"/status/storedVersions","value":{names}}}]'.replace("'", '"')
-    return f'[{{"op":"replace","path":"/spec/versions/{names.index(version)}/served","value":true}}]'
+        return json.dumps([{"op": "replace", "path": "/status/storedVersions", "value": names}])
+    return json.dumps([{"op": "replace", "path": f"/spec/versions/{names.index(version)}/served", "value": True}])
 
 
 CHECK = Check(

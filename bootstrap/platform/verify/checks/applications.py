@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.plain import without_credentials
 from bootstrap.platform.findings import Finding, failed, fine
 from bootstrap.platform.verify import git
 from bootstrap.platform.verify.checks.revisions import compared, revisions
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from bootstrap.platform.verify.target import Target
 from components.addons import application_set
+from components.cutover.applications import state_of
 from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION
 
 SECONDS = 60.0
@@ -30,7 +32,7 @@ _WELL = ("Synced", "Healthy")
 
 def applications(target: Target) -> Iterator[Finding]:
     """Wait until all are well, or their time is over, and tell what is seen then."""
-    begun, interval = target.now(), _interval(target)
+    begun, interval = target.cluster.now(), _interval(target)
 
     def well() -> list[dict[str, Any]] | None:
         found = target.cluster.items(_APPLICATIONS)
@@ -38,11 +40,11 @@ def applications(target: Target) -> Iterator[Finding]:
             return None
         # where Argo CD compares every few seconds, a verdict from before is none: what it stands on may be cut off
         fresh = interval > _QUICK or all(compared(each) > begun for each in found)
-        return found if fresh and found and all(_state(each) == _WELL for each in found) else None
+        return found if fresh and found and all(state_of(each) == _WELL for each in found) else None
 
     def settled() -> list[dict[str, Any]] | None:
         found = target.cluster.items(_APPLICATIONS)
-        return found if all(_state(each) == _WELL for each in found) or any(map(_lost, found)) else None
+        return found if all(state_of(each) == _WELL for each in found) or any(map(_lost, found)) else None
 
     found = target.cluster.until(well, SECONDS, every=2.0)
     if found is None and target.just_deployed:
@@ -55,9 +57,9 @@ def applications(target: Target) -> Iterator[Finding]:
         yield failed("argocd", f"application {ROOT_APPLICATION}", "there is none", cause=cause, remedy=up)
     if problem := _generation(target):
         yield problem
-    good = []
+    good, now = [], target.cluster.now()
     for each in found:
-        if problem := _problem(target, each, begun, interval):
+        if problem := _problem(target, each, now, interval):
             yield problem
         else:
             good.append(each)
@@ -82,12 +84,12 @@ def _generation(target: Target) -> Finding | None:
     return failed("argocd", subject, f"its applications are not up to date: {told}", cause=cause, remedy=show)
 
 
-def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, interval: float) -> Finding | None:
-    sync, health = _state(found)
+def _problem(target: Target, found: Mapping[str, Any], now: dt.datetime, interval: float) -> Finding | None:
+    sync, health = state_of(found)
     subject = f"application {name_of(found)}"
     show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "application", name_of(found))
     messages = _errors(found)
-    age = (target.now() - compared(found)).total_seconds()
+    age = (now - compared(found)).total_seconds()
     if messages:
         told = f"{sync}, {health}; {messages[0][:300]}"
         cause, remedy = _why(target, found, messages[0])
@@ -108,7 +110,7 @@ def _problem(target: Target, found: Mapping[str, Any], begun: dt.datetime, inter
 
 def _why(target: Target, found: Mapping[str, Any], message: str) -> tuple[str, str]:
     source = found["spec"].get("source") or (found["spec"].get("sources") or [{}])[0]
-    revision, repository = source.get("targetRevision", "HEAD"), source.get("repoURL", "")
+    revision, repository = source.get("targetRevision", "HEAD"), without_credentials(source.get("repoURL", ""))
     if re.search(r"unable to resolve '.*' to a commit|couldn't find remote ref|revision .* not found", message):
         up = f"make up STACK={target.stack}" if name_of(found) == ROOT_APPLICATION else ""
         return f"{repository} has no revision {revision}", up
@@ -173,22 +175,16 @@ def _lost(found: Mapping[str, Any]) -> bool:
     """Return whether waiting would not help an application."""
     status = found.get("status") or {}
     failed_sync = (status.get("operationState") or {}).get("phase") in {"Failed", "Error"}
-    return bool(_errors(found)) or failed_sync or _state(found)[1] in {"Degraded", "Missing"}
+    return bool(_errors(found)) or failed_sync or state_of(found)[1] in {"Degraded", "Missing"}
 
 
 def _errors(found: Mapping[str, Any]) -> list[str]:
     """Return what Argo CD has against an application."""
     return [
-        f"{each['type']}: {' '.join(str(each.get('message', '')).split())}"
+        without_credentials(f"{each['type']}: {' '.join(str(each.get('message', '')).split())}")
         for each in (found.get("status") or {}).get("conditions") or []
         if each["type"].endswith("Error")
     ]
-
-
-def _state(found: Mapping[str, Any]) -> tuple[str, str]:
-    status = found.get("status") or {}
-    sync, health = status.get("sync") or {}, status.get("health") or {}
-    return str(sync.get("status") or "Unknown"), str(health.get("status") or "Unknown")
 
 
 def _interval(target: Target) -> float:

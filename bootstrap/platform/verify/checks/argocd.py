@@ -6,14 +6,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.reach import forwarding
 from bootstrap.platform.verify import served
 from bootstrap.platform.verify.checks import applications
 from bootstrap.platform.verify.objects import path_of
 from bootstrap.platform.verify.target import Check, Target
+from components.addons import ingress
 from components.addons.argocd_access import allowed_ranges
 from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS
-
-_RELEASE = "argo-cd"
 
 
 def argocd(target: Target) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def argocd(target: Target) -> Iterator[Finding]:
 def _page(target: Target) -> Finding:
     host, door = target.argocd_host, target.door
     if not door.address:
-        return unknown("argocd", host, "no address leads to the proxies", door.command)
+        return unknown("argocd", host, "no address leads to the proxies", forwarding(target.commands))
     try:
         found = served.page(door.address, door.https, host, "/healthz")
     except OSError as error:
@@ -47,7 +47,7 @@ def _page(target: Target) -> Finding:
 
 def _way(target: Target) -> tuple[str, str] | None:
     """Follow the way from the host name to a Pod; return where it ends before, and what mends it."""
-    restore = target.restore(ARGO_CD_NAMESPACE, _RELEASE)
+    restore = target.restore(ARGO_CD_NAMESPACE)
     ingresses = target.cluster.items(path_of("networking.k8s.io", "v1", "ingresses", ARGO_CD_NAMESPACE))
     hosts = {str(rule.get("host")): each for each in ingresses for rule in each["spec"].get("rules") or []}
     ours = hosts.get(target.argocd_host)
@@ -58,7 +58,7 @@ def _way(target: Target) -> tuple[str, str] | None:
     if chosen != INGRESS_CLASS:
         return f"its Ingress has the class {chosen}, not {INGRESS_CLASS}: another controller's", restore
     if target.cluster.find(path_of("networking.k8s.io", "v1", "ingressclasses", name=INGRESS_CLASS)) is None:
-        return f"the IngressClass {INGRESS_CLASS} is gone", target.restore("traefik", "traefik")
+        return f"the IngressClass {INGRESS_CLASS} is gone", target.restore(ingress.NAMESPACE)
     slices = target.cluster.items(
         path_of("discovery.k8s.io", "v1", "endpointslices", ARGO_CD_NAMESPACE),
         labelSelector="kubernetes.io/service-name=argocd-server",
@@ -77,13 +77,13 @@ def _why(target: Target, status: int) -> tuple[str, str]:
     if status in {502, 503, 504}:
         policies = target.kube("-n", ARGO_CD_NAMESPACE, "get", "networkpolicies")
         return "Traefik does not reach argocd-server: a NetworkPolicy, or the port of its Service", policies
-    logs = target.kube("-n", "traefik", "logs", "deployment/traefik", "--tail=20")
+    logs = target.kube("-n", ingress.NAMESPACE, "logs", "deployment/traefik", "--tail=20")
     return "its Ingress names a middleware or a Service that is not there, or no proxy runs", logs
 
 
 def _sign_in(target: Target) -> Iterator[Finding]:
     configuration = target.cluster.find(path_of("", "v1", "configmaps", ARGO_CD_NAMESPACE, "argocd-cm"))
-    restore = target.restore(ARGO_CD_NAMESPACE, _RELEASE)
+    restore = target.restore(ARGO_CD_NAMESPACE)
     if configuration is None:
         cause = "somebody deleted it"
         yield failed("argocd", "sign-in", "ConfigMap argocd-cm is gone", cause=cause, remedy=restore)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError
 
-from bootstrap.platform.findings import Finding, failed, fine, unknown
-from bootstrap.platform.plan.arm import Request
+from bootstrap.platform.findings import Finding, failed, fine, first_line, unknown
 from bootstrap.platform.verify.target import Asked, Check, Target
 
 _WINDOWS = "Microsoft.ContainerService/managedClusters/maintenanceConfigurations"
@@ -17,32 +16,31 @@ def azure(target: Target) -> Iterator[Finding]:
     """Read the cluster, and compare it with what the plan asks for."""
     if target.azure is None:
         return
-    cluster = target.azure.needs.cluster
-    found = _read(target.azure, cluster)
+    planned, cluster = target.azure.needs.cluster, target.azure.cluster_id
+    found = _read(target.azure, cluster, planned.api_version)
     if isinstance(found, str):
-        yield unknown("azure", "cluster", found, f"az resource show --ids {cluster.id}")
+        yield unknown("azure", "cluster", found, f"az resource show --ids {cluster}")
         return
     for key, subject in _PROFILES.items():
-        yield _compared(target, subject, cluster.body["properties"].get(key) or {}, found.get(key) or {})
+        yield _compared(target, subject, planned.body["properties"].get(key) or {}, found.get(key) or {})
     for request in target.azure.needs.of(_WINDOWS):
         subject = f"window {request.id.rpartition('/')[2]}"
-        window = _read(target.azure, request)
+        id_ = cluster + request.id.removeprefix(planned.id)
+        window = _read(target.azure, id_, request.api_version)
         if isinstance(window, str):
-            yield unknown("azure", subject, window, f"az resource show --ids {request.id}")
+            yield unknown("azure", subject, window, f"az resource show --ids {id_}")
         else:
             yield _compared(target, subject, request.body["properties"], window)
 
 
-def _read(asked: Asked, request: Request) -> dict[str, Any] | str:
+def _read(asked: Asked, id_: str, api_version: str) -> dict[str, Any] | str:
     """Return a resource's properties, or why they cannot be had; one that is not there has none."""
     try:
-        found = asked.clients.resources.resources.get_by_id(request.id, api_version=request.api_version)
-    except ResourceNotFoundError:
-        return {}
+        return dict(asked.clients.read(id_, api_version).get("properties") or {})
     except AzureError as error:
-        return f"Azure does not answer: {str(error).splitlines()[0][:200]}"
-    properties: dict[str, Any] = dict(found.properties or {})
-    return properties
+        if isinstance(error, HttpResponseError) and error.status_code == 404:
+            return {}
+        return f"Azure does not answer: {first_line(error)}"
 
 
 def _compared(target: Target, subject: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine
-from bootstrap.platform.verify.checks.workloads import NAMESPACES
+from bootstrap.platform.releases import installed
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import NAMESPACE
@@ -25,7 +25,7 @@ def certificates(target: Target) -> Iterator[Finding]:
     asked = Issuer.LETSENCRYPT_STAGING if configured is Issuer.LETSENCRYPT else configured
     for issuer in dict.fromkeys((configured, asked)):
         yield _issuer(target, issuer)
-    for namespace in NAMESPACES:
+    for namespace in installed(target.settings):
         for found in target.cluster.items(path_of(_GROUP, _VERSION, "certificates", namespace)):
             yield _existing(target, namespace, found)
     yield _issued(target, asked)

@@ -52,13 +52,13 @@ def _expected(target: Target) -> list[str]:
     """Return the addresses and ranges of the NAT gateways; none where there are none, or they cannot be had."""
     if target.azure is None:
         return []
-    read, found = target.azure.clients.resources.resources.get_by_id, []
+    read, found = target.azure.clients.read, []
     try:
         for request in target.azure.needs.of(_GATEWAYS):
-            gateway = read(request.id, api_version=request.api_version).properties or {}
+            gateway = read(request.id, request.api_version).get("properties") or {}
             for key, value in (("publicIpAddresses", "ipAddress"), ("publicIpPrefixes", "ipPrefix")):
                 for each in gateway.get(key) or ():
-                    properties = read(each["id"], api_version=request.api_version).properties or {}
+                    properties = read(each["id"], request.api_version).get("properties") or {}
                     found.append(str(properties[value]))
     except (AzureError, KeyError):
         return []

@@ -1,6 +1,7 @@
 """HTTPS for the final host names, at the proxies' own address: before DNS moves there, and after."""
 
 import base64
+import datetime as dt
 import ssl
 from collections.abc import Iterator, Mapping
 
@@ -8,6 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.reach import forwarding
 from bootstrap.platform.verify import served
 from bootstrap.platform.verify.objects import is_true, path_of
 from bootstrap.platform.verify.target import Check, Target
@@ -17,7 +19,6 @@ from settings.types import Issuer
 
 _TRAEFIKS_OWN = "TRAEFIK DEFAULT CERT"
 """https://doc.traefik.io/traefik/reference/routing-configuration/http/tls/tls-certificates/#default-certificate."""
-_DEFAULT = "default-certificate"
 _ARGO_CDS = "argocd-server-tls"
 _NEAR_THE_END = 5
 """cert-manager renews with a third of the time left; with less than a fifth, it has not."""
@@ -27,12 +28,14 @@ def https(target: Target) -> Iterator[Finding]:
     """Ask the proxies as customers would."""
     door = target.door
     if not door.address:
-        yield unknown("https", "the proxies", "no address leads to them", door.command or _service(target))
+        yield unknown("https", "the proxies", "no address leads to them", forwarding(target.commands))
         return
     wildcard = f"verify-{target.run}.{target.settings.dns.zone}"
-    hosts = {target.argocd_host: (ARGO_CD_NAMESPACE, _ARGO_CDS)}
+    default = (ingress.NAMESPACE, ingress.DEFAULT_CERTIFICATE)
+    covered = target.settings.covers(target.argocd_host)
+    hosts = {target.argocd_host: default if covered else (ARGO_CD_NAMESPACE, _ARGO_CDS)}
     if target.settings.ingress.default_certificate:
-        hosts[wildcard] = (ingress.NAMESPACE, _DEFAULT)
+        hosts[wildcard] = default
     for host, place in hosts.items():
         subject = f"*.{target.settings.dns.zone}" if host == wildcard else host
         try:
@@ -56,31 +59,36 @@ def _service(target: Target) -> str:
 
 def _certificate(target: Target, host: str, subject: str, place: tuple[str, str]) -> Iterator[Finding]:
     found = served.certificate(target.door.address, target.door.https, host)
-    name = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    cause, remedy = _why(target, *place)
-    if name and name[0].value == _TRAEFIKS_OWN:
-        told = "Traefik's self-made certificate is served"
-        yield failed("https", subject, told, cause=cause, remedy=remedy)
+    now, end, issuer = target.now(), found.not_valid_after_utc, found.issuer.rfc4514_string()
+    trusted = None
+    wrong = _self_made_or_expired(found, now)
+    if not wrong and (trusted := _trusted(target)):
+        why = served.distrust(target.door.address, target.door.https, host, trusted)
+        wrong = f"no client trusts the certificate that is served, of {issuer}: {why}" if why else ""
+    if wrong:
+        cause, remedy = _why(target, *place)
+        yield failed("https", subject, wrong, cause=cause, remedy=remedy)
         return
-    now, end = target.now(), found.not_valid_after_utc
-    if end <= now:
-        told = f"the certificate that is served expired on {end:%Y-%m-%d %H:%M} UTC"
-        yield failed("https", subject, told, cause=cause, remedy=remedy)
-        return
-    if trusted := _trusted(target):
-        if wrong := served.distrust(target.door.address, target.door.https, host, trusted):
-            told = f"no client trusts the certificate that is served, of {found.issuer.rfc4514_string()}: {wrong}"
-            yield failed("https", subject, told, cause=cause, remedy=remedy)
-            return
-        shown = f"trusted, until {end:%Y-%m-%d}"
-    else:
-        shown = f"until {end:%Y-%m-%d}, of {found.issuer.rfc4514_string()}, which clients do not trust"
+    if trusted is None:
         yield unknown("https", f"chain of {subject}", _untold(target))
     if end - now < (end - found.not_valid_before_utc) / _NEAR_THE_END:
         told = f"it ends on {end:%Y-%m-%d %H:%M} UTC, and cert-manager has not renewed it"
+        cause, remedy = _why(target, *place)
         yield fine("https", subject, told, warning=True, cause=cause, remedy=remedy)
+    elif trusted is None:
+        yield fine("https", subject, f"until {end:%Y-%m-%d}, of {issuer}, which clients do not trust")
     else:
-        yield fine("https", subject, shown)
+        yield fine("https", subject, f"trusted, until {end:%Y-%m-%d}")
+
+
+def _self_made_or_expired(found: x509.Certificate, now: dt.datetime) -> str:
+    """Return why a certificate is none that a client takes, whatever it trusts; empty where that is not plain."""
+    name = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if name and name[0].value == _TRAEFIKS_OWN:
+        return "Traefik's self-made certificate is served"
+    if found.not_valid_after_utc <= now:
+        return f"the certificate that is served expired on {found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def _trusted(target: Target) -> ssl.SSLContext | None:
@@ -110,7 +118,7 @@ def _why(target: Target, namespace: str, secret: str) -> tuple[str, str]:
     up = f"make up STACK={target.stack}"
     if certificate is None:
         what = "and so is its Secret" if found is None else "so that nobody renews its Secret"
-        mend = up if namespace == ingress.NAMESPACE else target.restore(namespace, "argo-cd")
+        mend = up if namespace == ingress.NAMESPACE else target.restore(namespace)
         return f"the Certificate {namespace}/{secret} is gone, {what}", mend
     describe = target.kube("-n", namespace, "describe", "certificate", secret)
     if found is None:
@@ -123,9 +131,9 @@ def _why(target: Target, namespace: str, secret: str) -> tuple[str, str]:
     if namespace == ingress.NAMESPACE:
         return (
             f"Traefik does not take the Secret {secret} as its default: the TLSStore default names another, or is gone",
-            target.restore(ingress.NAMESPACE, "traefik"),
+            target.restore(ingress.NAMESPACE),
         )
-    return "its Ingress is not served, or names another Secret", target.restore(namespace, "argo-cd")
+    return "its Ingress is not served, or names another Secret", target.restore(namespace)
 
 
 def _held(secret: Mapping[str, Mapping[str, str]]) -> x509.Certificate | None:
@@ -137,7 +145,7 @@ def _held(secret: Mapping[str, Mapping[str, str]]) -> x509.Certificate | None:
 
 def _protocol(target: Target) -> Iterator[Finding]:
     place = (target.door.address, target.door.https, target.argocd_host)
-    remedy = target.restore(ingress.NAMESPACE, "traefik")
+    remedy = target.restore(ingress.NAMESPACE)
     if served.speaks_tls_1_1(*place):
         cause = "a TLSOption allows it (minVersion), or something else than Traefik ends TLS"
         yield failed("https", "TLS", "TLS 1.1 is spoken", cause=cause, remedy=remedy)
@@ -156,15 +164,15 @@ def _redirect(target: Target) -> Iterator[Finding]:
         return
     try:
         found = served.page(door.address, door.http, target.argocd_host, secured=False)
+        redirected = found.status in {301, 308} and found.location.startswith("https://")
+        told = f"answered {found.status}"
     except OSError as error:
-        found = served.Page(0, {}, str(error))
-    location = next((value for key, value in found.headers.items() if key.lower() == "location"), "")
-    if found.status in {301, 308} and location.startswith("https://"):
+        redirected, told = False, f"no answer: {error}"
+    if redirected:
         yield fine("https", subject, "redirected")
     else:
-        told = f"answered {found.status}" if found.status else f"no answer: {found.text}"
         cause = "the entry point web has lost its redirection, or a firewall is in between"
-        yield failed("https", subject, told, cause=cause, remedy=target.restore(ingress.NAMESPACE, "traefik"))
+        yield failed("https", subject, told, cause=cause, remedy=target.restore(ingress.NAMESPACE))
 
 
 CHECK = Check(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dns.exception
 import dns.resolver
 
+from bootstrap.platform.delegation import delegated, difference, servers
 from bootstrap.platform.findings import Finding, failed, fine, unknown
 from bootstrap.platform.verify.target import Check, Target
 
@@ -55,28 +56,22 @@ def _record(target: Target, resolver: dns.resolver.Resolver, record: str, name: 
 def _delegation(target: Target, resolver: dns.resolver.Resolver) -> Iterator[Finding]:
     zone = target.settings.dns.zone
     subject, show = f"zone {zone}", f"dig +short NS {zone}"
-    given = {str(each).rstrip(".").lower() for each in target.outputs.get("dnsNameServers") or ()}
+    given = servers(target.outputs.get("dnsNameServers") or ())
     if not given:
         told = "the zone was there before, so that its name servers are not among the stack's outputs"
         yield unknown("dns", subject, told, show)
         return
     try:
-        seen = {str(each.target).rstrip(".").lower() for each in resolver.resolve(zone, "NS")}
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        seen = set()
+        wrong = difference(delegated(zone, resolver), given)
     except dns.exception.DNSException as error:
         yield unknown("dns", subject, f"no answer from DNS ({type(error).__name__})", show)
         return
-    if seen == given:
-        yield fine("dns", subject, "delegated")
+    if wrong:
+        cause = "the zone above, or the registrar, has no name servers of this zone, or those of one before it"
+        mend = f"in the zone above {zone}, set NS to {' '.join(sorted(given))}"
+        yield failed("dns", subject, wrong, cause=cause, remedy=mend)
     else:
-        yield failed(
-            "dns",
-            subject,
-            f"delegated to {', '.join(sorted(seen)) or 'nobody'}, Azure serves it at {', '.join(sorted(given))}",
-            cause="the zone above, or the registrar, has no name servers of this zone, or those of one before it",
-            remedy=f"in the zone above {zone}, set NS to {' '.join(sorted(given))}",
-        )
+        yield fine("dns", subject, "delegated")
 
 
 CHECK = Check(

@@ -86,6 +86,6 @@ CHECK = Check(
     name="network",
     does="starts two servers, one behind a NetworkPolicy, and a client that tries both",
     ask=policies,
-    seconds=_START_SECONDS + _SECONDS,
+    seconds=2 * _START_SECONDS + _SECONDS,
     makes_objects=True,
 )

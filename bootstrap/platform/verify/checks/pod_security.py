@@ -4,35 +4,35 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.releases import installed
 from bootstrap.platform.verify import pod
-from bootstrap.platform.verify.checks.workloads import NAMESPACES
 from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
 from bootstrap.platform.verify.workspace import NAMESPACE
-from conventions import TENANT_LABEL
+from conventions import REGISTRIES_ANNOTATION, TENANT_LABEL
 
-_ENFORCE = "pod-security.kubernetes.io/enforce"
+_ENFORCE, _RESTRICTING = "pod-security.kubernetes.io/enforce", ("baseline", "restricted")
+"""https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
 _FOREIGN = "registry.invalid/aks-bootstrap/verify"
 """An image of nobody's: the name is reserved. https://www.rfc-editor.org/rfc/rfc2606#section-2."""
+_DIGEST = f"@sha256:{'0' * 64}"
 
 
 def refusals(target: Target) -> Iterator[Finding]:
     """Send Pods that have to be refused, as dry runs."""
-    tenants = [
-        name_of(each)
-        for each in target.cluster.items(path_of("", "v1", "namespaces"), labelSelector=TENANT_LABEL)
-        if name_of(each) != NAMESPACE
-    ]
+    there = {name_of(each): each["metadata"] for each in target.cluster.items(path_of("", "v1", "namespaces"))}
+    tenants = [name for name, metadata in there.items() if TENANT_LABEL in (metadata.get("labels") or {})]
     refused = []
-    for namespace in [NAMESPACE, *NAMESPACES, *tenants]:
-        told = _refusal(target, namespace, _privileged())
+    for name in dict.fromkeys((NAMESPACE, *installed(target.settings), *tenants)):
+        metadata = there.get(name, {})
+        told = _refusal(target, name, _privileged(metadata.get("annotations") or {}))
         if isinstance(told, ClusterError):
-            yield unknown("security", f"namespace {namespace}", f"it cannot be asked: {told}")
-        elif "violates PodSecurity" in told or "forbidden" in told:
-            refused.append(namespace)
+            yield unknown("security", f"namespace {name}", f"it cannot be asked: {told}")
+        elif "violates PodSecurity" in told:
+            refused.append(name)
         else:
-            yield _taken(target, namespace, told)
+            yield _not_refused(target, name, told, (metadata.get("labels") or {}).get(_ENFORCE))
     if refused:
         yield fine("security", "Pod Security", f"refuses a privileged Pod in {', '.join(refused)}")
     yield _policies(target)
@@ -45,18 +45,19 @@ def _refusal(target: Target, namespace: str, body: Mapping[str, Any]) -> str | C
         return error
 
 
-def _taken(target: Target, namespace: str, told: str) -> Finding:
-    found = target.cluster.find(path_of("", "v1", "namespaces", name=namespace)) or {"metadata": {}}
-    label = (found["metadata"].get("labels") or {}).get(_ENFORCE)
-    if told:
+def _not_refused(target: Target, namespace: str, told: str, label: str | None) -> Finding:
+    restricting = label in _RESTRICTING
+    if told and restricting:
         return unknown("security", f"namespace {namespace}", f"refused for another reason: {told}")
     return failed(
         "security",
         f"namespace {namespace}",
-        "a privileged Pod would be taken",
-        cause=f"its label {_ENFORCE} is {label or 'gone'}, not restricted"
-        if label != "restricted"
-        else "the API server's Pod Security admission is off, or exempts whoever is signed in",
+        f"Pod Security does not refuse a privileged Pod, and something else does: {told}"
+        if told
+        else "a privileged Pod would be taken",
+        cause="the API server's Pod Security admission is off, or exempts whoever is signed in"
+        if restricting
+        else f"its label {_ENFORCE} is {label or 'gone'}, not restricted",
         remedy=target.kube("label", "namespace", namespace, f"{_ENFORCE}=restricted", "--overwrite"),
     )
 
@@ -78,8 +79,11 @@ def _policies(target: Target) -> Finding:
     )
 
 
-def _privileged() -> dict[str, Any]:
-    body = pod.body("privileged", _FOREIGN, ["true"])
+def _privileged(annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Return a privileged Pod with an image that its namespace allows: it is for Pod Security alone to refuse."""
+    registry = (annotations.get(REGISTRIES_ANNOTATION) or "").partition(",")[0].strip()
+    image = f"{registry}/verify{_DIGEST}" if registry else _FOREIGN
+    body = pod.body("privileged", image, ["true"])
     body["spec"]["containers"][0]["securityContext"] = {"privileged": True}
     body["spec"]["hostPID"] = True
     return body

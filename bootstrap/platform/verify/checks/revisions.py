@@ -1,11 +1,13 @@
 """What Argo CD runs, and what Git has."""
 
 import datetime as dt
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
 
+from bootstrap.plain import without_credentials
 from bootstrap.platform.findings import Finding, failed, fine, unknown
 from bootstrap.platform.verify import git
 from bootstrap.platform.verify.objects import path_of
@@ -36,7 +38,8 @@ def revisions(target: Target, found: Sequence[Mapping[str, Any]], begun: dt.date
                 seen, fresh = ran.get(place, (set(), True))
                 ran[place] = (seen | {str(revision)}, fresh and compared(each) > begun)
     for (url, wanted), (seen, fresh) in ran.items():
-        subject, show = f"revision {wanted} of {url}", f"git ls-remote {url} {wanted}"
+        shown = without_credentials(url)
+        subject, show = f"revision {wanted} of {shown}", shlex.join(["git", "ls-remote", shown, wanted])
         has = git.revision(url, wanted)
         if not has:
             yield unknown(

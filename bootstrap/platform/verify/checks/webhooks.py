@@ -9,7 +9,6 @@ from typing import Any
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
 from bootstrap.platform.verify.checks.addons import has
-from bootstrap.platform.verify.checks.workloads import NAMESPACES
 from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
@@ -18,6 +17,11 @@ from components.release.probe import Probe
 from conventions import SECRET_STORE
 
 _DOWN = "failed calling webhook"
+_INJECTORS = {
+    cert_manager.NAMESPACE: "cert-manager-cainjector",
+    external_secrets.NAMESPACE: "external-secrets-cert-controller",
+}
+"""What keeps the caBundle of webhooks, by the namespace of those addons that have some."""
 _EXTERNAL_SECRET = Probe(
     addon="External Secrets Operator",
     group="external-secrets.io",
@@ -92,12 +96,15 @@ def _probe(target: Target, probe: Probe) -> Iterator[Finding]:
 
 def _why(target: Target, namespace: str, refusal: str) -> tuple[str, str]:
     """Return the likely cause and the remedy of a webhook that could not be asked."""
+    injector = _INJECTORS.get(namespace)
+    if injector is None:
+        kinds = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        return "somebody else's webhook is asked about it, as the addon has none", target.kube("get", kinds)
     if "x509" in refusal or "certificate" in refusal:
-        injector = _injector(namespace)
         return (
             "the caBundle of its webhook configuration is not the authority of the certificate that it serves: stale, "
             f"or nobody renews it ({injector})",
-            f"{target.restore(namespace, namespace)}; "
+            f"{target.restore(namespace)}; "
             f"{target.kube('-n', namespace, 'rollout', 'restart', f'deployment/{injector}')}",
         )
     if "no endpoints" in refusal or "refused" in refusal or "not found" in refusal:
@@ -108,24 +115,19 @@ def _why(target: Target, namespace: str, refusal: str) -> tuple[str, str]:
     )
 
 
-def _injector(namespace: str) -> str:
-    """Return what keeps the caBundle of a namespace's webhooks."""
-    known = {cert_manager.NAMESPACE: "cert-manager-cainjector"}
-    return known.get(namespace, f"{namespace}-cert-controller")
-
-
 def _configurations(target: Target) -> Iterator[Finding]:
     for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"):
         for found in target.cluster.items(path_of("admissionregistration.k8s.io", "v1", kind)):
             for webhook in found.get("webhooks") or []:
-                namespace = (webhook["clientConfig"].get("service") or {}).get("namespace")
-                if namespace in NAMESPACES and (wrong := _wrong(webhook, target.now())):
+                namespace = (webhook["clientConfig"].get("service") or {}).get("namespace", "")
+                injector = _INJECTORS.get(namespace)
+                if injector is not None and (wrong := _wrong(webhook, target.now())):
                     yield failed(
                         "webhooks",
                         f"{name_of(found)} of {namespace}",
                         wrong,
-                        cause=f"{_injector(namespace)} has not written it, or somebody else did",
-                        remedy=target.kube("-n", namespace, "rollout", "restart", f"deployment/{_injector(namespace)}"),
+                        cause=f"{injector} has not written it, or somebody else did",
+                        remedy=target.kube("-n", namespace, "rollout", "restart", f"deployment/{injector}"),
                     )
 
 

@@ -7,21 +7,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.releases import installed
 from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.pod import problem_of
 from bootstrap.platform.verify.target import Check, Target
-from components.addons import cert_manager, external_secrets, ingress
-from components.release.helm_record import decoded
-from conventions import ARGO_CD_NAMESPACE
+from components.release.helm_record import UnreadableRecordError, decoded
 
-NAMESPACES = {
-    cert_manager.NAMESPACE: "cert-manager",
-    ingress.NAMESPACE: "traefik",
-    external_secrets.NAMESPACE: "external-secrets",
-    ARGO_CD_NAMESPACE: "argo-cd",
-}
-"""The addons' namespaces, and the release in each."""
 _KINDS = {"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
 _POOL_MODE = "kubernetes.azure.com/mode"
 """https://learn.microsoft.com/azure/aks/use-system-pools"""
@@ -29,7 +21,7 @@ _POOL_MODE = "kubernetes.azure.com/mode"
 
 def workloads(target: Target) -> Iterator[Finding]:
     """Read the workloads of every addon's namespace, and, in Azure, where their Pods run."""
-    for namespace, release in NAMESPACES.items():
+    for namespace, release in installed(target.settings).items():
         found: list[Finding] = []
         there = set()
         for plural, kind in _KINDS.items():
@@ -44,12 +36,12 @@ def workloads(target: Target) -> Iterator[Finding]:
 
 def _missing(target: Target, namespace: str, release: str, there: set[tuple[str, str]]) -> Iterator[Finding]:
     """Compare with what the chart rendered."""
-    restore = target.restore(namespace, release)
+    restore = target.restore(namespace)
     try:
         rendered = _rendered(target, namespace, release)
-    except ClusterError as error:
-        show = f"helm -n {namespace} get manifest {release}"
-        yield unknown("workloads", f"release {release}", f"what it rendered cannot be read: {error}", show)
+    except (ClusterError, UnreadableRecordError) as error:
+        told = f"what it rendered cannot be read: {error}"
+        yield unknown("workloads", f"release {release}", told, target.manifest(namespace))
         rendered = set()
     for kind, name in sorted(rendered - there):
         cause = "somebody deleted it; Pulumi sees no drift inside a chart"
@@ -66,7 +58,9 @@ def _rendered(target: Target, namespace: str, release: str) -> set[tuple[str, st
     documents = [
         document
         for each in records
-        for document in re.split(r"^---.*$", decoded(each["data"]["release"]).get("manifest", ""), flags=re.MULTILINE)
+        for document in re.split(
+            r"^---.*$", decoded((each.get("data") or {}).get("release", "")).get("manifest") or "", flags=re.MULTILINE
+        )
         # CRDs are most of it, and take half a minute to read
         if re.search(rf"^kind: ({'|'.join(_KINDS.values())})\s*$", document, re.MULTILINE)
     ]
@@ -122,7 +116,7 @@ def _pools(target: Target) -> Iterator[Finding]:
     }
     elsewhere = sorted(
         f"{namespace}/{name_of(pod)}"
-        for namespace in NAMESPACES
+        for namespace in installed(target.settings)
         for pod in target.cluster.items(path_of("", "v1", "pods", namespace))
         if nodes.get(pod["spec"].get("nodeName", ""), "system") != "system"
     )

@@ -1,0 +1,22 @@
+"""The cluster that a stack has deployed: another than its stack file asks for, until that is applied."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bootstrap.platform.doctor.needs import Needs
+
+_CLUSTERS = "Microsoft.ContainerService/managedClusters"
+
+
+def cluster_id(needs: "Needs", outputs: Mapping[str, Any]) -> str:
+    """Return the ARM id of the cluster that the stack's outputs name; the planned one's where they name none."""
+    group, name = outputs.get("resourceGroup"), outputs.get("clusterName")
+    if not group or not name:
+        return needs.cluster.id
+    return f"{needs.subscription}/resourceGroups/{group}/providers/{_CLUSTERS}/{name}"
+
+
+def cluster_name(cluster: str) -> str:
+    """Return the name in a cluster's ARM id."""
+    return cluster.rpartition("/")[2]
