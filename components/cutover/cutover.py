@@ -56,8 +56,8 @@ class Cutover:
     """Lets records move once the new side serves, and the old side go once resolvers have forgotten it.
 
     The new side serves when its default certificate is issued and served, Argo CD's page answers over its address, the
-    root Application is synced, and no application is worse than on the old side. Deletions come last in an update, so
-    that nothing of the old side is touched before, nor when the time is over.
+    root Application is there, and no application, root included, is worse than on the old side. Deletions come last in
+    an update, so that nothing of the old side is touched before, nor when the time is over.
     """
 
     hooks: pulumi.ResourceHookBinding
@@ -67,7 +67,8 @@ class Cutover:
         """Bind the hooks, whose names begin with ``name``."""
         self._args = args
         self._turn = threading.Lock()
-        self._serves = False
+        self._refused: str | None = None
+        """Why names may not move: empty where they may, None while nobody has asked."""
         self.hooks = pulumi.ResourceHookBinding(
             before_update=[pulumi.ResourceHook(f"{name}-before", self._before)],
             after_update=[pulumi.ResourceHook(f"{name}-after", self._after)],
@@ -89,13 +90,15 @@ class Cutover:
             await asyncio.sleep(seconds)
 
     def _await_turn(self, address: str, new: "cluster_api.ClusterApi", old: "cluster_api.ClusterApi | None") -> None:
-        """Wait once for all records, which the engine moves side by side."""
+        """Wait once for all records, which the engine moves side by side: they move together, or none does."""
         with self._turn:
-            if not self._serves:
-                self._await_serving(address, new, old)
-                self._serves = True
+            if self._refused is None:
+                self._refused = self._await_serving(address, new, old)
+        if self._refused:
+            raise pulumi.RunError(self._refused)
 
-    def _await_serving(self, address: str, new: "cluster_api.ClusterApi", old: "cluster_api.ClusterApi | None") -> None:
+    def _await_serving(self, address: str, new: "cluster_api.ClusterApi", old: "cluster_api.ClusterApi | None") -> str:
+        """Wait until the new side serves; return why names may not move, empty where they may."""
         before = _applications_of(old)
         if before is None:
             pulumi.log.warn(
@@ -105,7 +108,7 @@ class Cutover:
         deadline, told = time.monotonic() + _seconds(), ""
         while waits := self._waits_for(address, new, before):
             if time.monotonic() >= deadline:
-                raise pulumi.RunError(
+                return (
                     f"names still lead to the old side, of which nothing was touched: after {_seconds():.0f} s the new "
                     f"one does not serve: {waits}. Mend it and run `pulumi up` again, or set dns.cutover: immediate, "
                     "which moves names all the same"
@@ -116,6 +119,7 @@ class Cutover:
             time.sleep(_POLL_SECONDS)
             # what was well before counts, should the old side go meanwhile
             before = _applications_of(old) or before
+        return ""
 
     def _waits_for(self, address: str, new: "cluster_api.ClusterApi", before: Applications | None) -> str:
         """Return what is missing on the new side; nothing where it serves."""

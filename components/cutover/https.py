@@ -17,13 +17,15 @@ def refusal(address: str, port: int, *, zone: str, host: str, certificate: str |
         host: whose page is asked for.
         certificate: the default certificate, PEM, its leaf first; None where the cluster has none.
     """
+    # the certificate is compared with the cluster's own: no authority has to vouch for it, and staging's would not
+    context = trusting_all()
     try:
         if certificate is not None:
-            with _connect(address, port, zone) as connection:
+            with connect(address, port, zone, context) as connection:
                 served = connection.getpeercert(binary_form=True)
             if served != ssl.PEM_cert_to_DER_cert(_leaf(certificate)):
                 return f"{address}:{port} serves another certificate than {zone}'s"
-        with _connect(address, port, host) as connection:
+        with connect(address, port, host, context) as connection:
             asking = http.client.HTTPConnection(host, timeout=_SECONDS)
             asking.sock = connection
             asking.request("GET", "/")
@@ -36,10 +38,25 @@ def refusal(address: str, port: int, *, zone: str, host: str, certificate: str |
     return None
 
 
-def _connect(address: str, port: int, name: str) -> ssl.SSLSocket:
-    # the certificate is compared with the cluster's own: no authority has to vouch for it, and staging's would not
+def trusting_all() -> ssl.SSLContext:
+    """Return what takes any certificate: for looking at it, and for what does not depend on it."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def connect(address: str, port: int, name: str, context: ssl.SSLContext, *, seconds: float = _SECONDS) -> ssl.SSLSocket:
+    """Connect to an address by TLS, and ask for a name, whatever that leads to.
+
+    Args:
+        address: where the proxies listen.
+        port: of HTTPS.
+        name: that the connection is for.
+        context: whom to trust.
+
+    Raises:
+        OSError: nothing answers, or what is served is not trusted.
+    """
     plain = socket.create_connection((address, port), timeout=_SECONDS)
     try:
         return context.wrap_socket(plain, server_hostname=name)

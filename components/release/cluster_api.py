@@ -170,20 +170,20 @@ class ClusterApi:
             if error.status == 404:
                 return "it is not there"
             raise
-        conditions = {condition["type"]: condition for condition in found.get("status", {}).get("conditions", ())}
-        ready = conditions.get("Ready", {})
-        if ready.get("status") == "True":
+        ready = _ready(found)
+        if ready is not None and ready["status"] == "True":
             return None
-        return str(ready.get("message") or "cert-manager has not looked at it yet")
+        return str((ready or {}).get("message") or "cert-manager has not looked at it yet")
 
     def restored(self, name: str, namespace: str) -> Restored | None:
         """Return what an ExternalSecret came to, or None while nobody has looked at it."""
         found: Any = CustomObjectsApi(self._client).get_namespaced_custom_object(
             "external-secrets.io", "v1", namespace, "externalsecrets", name, _request_timeout=_CALL_SECONDS
         )
-        conditions = found.get("status", {}).get("conditions", ())
-        ready = next((condition for condition in conditions if condition["type"] == "Ready"), None)
-        return ready and Restored(restored=ready["status"] == "True", message=str(ready.get("message", "")))
+        ready = _ready(found)
+        if ready is None:
+            return None
+        return Restored(restored=ready["status"] == "True", message=str(ready.get("message", "")))
 
     def tls_certificate(self, secret: str, namespace: str) -> str:
         """Return the certificates in a TLS Secret, PEM; its key is not looked at."""
@@ -272,6 +272,12 @@ class ClusterApi:
         except HTTPError as error:
             return f"the API server does not answer ({type(error).__name__})"
         return None
+
+
+def _ready(found: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the condition Ready of an object; None while nobody has looked at it."""
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    return next((condition for condition in conditions if condition["type"] == "Ready"), None)
 
 
 def _reason(error: Any) -> str:  # noqa: ANN401 - the client is not typed

@@ -137,6 +137,13 @@ def test_several_records_wait_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(move.slept) == 9
 
 
+def test_several_records_wait_once_for_what_never_serves_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    move = Move(new=Side([[]]), old=Side([WELL]))
+    with pytest.raises(pulumi.RunError, match="of which nothing was touched"):
+        move.run(monkeypatch, records=3)
+    assert len([told for told in move.seen if told.startswith("names stay on the old side until")]) == 1
+
+
 def test_a_record_that_leads_to_the_same_place_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     move = Move(new=Side([[]]), old=Side([WELL]))
     move.run(monkeypatch, to=OLD)

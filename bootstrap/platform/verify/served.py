@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from cryptography import x509
 
+from components.cutover.https import connect, trusting_all
+
 _SECONDS = 10.0
 
 
@@ -25,7 +27,7 @@ def certificate(address: str, port: int, host: str) -> x509.Certificate:
     Raises:
         OSError: nothing is served.
     """
-    with _secured(address, port, host, _trusting_all()) as connection:
+    with connect(address, port, host, trusting_all()) as connection:
         return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
 
 
@@ -36,7 +38,7 @@ def distrust(address: str, port: int, host: str, trusted: ssl.SSLContext) -> str
         OSError: nothing is served.
     """
     try:
-        with _secured(address, port, host, trusted):
+        with connect(address, port, host, trusted):
             return ""
     except ssl.SSLCertVerificationError as error:
         return str(error.verify_message)
@@ -67,10 +69,10 @@ def speaks_tls_1_2(address: str, port: int, host: str) -> bool:
     Raises:
         OSError: nothing is served.
     """
-    context = _trusting_all()
+    context = trusting_all()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     try:
-        with _secured(address, port, host, context):
+        with connect(address, port, host, context):
             return True
     except (ssl.SSLError, ConnectionResetError):
         return False
@@ -125,21 +127,4 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         super().connect()
         if self._secured:
-            self.sock = _trusting_all().wrap_socket(self.sock, server_hostname=self._host)
-
-
-def _secured(address: str, port: int, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
-    plain = socket.create_connection((address, port), timeout=_SECONDS)
-    try:
-        return context.wrap_socket(plain, server_hostname=host)
-    except BaseException:
-        plain.close()
-        raise
-
-
-def _trusting_all() -> ssl.SSLContext:
-    """Return what takes any certificate: for looking at it, and for what does not depend on it."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+            self.sock = trusting_all().wrap_socket(self.sock, server_hostname=self._host)
