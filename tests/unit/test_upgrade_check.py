@@ -5,20 +5,25 @@ import gzip
 import io
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from bootstrap.errors import BootstrapError
+from bootstrap.errors import BootstrapError, HelmError
 from bootstrap.platform.doctor.findings import Diagnosis
 from bootstrap.platform.findings import Finding, Verdict
-from bootstrap.platform.upgrade.check import print_check
+from bootstrap.platform.images.helm import Source
+from bootstrap.platform.run import settings_of
+from bootstrap.platform.upgrade.check import Upgrade, examine, print_check
 from bootstrap.platform.upgrade.definitions import Definition, changes
 from bootstrap.platform.upgrade.records import Record, last_record
 from bootstrap.platform.upgrade.versions import chart_step, kubernetes_step, requested_apis
-from bootstrap.platform.verify.cluster import Cluster
+from bootstrap.platform.verify.cluster import Cluster, ClusterError
 from components.release.stored_versions import kinds_to_migrate
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def definition(
@@ -266,6 +271,98 @@ def test_a_record_that_is_none(data: str) -> None:
 def test_only_a_releases_own_kinds_are_migrated(stored: list[str], release: str | None, others: list[Any]) -> None:
     live = definition(BOTH, "v1", stored=stored, release=release)
     assert [kind.others for kind in kinds_to_migrate(live, "eso", "eso")] == others
+
+
+class Answering(Cluster):
+    """Answers by path."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        known: dict[str, dict[str, Any]] = {
+            "/version": {"gitVersion": "v1.36.3"},
+            "/apis": {"groups": [{"versions": [{"groupVersion": "apps/v1"}]}]},
+            "/api/v1/namespaces/n/secrets": {"items": self.answers["secrets"]},
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": {"items": [self.answers["live"]]},
+            "/apis/example.com/v1/things": {"items": [thing("a", ("argocd", "v1beta1", "2026"))]},
+        }
+        return known[path]
+
+    def text(self, path: str) -> str:
+        if self.answers.get("forbidden"):
+            raise ClusterError(403, 'User "me" cannot get path "/metrics"')
+        return METRICS
+
+
+def asked(cluster: Cluster, *, objects: Sequence[Mapping[str, Any]] = ()) -> dict[tuple[str, str], Finding]:
+    upgrade = Upgrade(
+        settings=settings_of(ROOT, "local"),
+        cluster=cluster,
+        releases=[{"name": "a", "namespace": "n", "version": "2.0.0", "values": {}}],
+        objects=objects,
+    )
+    return {
+        (each.check, each.subject): each for each in examine("local", upgrade, console=Console(quiet=True)).findings
+    }
+
+
+def record_of(version: str, manifest: str = "") -> list[dict[str, Any]]:
+    return [helm_secret(1, encoded({"chart": {"metadata": {"version": version}}, "manifest": manifest}))]
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The definitions that Helm renders of the chart."""
+    found: list[dict[str, Any]] = [definition({"v1beta1": False, "v1": True}, "v1")]
+    monkeypatch.setattr(Source, "definitions", lambda *_: iter(found))
+    return found
+
+
+def test_everything_that_stands_against_an_upgrade_is_told_at_once(rendered: list[dict[str, Any]]) -> None:
+    live = definition(BOTH, "v1", stored=["v1"])
+    cluster = Answering(secrets=record_of("1.9.0", MANIFEST), live=live)
+    ours = {"apiVersion": "example.com/v1beta1", "kind": "Thing", "metadata": {"name": "ours"}}
+    served = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "fine"}}
+    found = asked(cluster, objects=[ours, served, {"apiVersion": "v1", "kind": "Secret"}])
+    blocked = {key for key, each in found.items() if each.verdict is Verdict.BLOCKED}
+    assert blocked == {
+        ("kubernetes", "a of flow/v1"),
+        ("charts", "a"),
+        ("definitions", "things.example.com"),
+        ("definitions", "Thing ours"),
+    }
+    assert "PodSecurityPolicy a of policy/v1beta1" in found["charts", "a"].detail
+    assert "writes it as example.com/v1beta1, which a 2.0.0 does not serve" in found["definitions", "Thing ours"].detail
+
+
+def test_a_release_that_is_not_there_is_installed(rendered: list[dict[str, Any]]) -> None:
+    found = asked(Answering(secrets=[], live=definition(BOTH, "v1")))
+    assert found["charts", "a"].detail == "2.0.0 is installed by the next update"
+
+
+def test_a_version_that_is_installed_needs_no_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = asked(Answering(secrets=record_of("2.0.0"), live=definition(BOTH, "v1")))
+    assert found["charts", "a"].detail == "2.0.0 is installed"
+
+
+def test_without_helm_or_rights_it_cannot_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = asked(Answering(secrets=record_of("1.9.0"), live=definition(BOTH, "v1"), forbidden=True))
+    assert {each.verdict for each in found.values()} == {Verdict.UNKNOWN}
+    assert "Helm is not on PATH" in found["charts", "a"].detail
+    assert "no right to ask" in found["kubernetes", "version"].detail
+
+
+def test_what_helm_refuses_stands_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise HelmError("a: chart requires kubeVersion: >= 1.99.0 which is incompatible with Kubernetes v1.36.3")
+
+    monkeypatch.setattr(Source, "definitions", refuse)
+    found = asked(Answering(secrets=record_of("1.9.0"), live=definition(BOTH, "v1")))
+    assert found["charts", "a"].verdict is Verdict.BLOCKED
+    assert "requires kubeVersion" in found["charts", "a"].detail
 
 
 @pytest.mark.parametrize("width", [80, 200])
