@@ -137,6 +137,23 @@ def test_a_drift_is_text_whatever_is_in_it(server, api):
     assert "The rest, 80000 characters" in made["body"]
 
 
+def test_a_drift_that_takes_more_room_than_it_has_characters_still_fits_into_an_issue(server, api):
+    # a mark of direction is spelt out in six characters, and GitHub takes 65,536
+    publish.issue(api, "dev", "\u202e" * 40_000)
+    [made] = server.issues.values()
+    assert len(made["body"]) < 25_000
+
+
+def test_a_drift_that_was_cut_within_a_letter_is_told(server):
+    command = [sys.executable, "-S", "-m", "bootstrap.platform.ci.publish", "issue", "--stack", "dev"]
+    known = {"PATH": os.environ["PATH"], **server.environment()}
+    done = subprocess.run(
+        command, cwd=ROOT, env=known, input="~ é".encode()[:-1], capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "~ \ufffd" in server.issues[1]["body"]
+
+
 def test_an_answer_that_asks_for_patience_is_asked_for_again(server, api):
     server.failures += [502, 503]
     assert publish.comment(api, "dev", 7, text()) == "commented"
@@ -200,7 +217,7 @@ def test_what_is_wrong_is_said_and_the_token_is_not(server, environment, message
 def test_the_command_line_has_it_too(server, monkeypatch, capsys):
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text()))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text().encode())))
     assert publish.main(["comment", "--stack", "dev", "--pull-request", "7"]) == 0
     assert capsys.readouterr().out == "commented\n"
     assert publish.main(["comment", "--stack", "a b", "--pull-request", "7"]) == 1
