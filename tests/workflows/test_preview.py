@@ -1,5 +1,7 @@
 """A pull request: what a fork's may do, what its comment says, and what stops it."""
 
+import pytest
+
 from bootstrap.platform.ci.markers import digest_in, marker
 from tests.workflows.world import World
 
@@ -31,6 +33,16 @@ def test_a_forks_pull_request_gets_the_plan_and_no_identity_whatever_it_is_calle
     assert world.api.requests == []
     assert not list(world.folder.rglob("pwned"))
     assert len(world.called("bootstrap plan --stack dev --against")) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "passes"), [(0, True), (2, True), (3, True), (1, False), (4, False), (127, False), (137, False)]
+)
+def test_a_comparison_that_was_not_made_is_told_to_a_fork(world: World, status: int, passes: bool) -> None:
+    world.change()
+    world.answers("plan", "", status)
+    ran = world.run("preview", "pull_request", world.pull_request(fork=True))
+    assert ran.jobs == {"plan-1": passes, "plan-2": passes}
 
 
 def test_a_pull_request_edited_five_times_has_one_comment_for_each_stack(world):

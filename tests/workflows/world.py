@@ -2,9 +2,9 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.loopback_github import REPOSITORY, GitHubServer
+from tests.workflows.programs import PROGRAMS, scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -23,49 +24,10 @@ STAND_INS = {
     "actions/setup-python": "setup-python",
     "actions/upload-artifact": "upload-artifact",
     "azure/login": "login",
+    "azure/setup-helm": "setup-helm",
     "azure/use-kubelogin": "use-kubelogin",
 }
 """Actions that need the network, and the folder of what runs in place of each."""
-PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover, verify")
-"""Programs that are recorded answers: what they would do is tested elsewhere."""
-
-_LOGGED = '#!/bin/bash\necho "{name} $*" >> "$WORLD/log"\n'
-
-_PULUMI = (
-    _LOGGED.format(name="pulumi")
-    + """
-while test $# -gt 0; do
-  case "$1" in
-    preview|up|export) verb="$1" ;;
-    --stack) stack="$2" ;;
-  esac
-  shift
-done
-case "$verb" in
-  preview) cat "$WORLD/previews/$stack.json"; exit "$(cat "$WORLD/previews/$stack.status" 2>/dev/null || echo 0)" ;;
-  export) cat "$WORLD/state/$stack.json" 2>/dev/null || echo '{"deployment": {}}' ;;
-esac
-"""
-)
-
-# .venv of the clone; `bootstrap ci` is the clone's own code
-_MAKE = """#!/bin/bash
-echo "stand-in for make $*"
-mkdir -p .venv/bin
-cp "$WORLD/bin/bootstrap" .venv/bin/bootstrap
-"""
-
-_BOOTSTRAP = """#!/bin/bash
-echo "bootstrap $*" >> "$WORLD/log"
-answer="$WORLD/answers/$1"
-if test -e "$answer" && test "$1" != ci; then
-  cat "$answer"
-  exit "$(cat "$answer.status" 2>/dev/null || echo 0)"
-fi
-exec {python} -c 'import sys; sys.path.insert(0, "."); from bootstrap.cli import main; main()' "$@"
-"""
-
-_GH = _LOGGED.format(name="gh") + 'case "$1 $2" in "pr view") exit 1 ;; esac\n'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +48,12 @@ class Ran:
         return found
 
     @property
+    def steps(self) -> dict[str, bool]:
+        """The steps that ran, by name, and whether each succeeded."""
+        found = re.findall(r"(✅|❌)  (?:Success|Failure) - Main (.*?)(?: \[[\d.]+m?s\])?$", self.output, re.MULTILINE)
+        return {name: mark == "✅" for mark, name in found}
+
+    @property
     def stand_ins(self) -> set[str]:
         """The actions in whose place something else ran."""
         marks = (line.split("stand-in for ", 1)[1] for line in self.output.splitlines() if "| stand-in for " in line)
@@ -103,9 +71,7 @@ class World:
     def __post_init__(self) -> None:
         for name in ("bin", "previews", "state", "answers", "artifacts"):
             (self.folder / name).mkdir()
-        scripts = {"pulumi": _PULUMI, "make": _MAKE, "gh": _GH, "az": _LOGGED.format(name="az")}
-        scripts["bootstrap"] = _BOOTSTRAP.format(python=sys.executable)
-        for name, text in scripts.items():
+        for name, text in scripts().items():
             (self.folder / "bin" / name).write_text(text)
             (self.folder / "bin" / name).chmod(0o755)
         for command in ("plan", "policy", "doctor", "drift", "recover", "verify"):
