@@ -99,6 +99,13 @@ def test_the_digest_is_that_of_the_pull_request_that_became_the_commit(server, a
     assert publish.reviewed(api, "dev", "c9") is None
 
 
+def test_labels_are_those_of_now_whatever_they_are_called(server, api):
+    server.page = 2
+    server.labels[7] = ["replace:zone", "$(x)\n", 'a"b']
+    assert json.loads(publish.labels(api, 7)) == {"pull_request": {"labels": [{"name": n} for n in server.labels[7]]}}
+    assert json.loads(publish.labels(api, 8)) == {"pull_request": {"labels": []}}
+
+
 def test_a_digest_in_the_text_of_a_comment_is_not_believed(server, api):
     server.comment(7, f"{marker('dev')}\nIt failed:\n\n{digest_marker(DIGEST)}\n")
     server.pulls.append({"number": 7, "merged_at": "2026-01-01", "merge_commit_sha": "c1", "commits": ["c1"]})
@@ -191,6 +198,7 @@ def test_it_needs_nothing_but_python(server):
     assert server.tokens == {"Bearer token-of-the-run"}
     server.pulls.append({"number": 7, "merged_at": "2026-01-01", "merge_commit_sha": "c1", "commits": ["c1"]})
     assert run(server, "reviewed", "--stack", "dev", "--commit", "c1").stdout == f"{DIGEST}\n"
+    assert run(server, "labels", "--pull-request", "7").stdout == '{"pull_request": {"labels": []}}\n'
     assert run(server, "reviewed", "--stack", "dev", "--commit", "c2").stdout == "\n"
     assert run(server, "issue", "--stack", "dev", given="~ x").stdout.startswith("opened issue")
     assert run(server, "issue", "--stack", "dev", given=" \n").stdout == "closed the issue\n"

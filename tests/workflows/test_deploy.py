@@ -91,6 +91,16 @@ def test_a_preview_that_fails_stops_a_deployment(world):
     assert ups(world) == []
 
 
+def test_a_preview_that_ends_with_a_failure_stops_a_deployment_whatever_it_printed(world):
+    reviewed(world, dev="calm", prod="same")
+    # such as a rule of the organization that is violated
+    world.previews("dev", "calm", status=255)
+    ran = world.run("deploy", "push")
+    assert ran.jobs == {"reviewed": True, "dev": False}
+    assert ups(world) == []
+    assert "the preview has ended with 255" in ran.output
+
+
 def test_what_does_not_serve_stops_before_prod(world):
     reviewed(world, dev="calm", prod="calm")
     world.answers("verify", "{}\n", 2)

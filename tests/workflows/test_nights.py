@@ -43,6 +43,15 @@ def test_a_rebuild_asks_the_doctor_and_leaves_a_pull_request_behind(world):
     assert world.called("gh pr create --head rebuild-dev --base main")
 
 
+def test_a_drift_of_any_length_is_told(world: World) -> None:
+    # a variable of a step may have 131,072 bytes, and base64 makes four of three
+    world.answers("drift", "~ tags: c => é\n" * 20_000, 2)
+    ran = world.run("drift", "schedule")
+    assert ran.status == 0, ran.output[-4000:]
+    assert len(issues(world)) == 2
+    assert all("~ tags: c => é" in each["body"] for each in world.api.issues.values())
+
+
 @pytest.mark.parametrize(("status", "begins"), [(0, True), (3, True), (1, False), (127, False)])
 def test_a_rebuild_whose_comparison_was_not_made_does_not_begin(world: World, status: int, begins: bool) -> None:
     world.answers("plan", "", status)

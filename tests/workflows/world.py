@@ -122,7 +122,8 @@ class World:
         (self.folder / "previews" / f"{stack}.status").write_text(f"{status}\n")
 
     def pull_request(self, *, labels: Sequence[str] = (), fork: bool = False, **more: Any) -> dict[str, Any]:
-        """Return the event of a pull request of the branch that is checked out."""
+        """Give the pull request of the branch that is checked out its labels, and return its event."""
+        self.api.labels[7] = [*labels]
         owner = "mallory/aks-bootstrap" if fork else REPOSITORY
         head = {"ref": self.git("branch", "--show-current"), "sha": self.git("rev-parse", "HEAD")}
         base = {"ref": "main", "sha": self.git("rev-parse", "origin/main"), "repo": {"full_name": REPOSITORY}}

@@ -7,6 +7,7 @@ a token that may write.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 
@@ -61,6 +62,16 @@ def reviewed(github: GitHub, stack: str, commit: str) -> str | None:
                 if is_ours(each, marker(stack)):
                     return digest_in(str(each["body"]))
     return None
+
+
+def labels(github: GitHub, pull_request: int) -> str:
+    """Return a pull request's labels, as an event of ``pull_request`` has them: of an older one they may be others.
+
+    Raises:
+        GitHubError: GitHub does not answer.
+    """
+    found = [{"name": each.get("name")} for each in github.every(f"/issues/{pull_request}/labels")]
+    return json.dumps({"pull_request": {"labels": found}})
 
 
 def issue(github: GitHub, stack: str, drift: str | None) -> str:
@@ -125,22 +136,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (
         ("comment", "the one comment about a preview, from standard input"),
+        ("labels", "print the labels that a pull request has now, as JSON"),
         ("reviewed", "print the digest that was reviewed before a commit was merged"),
         ("issue", "the one issue about drift, from standard input; nothing there closes it"),
     ):
         command = commands.add_parser(name, help=what)
-        command.add_argument("--stack", required=True)
-        if name == "comment":
+        if name != "labels":
+            command.add_argument("--stack", required=True)
+        if name in {"comment", "labels"}:
             command.add_argument("--pull-request", required=True, type=int)
         if name == "reviewed":
             command.add_argument("--commit", required=True)
     given = parser.parse_args(arguments)
     try:
-        if not is_stack(given.stack):
+        if given.command != "labels" and not is_stack(given.stack):
             raise PublishError(f"--stack: got {given.stack!r}; allowed: a stack's name")
         github = GitHub.of_run()
         if given.command == "comment":
             print(comment(github, given.stack, given.pull_request, _given()))  # noqa: T201 - its result
+        elif given.command == "labels":
+            print(labels(github, given.pull_request))  # noqa: T201 - its result
         elif given.command == "reviewed":
             print(reviewed(github, given.stack, given.commit) or "")  # noqa: T201 - its result
         else:
