@@ -293,6 +293,15 @@ def test_two_runs_never_change_a_stack_at_once_and_none_is_killed_for_the_next(s
         assert "concurrency" not in workflow(FOLDER / f"{path}.yml"), "a group of the workflow would hold all stacks"
 
 
+@pytest.mark.parametrize(("path", "name", "id_"), [("deploy", "dev", "deploy"), ("rebuild", "rebuild", "rebuild")])
+def test_a_run_that_is_cancelled_gives_up_its_own_lock_and_no_other(path, name, id_):
+    every = jobs(FOLDER / f"{path}.yml")[name]["steps"]
+    [unlocks] = [step for step in every if "pulumi cancel" in step.get("run", "")]
+    assert unlocks["if"] == f"cancelled() && steps.{id_}.outcome == 'cancelled'"
+    before = every[every.index(unlocks) - 1]
+    assert (before["id"], "pulumi up" in before["run"]) == (id_, True)
+
+
 @pytest.mark.parametrize("path", PLATFORM)
 def test_a_program_that_fails_in_front_of_a_pipe_fails_its_step(path):
     assert workflow(FOLDER / f"{path}.yml")["defaults"] == {"run": {"shell": "bash"}}

@@ -27,7 +27,7 @@ def test_what_was_reviewed_is_deployed_to_dev_and_then_to_prod(world):
     ran = world.run("deploy", "push")
     assert ran.status == 0, ran.output[-4000:]
     assert ups(world) == ["dev", "prod"]
-    assert world.called("bootstrap recover") == []
+    assert world.called("bootstrap recover") == world.called("pulumi cancel") == []
     assert all("--yes" in line for line in world.called("pulumi up"))
     assert world.called("az account get-access-token")
 
@@ -82,6 +82,15 @@ def test_after_a_run_that_died_the_stack_is_recovered_first(world):
     assert world.called("bootstrap recover") == ["bootstrap recover --stack dev"]
     order = [line.split(" --")[0] for line in world.log if line.startswith(("pulumi", "bootstrap recover"))]
     assert order[:4] == ["pulumi stack export", "bootstrap recover", "pulumi preview", "pulumi up"]
+
+
+def test_after_a_release_that_was_ended_in_the_middle_the_stack_is_recovered_first(world):
+    # Helm marks it failed, nothing is pending, and a refresh would take its values for those of the program
+    release = {"type": "kubernetes:helm.sh/v3:Release", "initErrors": ["context canceled"]}
+    state = {"deployment": {"pending_operations": [], "resources": [{"type": "pulumi:pulumi:Stack"}, release]}}
+    (world.folder / "state/dev.json").write_text(json.dumps(state))
+    assert world.run("deploy", "workflow_dispatch", {"inputs": {"stack": "dev", "reviewed": "0" * 64}}).status == 0
+    assert world.called("bootstrap recover") == ["bootstrap recover --stack dev"]
 
 
 def test_a_preview_that_fails_stops_a_deployment(world):

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from tests.loopback_github import REPOSITORY, GitHubServer
 from tests.workflows.programs import PROGRAMS, scripts
 
@@ -230,9 +228,3 @@ class World:
         self.git("commit", "--quiet", "--message", "the project")
         self.git("remote", "add", "origin", str(origin))
         self.git("push", "--quiet", "--set-upstream", "origin", "main")
-
-
-def jobs_of(path: Path) -> dict[str, Any]:
-    """Return the jobs in a workflow's file."""
-    found: dict[str, Any] = YAML(typ="safe").load(path.read_text())["jobs"]
-    return found
