@@ -41,7 +41,16 @@ fi
 exec {python} -c 'import sys; sys.path.insert(0, "."); from bootstrap.cli import main; main()' "$@"
 """
 
-_GH = _LOGGED.format(name="gh") + 'case "$1 $2" in "pr view") exit 1 ;; esac\n'
+_GH = (
+    _LOGGED.format(name="gh")
+    + """
+case "$1 $2" in
+  "pr view") exit 1 ;;
+  "pr list") echo "[]" ;;
+  "pr create") cat > "$WORLD/body.md"; echo "https://example.com/pull/1" ;;
+esac
+"""
+)
 
 
 def scripts() -> dict[str, str]:

@@ -19,11 +19,14 @@ PREVIEWS = ROOT / "tests/previews"
 
 STAND_INS = {
     "actions/checkout": "checkout",
+    "actions/create-github-app-token": "create-github-app-token",
     "actions/setup-python": "setup-python",
     "actions/upload-artifact": "upload-artifact",
     "azure/login": "login",
     "azure/setup-helm": "setup-helm",
     "azure/use-kubelogin": "use-kubelogin",
+    "docker/build-push-action": "build-push",
+    "docker/setup-buildx-action": "setup-buildx",
 }
 """Actions that need the network, and the folder of what runs in place of each."""
 
@@ -65,6 +68,7 @@ class World:
     folder: Path
     api: GitHubServer
     variables: Mapping[str, str] = field(default_factory=lambda: {"AZURE_CLIENT_ID": "client-of-the-environment"})
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("bin", "previews", "state", "answers", "artifacts"):
@@ -155,13 +159,13 @@ class World:
             {"number": number, "merged_at": "2026-01-01T00:00:00Z", "merge_commit_sha": commit, "commits": [commit]}
         )
 
-    def run(self, workflow: str, on: str, event: Mapping[str, Any] | None = None) -> Ran:
+    def run(self, workflow: str, on: str, event: Mapping[str, Any] | None = None, **environment: str) -> Ran:
         """Run a workflow of the clone, and print what was no more than a stand-in."""
         file = self.folder / "event.json"
         file.write_text(
             json.dumps({"repository": {"full_name": REPOSITORY, "default_branch": "main"}, **(event or {})})
         )
-        given = {**self.api.environment(), "WORLD": str(self.folder)}
+        given = {**self.api.environment(), "WORLD": str(self.folder), **environment}
         token = given.pop("GITHUB_TOKEN")
         command = ["act", on, "--workflows", f".github/workflows/{workflow}.yml", "--eventpath", str(file)]
         command += ["--platform", "ubuntu-24.04=-self-hosted", "--no-skip-checkout", "--action-offline-mode"]
@@ -173,6 +177,7 @@ class World:
             f"GITHUB_TOKEN={token}",
         ]
         command += [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
+        command += [part for name, value in self.secrets.items() for part in ("--secret", f"{name}={value}")]
         command += [part for name, value in self.variables.items() for part in ("--var", f"{name}={value}")]
         command += [
             part for used, stand_in in self._replaced() for part in ("--local-repository", f"{used}={stand_in}")
@@ -183,11 +188,20 @@ class World:
         done = subprocess.run(
             command,
             cwd=self.clone,
-            env={"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "GIT_CONFIG_GLOBAL": os.devnull},
+            env={
+                "PATH": path,
+                "HOME": str(home),
+                "LANG": "C.UTF-8",
+                "GIT_CONFIG_GLOBAL": os.devnull,
+                "GIT_TERMINAL_PROMPT": "0",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # without a terminal, as on a runner: nobody is asked for a password
             text=True,
             check=False,
+            timeout=300,
         )
         ran = Ran(status=done.returncode, output=done.stdout)
         print(  # noqa: T201 - pytest shows it with a failure, and with -s
