@@ -24,6 +24,8 @@ class GitHubServer:
         self.url = f"http://127.0.0.1:{port}"
         self.comments: dict[int, dict[str, Any]] = {}
         self.issues: dict[int, dict[str, Any]] = {}
+        self.labels: dict[int, list[str]] = {}
+        """Of each pull request."""
         self.pulls: list[dict[str, Any]] = []
         """Each with ``commits``, the commits that it is a part of."""
         self.requests: list[tuple[str, str]] = []
@@ -52,6 +54,8 @@ class GitHubServer:
         match method, (found[1] if found else "").split("/"):
             case "GET", ["issues", number, "comments"]:
                 status, answer = 200, [each for each in self.comments.values() if each["issue"] == int(number)]
+            case "GET", ["issues", number, "labels"]:
+                status, answer = 200, [{"name": name} for name in self.labels.get(int(number), [])]
             case "POST", ["issues", number, "comments"]:
                 status, answer = 201, self.comment(int(number), body["body"])
             case "PATCH", ["issues", "comments", id_] if int(id_) in self.comments:

@@ -191,9 +191,13 @@ class StandIn(protocol.Provider):
         """Wait for an accepted operation, and return the resource's state.
 
         Raises:
-            AcceptedError: the operation failed.
+            AcceptedError: the operation failed, or was cancelled.
         """
-        await self._wait(resource["ready"] - self._cloud.now())
+        try:
+            await self._wait(resource["ready"] - self._cloud.now())
+        except RejectedError as cancelled:
+            # azure-native cannot read it any more, and hands over its id alone: crud.go, HandleErrorWithCheckpoint
+            raise AcceptedError(str(cancelled), resource["id"], {}, _property_values(dict(inputs))) from None
         state = self._state(resource, inputs)
         if resource["failure"]:
             error = AzureError(resource["failure"]["code"], resource["failure"]["message"], 200)

@@ -79,8 +79,14 @@ def test_an_environment_that_asks_for_it_gets_signed_images_only(remote: Remote,
         "verify",
         f"--certificate-oidc-issuer={ISSUER}",
         f"--certificate-identity={IDENTITY}",
+        "--",
         f"registry.example.com/shop@{DIGEST}",
     ]
+
+
+def test_an_image_that_is_called_like_an_option_is_none(cosign: Path) -> None:
+    check_signature(f"--insecure-ignore-tlog=true@{DIGEST}", signer(**KEYLESS))
+    assert (cosign / "asked").read_text().splitlines()[-2:] == ["--", f"--insecure-ignore-tlog=true@{DIGEST}"]
 
 
 def test_without_a_digest_nothing_says_what_was_signed(remote: Remote, clone: Path, cosign: Path) -> None:

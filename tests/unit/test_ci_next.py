@@ -1,10 +1,12 @@
 """A rebuild begins with the next generation in the stack file, and nothing else is changed there."""
 
 import difflib
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from bootstrap.errors import BootstrapError
 from bootstrap.platform.ci.generation import next_generation
@@ -35,6 +37,27 @@ def test_a_generation_that_stands_there_is_raised_by_one(project):
 def test_one_that_does_not_and_a_region_are_added(project):
     assert next_generation(project, "dev", "westeurope") == 2
     assert changed(project, "dev") == ["+    generation: 2", "+    location: westeurope"]
+
+
+def test_line_ends_stay_what_they_are(project):
+    file = project / "Pulumi.dev.yaml"
+    before = file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(before)
+    next_generation(project, "dev")
+    after = file.read_bytes()
+    assert after.count(b"\n") == after.count(b"\r\n") == before.count(b"\n") + 1
+
+
+def test_a_cluster_in_one_line_of_json_is_told(project):
+    file = project / "Pulumi.dev.yaml"
+    document = YAML(typ="safe").load(file)
+    key = "aks-bootstrap:cluster"
+    document["config"][key] = json.dumps(document["config"][key])
+    YAML().dump(document, file)
+    before = file.read_text()
+    with pytest.raises(BootstrapError, match=r"aks-bootstrap:cluster: .* allowed: a mapping"):
+        next_generation(project, "dev")
+    assert file.read_text() == before
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,13 @@ def test_the_digest_is_that_of_the_pull_request_that_became_the_commit(server, a
     assert publish.reviewed(api, "dev", "c9") is None
 
 
+def test_labels_are_those_of_now_whatever_they_are_called(server, api):
+    server.page = 2
+    server.labels[7] = ["replace:zone", "$(x)\n", 'a"b']
+    assert json.loads(publish.labels(api, 7)) == {"pull_request": {"labels": [{"name": n} for n in server.labels[7]]}}
+    assert json.loads(publish.labels(api, 8)) == {"pull_request": {"labels": []}}
+
+
 def test_a_digest_in_the_text_of_a_comment_is_not_believed(server, api):
     server.comment(7, f"{marker('dev')}\nIt failed:\n\n{digest_marker(DIGEST)}\n")
     server.pulls.append({"number": 7, "merged_at": "2026-01-01", "merge_commit_sha": "c1", "commits": ["c1"]})
@@ -135,6 +142,23 @@ def test_a_drift_is_text_whatever_is_in_it(server, api):
     publish.issue(api, "dev", "x" * 100_000)
     assert len(made["body"]) < 25_000
     assert "The rest, 80000 characters" in made["body"]
+
+
+def test_a_drift_that_takes_more_room_than_it_has_characters_still_fits_into_an_issue(server, api):
+    # a mark of direction is spelt out in six characters, and GitHub takes 65,536
+    publish.issue(api, "dev", "\u202e" * 40_000)
+    [made] = server.issues.values()
+    assert len(made["body"]) < 25_000
+
+
+def test_a_drift_that_was_cut_within_a_letter_is_told(server):
+    command = [sys.executable, "-S", "-m", "bootstrap.platform.ci.publish", "issue", "--stack", "dev"]
+    known = {"PATH": os.environ["PATH"], **server.environment()}
+    done = subprocess.run(
+        command, cwd=ROOT, env=known, input="~ é".encode()[:-1], capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "~ \ufffd" in server.issues[1]["body"]
 
 
 def test_an_answer_that_asks_for_patience_is_asked_for_again(server, api):
@@ -174,6 +198,7 @@ def test_it_needs_nothing_but_python(server):
     assert server.tokens == {"Bearer token-of-the-run"}
     server.pulls.append({"number": 7, "merged_at": "2026-01-01", "merge_commit_sha": "c1", "commits": ["c1"]})
     assert run(server, "reviewed", "--stack", "dev", "--commit", "c1").stdout == f"{DIGEST}\n"
+    assert run(server, "labels", "--pull-request", "7").stdout == '{"pull_request": {"labels": []}}\n'
     assert run(server, "reviewed", "--stack", "dev", "--commit", "c2").stdout == "\n"
     assert run(server, "issue", "--stack", "dev", given="~ x").stdout.startswith("opened issue")
     assert run(server, "issue", "--stack", "dev", given=" \n").stdout == "closed the issue\n"
@@ -200,7 +225,7 @@ def test_what_is_wrong_is_said_and_the_token_is_not(server, environment, message
 def test_the_command_line_has_it_too(server, monkeypatch, capsys):
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text()))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text().encode())))
     assert publish.main(["comment", "--stack", "dev", "--pull-request", "7"]) == 0
     assert capsys.readouterr().out == "commented\n"
     assert publish.main(["comment", "--stack", "a b", "--pull-request", "7"]) == 1

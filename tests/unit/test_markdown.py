@@ -171,6 +171,11 @@ def test_a_summary_has_no_element_in_it(name: str) -> None:
     assert "\n" not in html(name) and not set("<>|`[]*_@") & set(html(name))
 
 
+@given(NAMES)
+def test_outside_of_code_a_name_mentions_nobody_and_no_issue(name: str) -> None:
+    assert not re.search(r"[@#]\w", prose(f"a {html(name)} b"))
+
+
 @given(st.lists(NAMES))
 def test_nothing_ends_a_fence(lines: list[str]) -> None:
     tokens = parsed("\n".join([*fence(lines, "yaml"), "", "behind"]))

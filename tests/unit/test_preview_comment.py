@@ -173,6 +173,7 @@ def test_the_most_that_can_be_said_still_fits():
     shown = review(
         preview_of(*lost, diagnostics=said),
         stack="s" * 100,
+        plan={"changes": [{"name": "<" * 90, "refused": "<" * 900}] * 90},
         policy={"findings": [{"rule": "<" * 90, "message": "<" * 900, "explained": False}] * 90},
         doctor={"findings": [{"verdict": "blocked", "subject": "<" * 90, "detail": "<" * 900}] * 90},
     )
@@ -183,6 +184,17 @@ def test_the_most_that_can_be_said_still_fits():
         assert f"`replace:{word}`" in text
 
 
+def test_what_takes_more_room_than_it_has_characters_still_fits():
+    # a letter of tags is spelt out in ten characters; nothing here has a word or a label that is known
+    said = [{"severity": "error", "message": "\U000e0041" * 600}] * 3
+    lost = [step("delete", "x" * 80, f"{PREFIX}old{n}:SomethingThatTheProgramHasForgotten{n}") for n in range(100)]
+    more = {"findings": [{"rule": "<" * 20, "message": "<" * 20, "explained": False}] * 90}
+    for diagnostics in (said, []):
+        text = to_markdown(review(preview_of(*lost, diagnostics=diagnostics), stack="s" * 100, policy=more))
+        assert len(text) <= LIMIT
+        assert re.search(r"add the label `delete:[^`]+`, .* and \d\d more, and this", text)
+
+
 HOSTILE = [
     "x\n# forged\n",
     "</code></li><h1>forged</h1>",
@@ -190,6 +202,7 @@ HOSTILE = [
     "[all good](https://evil.example.com)",
     "`` ` ``",
     "@example/platform",
+    "fixes #1",
     "::set-output name=x::y",
     "a|b\\",
     "\u202egnp.exe",
@@ -217,6 +230,11 @@ def test_whatever_somebody_calls_a_thing_it_is_text(name):
         assert len([t for t in tokens if t.type == "heading_open"]) == 1
         inline = [child for token in tokens for child in token.children or []]
         assert not [child for child in inline if child.type in {"link_open", "image"}]
+        # GitHub looks for these behind Markdown, where a character reference is a letter: github/cmark-gfm issue 181
+        shown_as_text = re.sub(
+            r"<code>.*?</code>", "", "".join(c.content for c in inline if c.type != "code_inline"), flags=re.DOTALL
+        )
+        assert not re.search(r"[@#]\w", shown_as_text)
         tags = {child.content for child in inline if child.type == "html_inline"}
         assert tags <= {"<code>", "</code>", "<br>", "<sub>", "</sub>"}
         blocks = [t.content for t in tokens if t.type == "html_block"]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.loopback_github import github
-from tests.workflows.world import PROGRAMS, STAND_INS, World
+from tests.workflows.programs import PROGRAMS
+from tests.workflows.world import STAND_INS, World
 
 NEEDED = ("act", "git", "jq")
 TOLD = pytest.StashKey[list[str]]()

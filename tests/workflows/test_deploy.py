@@ -27,7 +27,7 @@ def test_what_was_reviewed_is_deployed_to_dev_and_then_to_prod(world):
     ran = world.run("deploy", "push")
     assert ran.status == 0, ran.output[-4000:]
     assert ups(world) == ["dev", "prod"]
-    assert world.called("bootstrap recover") == []
+    assert world.called("bootstrap recover") == world.called("pulumi cancel") == []
     assert all("--yes" in line for line in world.called("pulumi up"))
     assert world.called("az account get-access-token")
 
@@ -84,11 +84,30 @@ def test_after_a_run_that_died_the_stack_is_recovered_first(world):
     assert order[:4] == ["pulumi stack export", "bootstrap recover", "pulumi preview", "pulumi up"]
 
 
+def test_after_a_release_that_was_ended_in_the_middle_the_stack_is_recovered_first(world):
+    # Helm marks it failed, nothing is pending, and a refresh would take its values for those of the program
+    release = {"type": "kubernetes:helm.sh/v3:Release", "initErrors": ["context canceled"]}
+    state = {"deployment": {"pending_operations": [], "resources": [{"type": "pulumi:pulumi:Stack"}, release]}}
+    (world.folder / "state/dev.json").write_text(json.dumps(state))
+    assert world.run("deploy", "workflow_dispatch", {"inputs": {"stack": "dev", "reviewed": "0" * 64}}).status == 0
+    assert world.called("bootstrap recover") == ["bootstrap recover --stack dev"]
+
+
 def test_a_preview_that_fails_stops_a_deployment(world):
     reviewed(world, dev="same", prod="same")
     world.previews("dev", "mistake", status=1)
     assert world.run("deploy", "push").jobs == {"reviewed": True, "dev": False}
     assert ups(world) == []
+
+
+def test_a_preview_that_ends_with_a_failure_stops_a_deployment_whatever_it_printed(world):
+    reviewed(world, dev="calm", prod="same")
+    # such as a rule of the organization that is violated
+    world.previews("dev", "calm", status=255)
+    ran = world.run("deploy", "push")
+    assert ran.jobs == {"reviewed": True, "dev": False}
+    assert ups(world) == []
+    assert "the preview has ended with 255" in ran.output
 
 
 def test_what_does_not_serve_stops_before_prod(world):

@@ -1,5 +1,7 @@
 """What runs at night: the comparison with the cloud, and a rebuild."""
 
+import pytest
+
 from tests.workflows.world import World
 
 
@@ -39,6 +41,23 @@ def test_a_rebuild_asks_the_doctor_and_leaves_a_pull_request_behind(world):
     changed = world.git("diff", "--unified=0", "main", "FETCH_HEAD").splitlines()
     assert [line for line in changed if line.startswith("+ ")] == ["+    generation: 2", "+    location: westeurope"]
     assert world.called("gh pr create --head rebuild-dev --base main")
+
+
+def test_a_drift_of_any_length_is_told(world: World) -> None:
+    # a variable of a step may have 131,072 bytes, and base64 makes four of three
+    world.answers("drift", "~ tags: c => é\n" * 20_000, 2)
+    ran = world.run("drift", "schedule")
+    assert ran.status == 0, ran.output[-4000:]
+    assert len(issues(world)) == 2
+    assert all("~ tags: c => é" in each["body"] for each in world.api.issues.values())
+
+
+@pytest.mark.parametrize(("status", "begins"), [(0, True), (3, True), (1, False), (127, False)])
+def test_a_rebuild_whose_comparison_was_not_made_does_not_begin(world: World, status: int, begins: bool) -> None:
+    world.answers("plan", "", status)
+    ran = world.run("rebuild", "workflow_dispatch", {"inputs": {"stack": "dev", "region": ""}})
+    assert ran.jobs["ask"] is begins
+    assert bool(world.called("pulumi up")) is begins
 
 
 def test_a_rebuild_that_the_doctor_is_against_does_not_begin(world):

@@ -1,5 +1,7 @@
 """A pull request: what a fork's may do, what its comment says, and what stops it."""
 
+import pytest
+
 from bootstrap.platform.ci.markers import digest_in, marker
 from tests.workflows.world import World
 
@@ -31,6 +33,16 @@ def test_a_forks_pull_request_gets_the_plan_and_no_identity_whatever_it_is_calle
     assert world.api.requests == []
     assert not list(world.folder.rglob("pwned"))
     assert len(world.called("bootstrap plan --stack dev --against")) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "passes"), [(0, True), (2, True), (3, True), (1, False), (4, False), (127, False), (137, False)]
+)
+def test_a_comparison_that_was_not_made_is_told_to_a_fork(world: World, status: int, passes: bool) -> None:
+    world.change()
+    world.answers("plan", "", status)
+    ran = world.run("preview", "pull_request", world.pull_request(fork=True))
+    assert ran.jobs == {"plan-1": passes, "plan-2": passes}
 
 
 def test_a_pull_request_edited_five_times_has_one_comment_for_each_stack(world):
@@ -80,8 +92,35 @@ def test_a_preview_that_fails_is_told_in_the_comment(world):
     assert digest_in(comments(world)["dev"]) is None
 
 
+def test_a_preview_that_ends_with_a_failure_fails_its_check_whatever_it_printed(world):
+    world.change()
+    world.previews("dev", "calm", status=255)
+    ran = world.run("preview", "pull_request", world.pull_request())
+    assert (ran.jobs["dev"], ran.jobs["prod"], ran.jobs["comment-dev"]) == (False, True, True)
+    assert "maxCount" in comments(world)["dev"]
+
+
+def test_a_run_that_is_started_again_looks_at_the_labels_of_now(world):
+    """Its event is that of its first time: https://docs.github.com/actions/how-tos/manage-workflow-runs/re-run-workflows-and-jobs."""
+    world.change()
+    world.previews("dev", "pool")
+    event = world.pull_request(labels=["replace:pool"])
+    assert world.run("preview", "pull_request", event).status == 0
+    world.api.labels[7] = ["replace:zone"]
+    again = world.run("preview", "pull_request", event)
+    assert (again.jobs["dev"], again.jobs["prod"]) == (False, True)
+    assert "add the label `replace:pool`" in comments(world)["dev"]
+
+
 def test_what_publishes_is_the_code_of_the_branch_that_the_change_goes_to(world):
-    world.change("bootstrap/platform/ci/publish.py", "import pathlib; pathlib.Path('/tmp/pwned').touch()\n")
+    name = "bootstrap/platform/ci/publish.py"
+    trace = """
+import os, pathlib, sys
+if "comment" in sys.argv:
+    pathlib.Path(os.environ["WORLD"], "pwned").touch()
+"""
+    world.change(name, trace + (world.clone / name).read_text())
     ran = world.run("preview", "pull_request", world.pull_request())
     assert ran.jobs["comment-dev"], ran.output[-4000:]
     assert comments(world)["dev"].startswith(marker("dev"))
+    assert not (world.folder / "pwned").exists()

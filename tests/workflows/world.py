@@ -2,17 +2,16 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from tests.loopback_github import REPOSITORY, GitHubServer
+from tests.workflows.programs import PROGRAMS, scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -20,52 +19,16 @@ PREVIEWS = ROOT / "tests/previews"
 
 STAND_INS = {
     "actions/checkout": "checkout",
+    "actions/create-github-app-token": "create-github-app-token",
     "actions/setup-python": "setup-python",
     "actions/upload-artifact": "upload-artifact",
     "azure/login": "login",
+    "azure/setup-helm": "setup-helm",
     "azure/use-kubelogin": "use-kubelogin",
+    "docker/build-push-action": "build-push",
+    "docker/setup-buildx-action": "setup-buildx",
 }
 """Actions that need the network, and the folder of what runs in place of each."""
-PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover, verify")
-"""Programs that are recorded answers: what they would do is tested elsewhere."""
-
-_LOGGED = '#!/bin/bash\necho "{name} $*" >> "$WORLD/log"\n'
-
-_PULUMI = (
-    _LOGGED.format(name="pulumi")
-    + """
-while test $# -gt 0; do
-  case "$1" in
-    preview|up|export) verb="$1" ;;
-    --stack) stack="$2" ;;
-  esac
-  shift
-done
-case "$verb" in
-  preview) cat "$WORLD/previews/$stack.json"; exit "$(cat "$WORLD/previews/$stack.status" 2>/dev/null || echo 0)" ;;
-  export) cat "$WORLD/state/$stack.json" 2>/dev/null || echo '{"deployment": {}}' ;;
-esac
-"""
-)
-
-# .venv of the clone; `bootstrap ci` is the clone's own code
-_MAKE = """#!/bin/bash
-echo "stand-in for make $*"
-mkdir -p .venv/bin
-cp "$WORLD/bin/bootstrap" .venv/bin/bootstrap
-"""
-
-_BOOTSTRAP = """#!/bin/bash
-echo "bootstrap $*" >> "$WORLD/log"
-answer="$WORLD/answers/$1"
-if test -e "$answer" && test "$1" != ci; then
-  cat "$answer"
-  exit "$(cat "$answer.status" 2>/dev/null || echo 0)"
-fi
-exec {python} -c 'import sys; sys.path.insert(0, "."); from bootstrap.cli import main; main()' "$@"
-"""
-
-_GH = _LOGGED.format(name="gh") + 'case "$1 $2" in "pr view") exit 1 ;; esac\n'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +49,12 @@ class Ran:
         return found
 
     @property
+    def steps(self) -> dict[str, bool]:
+        """The steps that ran, by name, and whether each succeeded."""
+        found = re.findall(r"(✅|❌)  (?:Success|Failure) - Main (.*?)(?: \[[\d.]+m?s\])?$", self.output, re.MULTILINE)
+        return {name: mark == "✅" for mark, name in found}
+
+    @property
     def stand_ins(self) -> set[str]:
         """The actions in whose place something else ran."""
         marks = (line.split("stand-in for ", 1)[1] for line in self.output.splitlines() if "| stand-in for " in line)
@@ -99,13 +68,12 @@ class World:
     folder: Path
     api: GitHubServer
     variables: Mapping[str, str] = field(default_factory=lambda: {"AZURE_CLIENT_ID": "client-of-the-environment"})
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("bin", "previews", "state", "answers", "artifacts"):
             (self.folder / name).mkdir()
-        scripts = {"pulumi": _PULUMI, "make": _MAKE, "gh": _GH, "az": _LOGGED.format(name="az")}
-        scripts["bootstrap"] = _BOOTSTRAP.format(python=sys.executable)
-        for name, text in scripts.items():
+        for name, text in scripts().items():
             (self.folder / "bin" / name).write_text(text)
             (self.folder / "bin" / name).chmod(0o755)
         for command in ("plan", "policy", "doctor", "drift", "recover", "verify"):
@@ -156,7 +124,8 @@ class World:
         (self.folder / "previews" / f"{stack}.status").write_text(f"{status}\n")
 
     def pull_request(self, *, labels: Sequence[str] = (), fork: bool = False, **more: Any) -> dict[str, Any]:
-        """Return the event of a pull request of the branch that is checked out."""
+        """Give the pull request of the branch that is checked out its labels, and return its event."""
+        self.api.labels[7] = [*labels]
         owner = "mallory/aks-bootstrap" if fork else REPOSITORY
         head = {"ref": self.git("branch", "--show-current"), "sha": self.git("rev-parse", "HEAD")}
         base = {"ref": "main", "sha": self.git("rev-parse", "origin/main"), "repo": {"full_name": REPOSITORY}}
@@ -190,13 +159,13 @@ class World:
             {"number": number, "merged_at": "2026-01-01T00:00:00Z", "merge_commit_sha": commit, "commits": [commit]}
         )
 
-    def run(self, workflow: str, on: str, event: Mapping[str, Any] | None = None) -> Ran:
+    def run(self, workflow: str, on: str, event: Mapping[str, Any] | None = None, **environment: str) -> Ran:
         """Run a workflow of the clone, and print what was no more than a stand-in."""
         file = self.folder / "event.json"
         file.write_text(
             json.dumps({"repository": {"full_name": REPOSITORY, "default_branch": "main"}, **(event or {})})
         )
-        given = {**self.api.environment(), "WORLD": str(self.folder)}
+        given = {**self.api.environment(), "WORLD": str(self.folder), **environment}
         token = given.pop("GITHUB_TOKEN")
         command = ["act", on, "--workflows", f".github/workflows/{workflow}.yml", "--eventpath", str(file)]
         command += ["--platform", "ubuntu-24.04=-self-hosted", "--no-skip-checkout", "--action-offline-mode"]
@@ -208,6 +177,7 @@ class World:
             f"GITHUB_TOKEN={token}",
         ]
         command += [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
+        command += [part for name, value in self.secrets.items() for part in ("--secret", f"{name}={value}")]
         command += [part for name, value in self.variables.items() for part in ("--var", f"{name}={value}")]
         command += [
             part for used, stand_in in self._replaced() for part in ("--local-repository", f"{used}={stand_in}")
@@ -218,11 +188,20 @@ class World:
         done = subprocess.run(
             command,
             cwd=self.clone,
-            env={"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "GIT_CONFIG_GLOBAL": os.devnull},
+            env={
+                "PATH": path,
+                "HOME": str(home),
+                "LANG": "C.UTF-8",
+                "GIT_CONFIG_GLOBAL": os.devnull,
+                "GIT_TERMINAL_PROMPT": "0",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # without a terminal, as on a runner: nobody is asked for a password
             text=True,
             check=False,
+            timeout=300,
         )
         ran = Ran(status=done.returncode, output=done.stdout)
         print(  # noqa: T201 - pytest shows it with a failure, and with -s
@@ -263,9 +242,3 @@ class World:
         self.git("commit", "--quiet", "--message", "the project")
         self.git("remote", "add", "origin", str(origin))
         self.git("push", "--quiet", "--set-upstream", "origin", "main")
-
-
-def jobs_of(path: Path) -> dict[str, Any]:
-    """Return the jobs in a workflow's file."""
-    found: dict[str, Any] = YAML(typ="safe").load(path.read_text())["jobs"]
-    return found

@@ -4,6 +4,8 @@ import re
 from enum import Enum, auto
 from typing import NamedTuple
 
+from bootstrap.delivery.promote.command import credential_refused
+
 # What a server answers when the branch moved while we pushed; git/builtin/receive-pack.c and refs/files-backend.c.
 # "failed to update ref" may also be a full disk: the attempts are bounded, and the last answer is shown.
 _MOVED = re.compile(
@@ -49,4 +51,4 @@ def read_answer(target: str, out: str, err: str) -> Answer:
         if reason.startswith("[remote failure]"):
             return Answer(Pushed.UNKNOWN, text)
         return Answer(Pushed.MOVED if _MOVED.search(reason) else Pushed.REFUSED, text)
-    return Answer(Pushed.UNKNOWN, err.strip())
+    return Answer(Pushed.REFUSED if credential_refused(err) else Pushed.UNKNOWN, err.strip())

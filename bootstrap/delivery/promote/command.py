@@ -1,11 +1,17 @@
 """Runs Git in one folder, with one environment; what it prints and how it fails."""
 
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from bootstrap.errors import GitError
 from bootstrap.plain import without_credentials
+
+# git/http.c, remote-curl.c and credential.c, and GitHub's own answer to a push
+_REFUSED = re.compile(
+    r"Authentication failed for|could not read (Username|Password) for|returned error: 40[13]|Permission to \S+ denied"
+)
 
 
 class Git:
@@ -71,3 +77,18 @@ class Git:
 def redact(text: str) -> str:
     """Take user names and passwords out of the URLs in what Git says."""
     return without_credentials(text)
+
+
+def credential_refused(said: str) -> bool:
+    """Whether Git says that a host does not take its credential, so that nothing was read or written there."""
+    return _REFUSED.search(said) is not None
+
+
+def explained(said: str) -> str:
+    """Add to what Git says what helps, where it is the credential."""
+    if not credential_refused(said):
+        return said
+    return (
+        f"{said}; the host refuses the credential: it has expired (that of a GitHub App after an hour), may not do "
+        "this, or there is none; run this again with another"
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from bootstrap.delivery.promote.command import Git, redact
+from bootstrap.delivery.promote.command import Git, explained, redact
 from bootstrap.delivery.promote.settings import address_to_write
 from bootstrap.delivery.promote.workspace import Workspace
 from bootstrap.errors import GitError
@@ -77,7 +77,7 @@ class Fetched:
         except GitError as error:
             if "couldn't find remote ref" in str(error):
                 return None
-            raise GitError(f"{branch} of {redact(self.remote)} cannot be fetched: {error}") from None
+            raise GitError(f"{branch} of {redact(self.remote)} cannot be fetched: {explained(str(error))}") from None
         tip = self.run("rev-parse", source).strip()
         if not self._started:
             self._start_from(tip)

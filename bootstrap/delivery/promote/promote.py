@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootstrap.delivery.gitops import apps_folder, image_file
 from bootstrap.delivery.promote.answer import Answer, Pushed
+from bootstrap.delivery.promote.command import explained
 from bootstrap.delivery.promote.edit import diff, edit_at, repository_of
 from bootstrap.delivery.promote.environments import check_environment
 from bootstrap.delivery.promote.git import Repository
@@ -135,7 +136,7 @@ def _write(root: Path, repository: Repository, result: Result, head: str | None)
     if answer.outcome is Pushed.MOVED:
         return None, answer
     if answer.outcome is Pushed.REFUSED:
-        raise GitError(f"{repository.url} refuses the push to {result.branch}: {answer.text}")
+        raise GitError(f"{repository.url} refuses the push to {result.branch}: {explained(answer.text)}")
     if answer.outcome is Pushed.UNKNOWN and not _arrived(repository, result.branch, commit):
         raise GitError(f"the push to {result.branch} of {repository.url} failed: {answer.text}")
     done = replace(result, commit=commit if pushed else None, pushed=pushed is not None)

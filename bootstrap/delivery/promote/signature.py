@@ -64,7 +64,7 @@ def check_signature(image: str, signed_by: SignedBy) -> None:
     with _key_file(signed_by) as key:
         try:
             done = subprocess.run(  # noqa: S603 - each argument is one word, and none is read by a shell
-                [cosign, *_arguments(signed_by, key), image],
+                [cosign, *_arguments(signed_by, key), "--", image],
                 capture_output=True,
                 text=True,
                 errors="replace",

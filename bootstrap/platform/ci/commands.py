@@ -44,7 +44,9 @@ def comment_(
     ] = None,
     event: Annotated[
         JsonFile,
-        typer.Option(exists=True, dir_okay=False, help="The run's event, which has the pull request's labels."),
+        typer.Option(
+            exists=True, dir_okay=False, help="What `publish labels` printed, or a run's event of a pull request."
+        ),
     ] = None,
     plan: Annotated[
         JsonFile, typer.Option(exists=True, dir_okay=False, help="What `bootstrap plan --format json` printed.")
@@ -113,7 +115,7 @@ def digest(
     "publish", add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
 )
 def publish_(context: typer.Context) -> None:
-    """Publish on GitHub what a run has found: comment, reviewed, issue. Needs GITHUB_TOKEN and a run's variables.
+    """Publish on GitHub what a run has found, or ask it: comment, labels, reviewed, issue. Needs a run's variables.
 
     Exit status: 0 success, 1 an error.
     """

@@ -3,17 +3,19 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from bootstrap.markdown import code, fence, html
+from bootstrap.plain import on_lines
 from bootstrap.platform.ci.losses import Loss, counted, losses, missing_labels
 from bootstrap.platform.ci.markers import LIMIT, digest_marker, marker
 from bootstrap.platform.ci.preview import REPLACEMENTS, UNKNOWN, Difference, Operation, Preview
 from components.type_tokens import short_type
 
 _SIGNS = {"create": "➕", "update": "✏️", "delete": "❌", "import": "📥"}
-_FOR_LOSSES, _FOR_NOTES, _FOR_THE_REST = 1500, 700, 150
-"""Characters that losses and notes may take at most, and that the last lines need."""
+_FOR_AN_ERROR, _FOR_LOSSES, _FOR_LABELS, _FOR_NOTES, _FOR_THE_REST = 400, 1200, 900, 600, 150
+"""Characters that each of two errors, losses, their labels and notes may take at most, and that the last lines need."""
 _IN_COMMENT, _IN_FULL = 60, 2000
 """Characters of a value."""
 
@@ -75,7 +77,7 @@ def to_markdown(review: Review) -> str:
     """Return the comment: at most 4,000 characters."""
     head = [*_head(review), *_within(_loss_lines(review), _FOR_LOSSES, "of these")]
     if missing := review.missing:
-        head += ["", f"Not agreed to: add the label {', '.join(map(code, missing))}, and this is checked again."]
+        head += ["", f"Not agreed to: add the label {_labels(missing)}, and this is checked again."]
     if notes := _notes(review):
         head += ["", *_within(notes, _FOR_NOTES, "of these")]
     head.append("")
@@ -88,6 +90,14 @@ def in_full(review: Review) -> str:
     notes = [line for line, _ in [*_loss_lines(review), ("", 0), *_notes(review), ("", 0)]]
     changes = [line for line, _ in _groups(review.preview, _IN_FULL)]
     return "\n".join([*_head(review), *notes, *changes, "", _foot(review), ""])
+
+
+def _labels(names: Sequence[str]) -> str:
+    every = [code(name) for name in names]
+    ends = accumulate(len(each) + 2 for each in every)
+    shown = [each for each, end in zip(every, ends, strict=True) if end <= _FOR_LABELS]
+    more = f" and {len(every) - len(shown)} more" if len(shown) < len(every) else ""
+    return f"{', '.join(shown)}{more}"
 
 
 Line = tuple[str, int]
@@ -121,7 +131,7 @@ def _head(review: Review) -> list[str]:
     digest = [] if preview.errors else [digest_marker(preview.digest)]
     lines = [marker(review.stack), *digest, title, ""]
     for error in preview.errors[:2]:
-        lines += ["It failed:", "", *fence(_shortened(error, 500).split("\n")), ""]
+        lines += ["It failed:", "", *fence(_shortened(on_lines(error), _FOR_AN_ERROR).split("\n")), ""]
     return lines
 
 

@@ -3,6 +3,7 @@
 https://docs.github.com/en/rest?apiVersion=2022-11-28
 """
 
+import http.client
 import json
 import os
 import re
@@ -20,10 +21,19 @@ BOT = "github-actions[bot]"
 
 _TRIES = 4
 _NEXT = re.compile(r'<([^<>]+)>;\s*rel="next"')
+_BROKEN = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 
 
 class GitHubError(BootstrapError):
     """GitHub did not do what was asked for; the text is its own."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Follow none: the token would go along, to whatever host the answer names."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +64,8 @@ class GitHub:
             raise GitHubError(
                 f"GITHUB_API_URL is {url!r}, GITHUB_REPOSITORY {repository!r}; allowed: https://…, owner/name"
             )
+        if not re.fullmatch(r"[!-~]+", found["GITHUB_TOKEN"]):
+            raise GitHubError("GITHUB_TOKEN has a blank, a line end or another character that no token has")
         return cls(url=url, repository=repository, token=found["GITHUB_TOKEN"])
 
     def every(self, path: str) -> Iterator[dict[str, Any]]:
@@ -61,6 +73,8 @@ class GitHub:
         url: str | None = self._at(f"{path}{'&' if '?' in path else '?'}per_page=100")
         while url is not None:
             page, links = self._ask("GET", url)
+            if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
+                raise GitHubError(f"GET {url}: what it answers is no list of objects")
             yield from page
             found = _NEXT.search(links)
             # the token is for this API, wherever a link leads
@@ -68,7 +82,8 @@ class GitHub:
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Change something, and return the answer; empty where there is none."""
-        return self._ask(method, self._at(path), body)[0] or {}
+        answer, _ = self._ask(method, self._at(path), body)
+        return answer if isinstance(answer, dict) else {}
 
     def _at(self, path: str) -> str:
         return f"{self.url}/repos/{self.repository}{path}"
@@ -76,20 +91,20 @@ class GitHub:
     def _ask(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> tuple[Any, str]:
         for left in reversed(range(_TRIES)):
             try:
-                return self._once(method, url, body)
-            except urllib.error.HTTPError as error:
-                said = error.read(2000).decode(errors="replace")
-                # a POST that was answered may have been done
-                again = error.code in {429, 502, 503, 504} and method != "POST"
-                if not (again and left):
-                    raise GitHubError(f"{method} {url}: {error.code} {_message(said)}") from None
-            except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
+                status, text, links = self._once(method, url, body)
+            except _BROKEN as error:
                 if method == "POST" or not left:
                     raise GitHubError(f"{method} {url}: {error}") from None
+            else:
+                if 200 <= status < 300:
+                    return _json(f"{method} {url}", text), links
+                # a POST that was answered may have been done
+                if status not in {429, 502, 503, 504} or method == "POST" or not left:
+                    raise GitHubError(f"{method} {url}: {status} {_message(text)}")
             self.sleep(2.0 ** (_TRIES - left))
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, method: str, url: str, body: Mapping[str, Any] | None) -> tuple[Any, str]:
+    def _once(self, method: str, url: str, body: Mapping[str, Any] | None) -> tuple[int, bytes, str]:
         headers = {
             "Accept": "application/vnd.github+json",
             "Authorization": f"Bearer {self.token}",
@@ -98,20 +113,43 @@ class GitHub:
         }
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, method=method, headers=headers, data=data)  # noqa: S310 - http(s): of_run
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-            text = answer.read()
-            return (json.loads(text) if text else None), answer.headers.get("Link") or ""
+        try:
+            with _OPENER.open(request, timeout=30) as answer:
+                return answer.status, answer.read(), answer.headers.get("Link") or ""
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, refusal.read(2000), ""
+
+
+def number_of(found: Mapping[str, Any], key: str) -> int:
+    """Return a number by which GitHub calls something, which becomes a part of a path.
+
+    Raises:
+        GitHubError: there is none.
+    """
+    if not isinstance(number := found.get(key), int):
+        raise GitHubError(f"GitHub answers something without the {key} that it has to have")
+    return number
 
 
 def is_ours(found: Mapping[str, Any], first_line: str) -> bool:
     """Return whether a comment or an issue is this repository's workflows' own, and begins with a marker."""
-    user = found.get("user") or {}
-    lines = str(found.get("body") or "").replace("\r\n", "\n").split("\n", 1)
-    return user.get("login") == BOT and user.get("type") == "Bot" and lines[0] == first_line
+    user = found.get("user")
+    if not isinstance(user, Mapping) or user.get("login") != BOT or user.get("type") != "Bot":
+        return False
+    return str(found.get("body") or "").replace("\r\n", "\n").split("\n", 1)[0] == first_line
 
 
-def _message(text: str) -> str:
+def _json(asked: str, text: bytes) -> object:
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        shown = text[:60].decode(errors="replace")
+        raise GitHubError(f"{asked}: what it answers is not JSON, and begins with {shown!r}") from None
+
+
+def _message(text: bytes) -> str:
     try:
         return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        return text[:200]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return text[:200].decode(errors="replace")

@@ -7,16 +7,18 @@ a token that may write.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 
 from bootstrap.errors import BootstrapError
 from bootstrap.markdown import fence
-from bootstrap.platform.ci.github import GitHub, is_ours
+from bootstrap.plain import on_lines
+from bootstrap.platform.ci.github import GitHub, is_ours, number_of
 from bootstrap.platform.ci.markers import LIMIT, digest_in, is_stack, marker
 
 _ISSUE_LIMIT = 20_000
-"""Characters of a drift that an issue shows; GitHub takes 65,536, and marks of direction are spelt out."""
+"""Characters of a drift that an issue shows, with what is not seen spelt out; GitHub takes 65,536."""
 
 
 class PublishError(BootstrapError):
@@ -40,10 +42,10 @@ def comment(github: GitHub, stack: str, pull_request: int, text: str) -> str:
         return "commented"
     # two runs at once may both have found none
     for surplus in there[1:]:
-        github.send("DELETE", f"/issues/comments/{surplus['id']}")
+        github.send("DELETE", f"/issues/comments/{number_of(surplus, 'id')}")
     if there[0]["body"] == text:
         return "the comment is there already"
-    github.send("PATCH", f"/issues/comments/{there[0]['id']}", {"body": text})
+    github.send("PATCH", f"/issues/comments/{number_of(there[0], 'id')}", {"body": text})
     return "edited the comment"
 
 
@@ -56,10 +58,20 @@ def reviewed(github: GitHub, stack: str, commit: str) -> str | None:
     for pull in github.every(f"/commits/{commit}/pulls"):
         # a commit can be part of other pull requests too, and of such as are not merged
         if pull.get("merged_at") and pull.get("merge_commit_sha") == commit:
-            for each in github.every(f"/issues/{pull['number']}/comments"):
+            for each in github.every(f"/issues/{number_of(pull, 'number')}/comments"):
                 if is_ours(each, marker(stack)):
                     return digest_in(str(each["body"]))
     return None
+
+
+def labels(github: GitHub, pull_request: int) -> str:
+    """Return a pull request's labels, as an event of ``pull_request`` has them: of an older one they may be others.
+
+    Raises:
+        GitHubError: GitHub does not answer.
+    """
+    found = [{"name": each.get("name")} for each in github.every(f"/issues/{pull_request}/labels")]
+    return json.dumps({"pull_request": {"labels": found}})
 
 
 def issue(github: GitHub, stack: str, drift: str | None) -> str:
@@ -78,21 +90,23 @@ def issue(github: GitHub, stack: str, drift: str | None) -> str:
     there = [each for each in listed if "pull_request" not in each and is_ours(each, mark)]
     if drift is None:
         for each in there:
-            github.send("POST", f"/issues/{each['number']}/comments", {"body": "No drift any more."})
-            github.send("PATCH", f"/issues/{each['number']}", {"state": "closed", "state_reason": "completed"})
+            path = f"/issues/{number_of(each, 'number')}"
+            github.send("POST", f"{path}/comments", {"body": "No drift any more."})
+            github.send("PATCH", path, {"state": "closed", "state_reason": "completed"})
         return "closed the issue" if there else "no drift, and no issue"
     body = _issue(mark, stack, drift)
     if not there:
         made = github.send("POST", "/issues", {"title": f"Stack {stack} has drifted", "body": body})
-        return f"opened issue {made['number']}"
+        return f"opened issue {number_of(made, 'number')}"
     if there[0]["body"] == body:
         return "the issue is there already"
-    github.send("PATCH", f"/issues/{there[0]['number']}", {"body": body})
-    return f"edited issue {there[0]['number']}"
+    number = number_of(there[0], "number")
+    github.send("PATCH", f"/issues/{number}", {"body": body})
+    return f"edited issue {number}"
 
 
 def _issue(mark: str, stack: str, drift: str) -> str:
-    shown = drift.strip()
+    shown = on_lines(drift.strip())
     cut = (
         ["", f"The rest, {len(shown) - _ISSUE_LIMIT} characters, is in the run's log."]
         if len(shown) > _ISSUE_LIMIT
@@ -111,34 +125,43 @@ def _issue(mark: str, stack: str, drift: str) -> str:
     )
 
 
+def _given() -> str:
+    # what was cut to its first bytes may end within a letter
+    return sys.stdin.buffer.read().decode(errors="replace")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; returns the exit status."""
     parser = argparse.ArgumentParser(prog="bootstrap ci publish", description="Publish on GitHub what a run has found.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (
         ("comment", "the one comment about a preview, from standard input"),
+        ("labels", "print the labels that a pull request has now, as JSON"),
         ("reviewed", "print the digest that was reviewed before a commit was merged"),
         ("issue", "the one issue about drift, from standard input; nothing there closes it"),
     ):
         command = commands.add_parser(name, help=what)
-        command.add_argument("--stack", required=True)
-        if name == "comment":
+        if name != "labels":
+            command.add_argument("--stack", required=True)
+        if name in {"comment", "labels"}:
             command.add_argument("--pull-request", required=True, type=int)
         if name == "reviewed":
             command.add_argument("--commit", required=True)
     given = parser.parse_args(arguments)
     try:
-        if not is_stack(given.stack):
+        if given.command != "labels" and not is_stack(given.stack):
             raise PublishError(f"--stack: got {given.stack!r}; allowed: a stack's name")
         github = GitHub.of_run()
         if given.command == "comment":
-            print(comment(github, given.stack, given.pull_request, sys.stdin.read()))  # noqa: T201 - its result
+            print(comment(github, given.stack, given.pull_request, _given()))  # noqa: T201 - its result
+        elif given.command == "labels":
+            print(labels(github, given.pull_request))  # noqa: T201 - its result
         elif given.command == "reviewed":
             print(reviewed(github, given.stack, given.commit) or "")  # noqa: T201 - its result
         else:
-            print(issue(github, given.stack, sys.stdin.read().strip() or None))  # noqa: T201 - its result
+            print(issue(github, given.stack, _given().strip() or None))  # noqa: T201 - its result
     except BootstrapError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - as cli.py does
+        print(f"error: {on_lines(str(error))}", file=sys.stderr)  # noqa: T201 - as cli.py does
         return error.exit_code
     return 0
 
