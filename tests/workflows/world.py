@@ -26,7 +26,7 @@ STAND_INS = {
     "azure/use-kubelogin": "use-kubelogin",
 }
 """Actions that need the network, and the folder of what runs in place of each."""
-PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover, verify")
+PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover, rehearse, verify")
 """Programs that are recorded answers: what they would do is tested elsewhere."""
 
 _LOGGED = '#!/bin/bash\necho "{name} $*" >> "$WORLD/log"\n'
@@ -58,8 +58,10 @@ cp "$WORLD/bin/bootstrap" .venv/bin/bootstrap
 _BOOTSTRAP = """#!/bin/bash
 echo "bootstrap $*" >> "$WORLD/log"
 answer="$WORLD/answers/$1"
+test "$2" != --stack || test ! -e "$answer-$3" || answer="$answer-$3"
 if test -e "$answer" && test "$1" != ci; then
   cat "$answer"
+  cat "$answer.errors" >&2
   exit "$(cat "$answer.status" 2>/dev/null || echo 0)"
 fi
 exec {python} -c 'import sys; sys.path.insert(0, "."); from bootstrap.cli import main; main()' "$@"
@@ -140,10 +142,12 @@ class World:
         )
         return done.stdout.strip()
 
-    def answers(self, command: str, text: str, status: int = 0) -> None:
-        """Let a command of ``bootstrap`` print a text and end with a status."""
-        (self.folder / "answers" / command).write_text(text)
-        (self.folder / "answers" / f"{command}.status").write_text(f"{status}\n")
+    def answers(self, command: str, text: str, status: int = 0, *, stack: str = "", errors: str = "") -> None:
+        """Let a command of ``bootstrap`` print a text and end with a status, for one stack where that is named."""
+        name = f"{command}-{stack}" if stack else command
+        (self.folder / "answers" / name).write_text(text)
+        (self.folder / "answers" / f"{name}.errors").write_text(errors)
+        (self.folder / "answers" / f"{name}.status").write_text(f"{status}\n")
 
     def really_run(self, command: str) -> None:
         """Let a command of ``bootstrap`` be the clone's own."""
