@@ -187,12 +187,15 @@ def _row(line: str, where: str) -> _Row:
     result, colon, failure = outcome.partition(": ")
     if outcome != SUCCEEDED and not (result == FAILED and colon):
         raise _malformed(where, "outcome", outcome, f"{SUCCEEDED}, {FAILED}: and what failed")
-    told = (
-        None
-        if outcome == SUCCEEDED
-        else on_one_line(html.unescape(re.sub("^(?:`|<code>)|(?:`|</code>)$", "", failure)))
-    )
+    told = None if outcome == SUCCEEDED else _text_of(failure)
     return _Row(line=line, date=date, stack=stack, commit=commit, what=what, failure=told)
+
+
+def _text_of(code_: str) -> str:
+    """Return the text that :func:`code` made inline code of."""
+    if found := re.fullmatch("<code>(.*)</code>", code_):
+        return on_one_line(html.unescape(found[1]))
+    return on_one_line(code_.strip("`"))
 
 
 def _cells(line: str) -> list[str] | None:
