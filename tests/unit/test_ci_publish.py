@@ -128,6 +128,20 @@ def test_the_issue_about_drift_is_opened_edited_and_closed(server, api):
     assert len(server.issues) == 3
 
 
+def test_the_issue_about_a_drill_is_another_one_than_that_about_drift(server, api):
+    assert publish.issue(api, "dev", None, "drill") == "no drill has failed, and no issue"
+    publish.issue(api, "dev", "~ vmSize")
+    assert publish.issue(api, "dev", "error: quota", "drill").startswith("opened issue")
+    assert publish.issue(api, "dev", "error: quota", "drill") == "the issue is there already"
+    drift, drill = server.issues.values()
+    assert (drift["title"], drill["title"]) == ("Stack dev has drifted", "A drill of stack dev has failed")
+    assert drill["body"].startswith(f"{marker('dev', 'drill')}\n")
+    assert "```text\nerror: quota\n```" in drill["body"]
+    assert publish.issue(api, "dev", None, "drill") == "closed the issue"
+    assert (drift["state"], drill["state"]) == ("open", "closed")
+    assert [each["body"] for each in server.comments.values()] == ["A drill has succeeded."]
+
+
 def test_somebody_elses_issue_with_the_same_marker_is_left_alone(server, api):
     server.issues[1] = {"number": 1, "state": "open", "user": SOMEBODY, "body": f"{marker('dev', 'drift')}\n"}
     publish.issue(api, "dev", None)
@@ -202,6 +216,9 @@ def test_it_needs_nothing_but_python(server):
     assert run(server, "reviewed", "--stack", "dev", "--commit", "c2").stdout == "\n"
     assert run(server, "issue", "--stack", "dev", given="~ x").stdout.startswith("opened issue")
     assert run(server, "issue", "--stack", "dev", given=" \n").stdout == "closed the issue\n"
+    drill = ("issue", "--about", "drill", "--stack", "dev")
+    assert run(server, *drill, given="error: quota").stdout.startswith("opened issue")
+    assert run(server, *drill).stdout == "closed the issue\n"
 
 
 @pytest.mark.parametrize(

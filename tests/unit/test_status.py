@@ -25,6 +25,7 @@ from bootstrap import options
 from bootstrap.cli import app
 from bootstrap.consoles import PlainConsole
 from bootstrap.errors import UpError
+from bootstrap.platform import drills
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
 from bootstrap.platform.releases import RELEASES
@@ -305,6 +306,9 @@ def page() -> Page:
             Application(name="shop`|<b>", revision="abcdef0", sync="Synced", health="Degraded", message="[red]x | y")
         ],
         backup=Backups(enabled=False),
+        drill=drills.LastDrill(
+            date=dt.date(2026, 11, 2), days=27, what="rehearsed", outcome="failed", failure="[red]no|quota"
+        ),
         drift=True,
         unread=[Unread(what="nodes", why="no right to read it")],
     )
@@ -322,6 +326,7 @@ def test_the_page_marks_what_somebody_should_look_at(page: Page) -> None:
         "certificates": "✓",
         "applications": "✗",
         "backup": "!",
+        "drill": "✗",
         "drift": "✗",
         "could not be read": "!",
     }
@@ -348,6 +353,31 @@ def test_a_certificate_is_shown_with_the_day_on_which_it_renews(page: Page, rene
     page.certificates = [dataclasses.replace(found, renews=renews)]
     [(_, _, shown)] = next(each.rows for each in sections(page) if each.title == "certificates")
     assert shown == f"until 2027-02-01 (63 days), {told}"
+
+
+@pytest.mark.parametrize(
+    ("days", "mark", "told"),
+    [
+        (0, "✓", "rehearsed, succeeded, 0 days ago"),
+        (1, "✓", "rehearsed, succeeded, 1 day ago"),
+        (45, "✓", "rehearsed, succeeded, 45 days ago"),
+        (46, "!", "rehearsed, succeeded, 46 days ago"),
+        (-1, "!", "rehearsed, succeeded; the date is yet to come"),
+    ],
+)
+def test_a_drill_that_is_older_than_a_month_and_a_half_is_marked(page: Page, days: int, mark: str, told: str) -> None:
+    date = NOW.date() - dt.timedelta(days=days)
+    page.drill = drills.LastDrill(date=date, days=days, what="rehearsed", outcome="succeeded")
+    [section] = [each for each in sections(page) if each.title == "drill"]
+    assert section.rows == [(mark, f"last {date}", told)]
+
+
+def test_a_stack_that_was_never_drilled_is_marked_and_a_local_one_has_no_such_line(page: Page) -> None:
+    page.drill = drills.LastDrill()
+    [section] = [each for each in sections(page) if each.title == "drill"]
+    assert section.rows == [("!", "never", "no rebuild of prod has been rehearsed: docs/ci.md#drills")]
+    page.drill = None
+    assert "drill" not in marks(page)
 
 
 @pytest.mark.parametrize("width", [80, 200])
@@ -383,9 +413,17 @@ def test_json_has_every_part_under_a_name_that_stays(page: Page) -> None:
         "certificates",
         "applications",
         "backup",
+        "drill",
         "drift",
         "unread",
     ]
+    assert found["drill"] == {
+        "date": "2026-11-02",
+        "days": 27,
+        "what": "rehearsed",
+        "outcome": "failed",
+        "failure": "[red]no|quota",
+    }
     assert found["versions"] == [{"what": "Kubernetes", "version": "1.34.4", "supportedUntil": "2026-11-30", "days": 1}]
     assert found["generation"] == {"asked": 2, "deployed": 1}
     assert Page(stack="s", target="local", at=NOW).to_json()["applications"] is None
@@ -407,7 +445,7 @@ def project(api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_local_stack_has_a_page_without_azure_and_nothing_is_changed(project: Path, api: ApiServer) -> None:
     page = gather.gather(project, "local", console=Console(quiet=True))
-    assert page.unread == [] and page.backup is None and page.generation is None
+    assert page.unread == [] and page.backup is None and page.generation is None and page.drill is None
     assert page.applications and page.certificates and page.addons and page.versions
     assert {method for method, *_ in api.requests} == {"GET"}
 
@@ -444,6 +482,16 @@ def test_a_stack_in_azure_whose_parts_do_not_answer_is_a_page_still(
     page = gather.gather(project, "dev", console=Console(quiet=True))
     assert [(each.what, each.why) for each in page.unread] == [("the state", "not here"), ("the plan", "not here")]
     assert page.generation == 1 and page.deployed_generation is None
+    assert page.drill == drills.LastDrill()
+
+    drill = drills.Drill(date=page.at.date() - dt.timedelta(days=3), stack="dev", commit=COMMIT, real=False)
+    drills.record(project, drill)
+    last = gather.gather(project, "dev", console=Console(quiet=True)).drill
+    assert last is not None and (last.days, last.outcome) == (3, "succeeded")
+
+    (project / drills.FILE).write_text("<<<<<<< HEAD\n")
+    page = gather.gather(project, "dev", console=Console(quiet=True))
+    assert page.drill is None and page.unread[0].what == "drills" and "has 0 tables" in page.unread[0].why
 
 
 def test_a_stack_file_that_asks_for_the_next_cluster_leaves_the_page_to_the_one_that_is_up(

@@ -341,6 +341,22 @@ def test_what_publishes_a_comment_is_not_the_change():
         assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
 
 
+def test_a_drill_needs_no_identity_and_leaves_every_stack_alone():
+    found = jobs(FOLDER / "drill.yml")
+    assert not re.search(r"id-token|environment:|secrets\.|actions/platform|pulumi (up|destroy)", text_of("drill"))
+    assert "permissions" not in found["rehearse"], "what runs packages' code may read the repository"
+    for stack in STACKS:
+        assert found[f"issue-{stack}"]["env"] == {
+            "STACK": stack,
+            "FAILED": f"${{{{ needs.rehearse.outputs.{stack} }}}}",
+        }
+    assert f"for stack in {' '.join(STACKS)}; do" in scripts(found["rehearse"])
+
+
+def text_of(name):
+    return (FOLDER / f"{name}.yml").read_text()
+
+
 def test_a_rebuild_waits_for_the_doctor_and_a_second_person():
     found = jobs(FOLDER / "rebuild.yml")
     asked = scripts(found["ask"])

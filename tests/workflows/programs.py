@@ -2,7 +2,7 @@
 
 import sys
 
-PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover, verify")
+PROGRAMS = ("az", "gh", "make setup", "pulumi", "bootstrap plan, policy, doctor, drift, recover, rehearse, verify")
 """Programs that are recorded answers: what they would do is tested elsewhere."""
 
 _LOGGED = '#!/bin/bash\necho "{name} $*" >> "$WORLD/log"\n'
@@ -34,8 +34,10 @@ cp "$WORLD/bin/bootstrap" .venv/bin/bootstrap
 _BOOTSTRAP = """#!/bin/bash
 echo "bootstrap $*" >> "$WORLD/log"
 answer="$WORLD/answers/$1"
+test "$2" != --stack || test ! -e "$answer-$3" || answer="$answer-$3"
 if test -e "$answer" && test "$1" != ci; then
   cat "$answer"
+  cat "$answer.errors" >&2
   exit "$(cat "$answer.status" 2>/dev/null || echo 0)"
 fi
 exec {python} -c 'import sys; sys.path.insert(0, "."); from bootstrap.cli import main; main()' "$@"

@@ -108,10 +108,12 @@ class World:
         )
         return done.stdout.strip()
 
-    def answers(self, command: str, text: str, status: int = 0) -> None:
-        """Let a command of ``bootstrap`` print a text and end with a status."""
-        (self.folder / "answers" / command).write_text(text)
-        (self.folder / "answers" / f"{command}.status").write_text(f"{status}\n")
+    def answers(self, command: str, text: str, status: int = 0, *, stack: str = "", errors: str = "") -> None:
+        """Let a command of ``bootstrap`` print a text and end with a status, for one stack where that is named."""
+        name = f"{command}-{stack}" if stack else command
+        (self.folder / "answers" / name).write_text(text)
+        (self.folder / "answers" / f"{name}.errors").write_text(errors)
+        (self.folder / "answers" / f"{name}.status").write_text(f"{status}\n")
 
     def really_run(self, command: str) -> None:
         """Let a command of ``bootstrap`` be the clone's own."""

@@ -1,4 +1,4 @@
-"""``bootstrap ci``: comment, digest, next, publish, setup."""
+"""``bootstrap ci``: comment, digest, drill, next, publish, setup."""
 
 from startup import on_demand
 
@@ -14,18 +14,26 @@ from bootstrap.options import ROOT, Format, some_text
 from bootstrap.signals import ends_tidily
 
 if TYPE_CHECKING:
+    from bootstrap import revision
+    from bootstrap.platform import drills
     from bootstrap.platform.ci import comment, generation, preview, publish
+    from bootstrap.platform.ci import drill as drilling
     from bootstrap.platform.ci import setup as setting_up
     from settings import state
 else:  # a command loads what it needs, and no more
+    revision = on_demand("bootstrap.revision")
+    drills = on_demand("bootstrap.platform.drills")
     comment = on_demand("bootstrap.platform.ci.comment")
+    drilling = on_demand("bootstrap.platform.ci.drill")
     generation = on_demand("bootstrap.platform.ci.generation")
     preview = on_demand("bootstrap.platform.ci.preview")
     publish = on_demand("bootstrap.platform.ci.publish")
     setting_up = on_demand("bootstrap.platform.ci.setup")
     state = on_demand("settings.state")
 
-ci = typer.Typer(help="What the workflows run: a preview's comment and digest, and what is published on GitHub.")
+ci = typer.Typer(
+    help="What the workflows run: a preview's comment and digest, the record of drills, what GitHub is sent."
+)
 
 PreviewFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, help="What `pulumi preview --json --refresh` printed.")
@@ -109,6 +117,42 @@ def digest(
         err=True,
     )
     raise typer.Exit(3)
+
+
+@ci.command("drill")
+@ends_tidily
+def drill(
+    stack: Annotated[str, typer.Option("--stack", "-s", parser=some_text, help="The stack.")],
+    file: Annotated[
+        JsonFile,
+        typer.Argument(exists=True, dir_okay=False, help="What `bootstrap rehearse --rebuild --format json` printed."),
+    ] = None,
+    *,
+    failed: Annotated[
+        JsonFile, typer.Option(exists=True, dir_okay=False, help="What a drill that failed printed as its errors.")
+    ] = None,
+    real: Annotated[bool, typer.Option("--real", help="It was built in Azure, under another name.")] = False,
+    seconds: Annotated[
+        int | None, typer.Option(min=0, max=604800, help="With --real: from `make up` to a cluster that serves.")
+    ] = None,
+    commit: Annotated[str | None, typer.Option(parser=some_text, help="What was rebuilt; HEAD unless given.")] = None,
+    date: Annotated[str | None, typer.Option(metavar="DATE", help="The day in UTC; today unless given.")] = None,
+) -> None:
+    """Record a drill, one that failed too, as a row of docs/drills.md. A second time changes nothing.
+
+    Exit status: 0 success, 1 an error; the file is as it was.
+    """
+    done = drilling.drill(
+        stack,
+        commit=commit or revision.commit_of(ROOT, "HEAD"),
+        date=date,
+        rehearsal=None if file is None else _json(file),
+        log=None if failed is None else failed.read_text(encoding="utf-8", errors="replace"),
+        real=real,
+        seconds=seconds,
+    )
+    written = drills.record(ROOT, done)
+    typer.echo(f"{drills.FILE}: {done.row() if written else 'the drill is there already'}")
 
 
 @ci.command(

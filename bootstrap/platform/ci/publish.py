@@ -1,4 +1,4 @@
-"""Publishes on GitHub what another job of the run has written: a preview's comment, an issue about drift.
+"""Publishes on GitHub what another job of the run has written: a preview's comment, an issue about drift or a drill.
 
     python3 -m bootstrap.platform.ci.publish comment --stack dev --pull-request 7 < comment.md
 
@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bootstrap.errors import BootstrapError
 from bootstrap.markdown import fence
@@ -19,6 +20,43 @@ from bootstrap.platform.ci.markers import LIMIT, digest_in, is_stack, marker
 
 _ISSUE_LIMIT = 20_000
 """Characters of a drift that an issue shows, with what is not seen spelt out; GitHub takes 65,536."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """What an issue can be about; ``{stack}`` is filled in."""
+
+    title: str
+    explanation: str
+    """What stands above the text that a run has printed."""
+    language: str
+    """Of that text."""
+    nothing: str
+    """Reported where there is nothing to tell, and no issue either."""
+    closing: str
+    """The last comment before the issue is closed."""
+
+
+TOPICS = {
+    "drift": Topic(
+        title="Stack {stack} has drifted",
+        explanation="Somebody or something has changed what stack `{stack}` has built. The next deployment undoes it: "
+        "put into the program what has to stay. This issue follows the nightly comparison, and closes itself.",
+        language="diff",
+        nothing="no drift, and no issue",
+        closing="No drift any more.",
+    ),
+    "drill": Topic(
+        title="A drill of stack {stack} has failed",
+        explanation="The rebuild of stack `{stack}` that is rehearsed every month did not come to its end: a real one "
+        "might not either. `make rehearse STACK={stack} REBUILD=1` repeats it without a subscription. This issue "
+        "follows the drills, and closes itself with one that succeeds.",
+        language="text",
+        nothing="no drill has failed, and no issue",
+        closing="A drill has succeeded.",
+    ),
+}
+"""By the name that stands in an issue's marker."""
 
 
 class PublishError(BootstrapError):
@@ -74,29 +112,30 @@ def labels(github: GitHub, pull_request: int) -> str:
     return json.dumps({"pull_request": {"labels": found}})
 
 
-def issue(github: GitHub, stack: str, drift: str | None) -> str:
-    """Let there be one open issue about a stack's drift, or none, and return what was done.
+def issue(github: GitHub, stack: str, told: str | None, about: str = "drift") -> str:
+    """Let there be one open issue about a stack's drift, or its failed drill, or none, and return what was done.
 
     Args:
         github: the repository.
         stack: the stack.
-        drift: how it differs; None where it does not.
+        told: how it differs, or what failed; None where nothing does.
+        about: one of :data:`TOPICS`.
 
     Raises:
         GitHubError: GitHub does not do it.
     """
-    mark = marker(stack, "drift")
+    mark, topic = marker(stack, about), TOPICS[about]
     listed = github.every("/issues?state=open&creator=github-actions%5Bbot%5D")
     there = [each for each in listed if "pull_request" not in each and is_ours(each, mark)]
-    if drift is None:
+    if told is None:
         for each in there:
             path = f"/issues/{number_of(each, 'number')}"
-            github.send("POST", f"{path}/comments", {"body": "No drift any more."})
+            github.send("POST", f"{path}/comments", {"body": topic.closing})
             github.send("PATCH", path, {"state": "closed", "state_reason": "completed"})
-        return "closed the issue" if there else "no drift, and no issue"
-    body = _issue(mark, stack, drift)
+        return "closed the issue" if there else topic.nothing
+    body = _issue(mark, topic, stack, told)
     if not there:
-        made = github.send("POST", "/issues", {"title": f"Stack {stack} has drifted", "body": body})
+        made = github.send("POST", "/issues", {"title": topic.title.format(stack=stack), "body": body})
         return f"opened issue {number_of(made, 'number')}"
     if there[0]["body"] == body:
         return "the issue is there already"
@@ -105,8 +144,8 @@ def issue(github: GitHub, stack: str, drift: str | None) -> str:
     return f"edited issue {number}"
 
 
-def _issue(mark: str, stack: str, drift: str) -> str:
-    shown = on_lines(drift.strip())
+def _issue(mark: str, topic: Topic, stack: str, told: str) -> str:
+    shown = on_lines(told.strip())
     cut = (
         ["", f"The rest, {len(shown) - _ISSUE_LIMIT} characters, is in the run's log."]
         if len(shown) > _ISSUE_LIMIT
@@ -115,10 +154,9 @@ def _issue(mark: str, stack: str, drift: str) -> str:
     return "\n".join(
         [
             mark,
-            f"Somebody or something has changed what stack `{stack}` has built. The next deployment undoes it: put "
-            "into the program what has to stay. This issue follows the nightly comparison, and closes itself.",
+            topic.explanation.format(stack=stack),
             "",
-            *fence(shown[:_ISSUE_LIMIT].split("\n"), "diff"),
+            *fence(shown[:_ISSUE_LIMIT].split("\n"), topic.language),
             *cut,
             "",
         ]
@@ -138,13 +176,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("comment", "the one comment about a preview, from standard input"),
         ("labels", "print the labels that a pull request has now, as JSON"),
         ("reviewed", "print the digest that was reviewed before a commit was merged"),
-        ("issue", "the one issue about drift, from standard input; nothing there closes it"),
+        ("issue", "the one issue about drift or a drill, from standard input; nothing there closes it"),
     ):
         command = commands.add_parser(name, help=what)
         if name != "labels":
             command.add_argument("--stack", required=True)
         if name in {"comment", "labels"}:
             command.add_argument("--pull-request", required=True, type=int)
+        if name == "issue":
+            command.add_argument("--about", choices=TOPICS, default="drift")
         if name == "reviewed":
             command.add_argument("--commit", required=True)
     given = parser.parse_args(arguments)
@@ -159,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.command == "reviewed":
             print(reviewed(github, given.stack, given.commit) or "")  # noqa: T201 - its result
         else:
-            print(issue(github, given.stack, _given().strip() or None))  # noqa: T201 - its result
+            print(issue(github, given.stack, _given().strip() or None, given.about))  # noqa: T201 - its result
     except BootstrapError as error:
         print(f"error: {on_lines(str(error))}", file=sys.stderr)  # noqa: T201 - as cli.py does
         return error.exit_code

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bootstrap.errors import BootstrapError
 from bootstrap.platform.deployed import cluster_id
+from bootstrap.platform.drills import last_drill
 from bootstrap.platform.run import choose_cluster, prepare, settings_of
 from bootstrap.platform.status import cluster as of_cluster
 from bootstrap.platform.status.page import Page, Unread
@@ -96,6 +97,7 @@ def _local(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
 def _azure(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
     page = reading.page
     page.generation = settings.cluster.generation if settings.cluster is not None else None
+    page.drill = reading.of("drills", lambda: last_drill(root, page.stack, page.at.date()))
 
     def outputs() -> Any:  # noqa: ANN401 - outputs of any type
         return connect.outputs_of(prepare(root, page.stack, reading.console))

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bootstrap.platform.drills import LastDrill
+
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
@@ -96,6 +98,7 @@ class Page:
     certificates: Sequence[Certificate] | None = None
     applications: Sequence[Application] | None = None
     backup: Backups | None = None
+    drill: LastDrill | None = None
     drift: bool | None = None
     """None where it was not asked for."""
     unread: list[Unread] = field(default_factory=list)
@@ -118,6 +121,7 @@ class Page:
             "certificates": all_of(self.certificates),
             "applications": all_of(self.applications),
             "backup": None if self.backup is None else _plain(asdict(self.backup)),
+            "drill": None if self.drill is None else _plain(asdict(self.drill)),
             "drift": self.drift,
             "unread": all_of(self.unread),
         }

@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from bootstrap.markdown import code, html
+from bootstrap.platform.drills import WARNING_DAYS as DRILL_DAYS
+from bootstrap.platform.drills import LastDrill
 from bootstrap.platform.status.page import Page
 from settings.retirements import WARNING_DAYS
 
@@ -44,6 +46,8 @@ def sections(page: Page) -> Iterator[Section]:
         yield Section(title="applications", rows=list(_applications(page)) or [(_NONE, "none", "")])
     if page.backup is not None:
         yield Section(title="backup", rows=[_backup(page)])
+    if page.drill is not None:
+        yield Section(title="drill", rows=[_drill(page.drill, page.stack)])
     if page.drift is not None:
         told = "differs from the program: see above" if page.drift else "none"
         yield Section(title="drift", rows=[(_BAD if page.drift else _GOOD, "drift", told)])
@@ -117,6 +121,18 @@ def _backup(page: Page) -> Row:
         return (_BAD, "none yet", told)
     late = page.at - dt.datetime.fromisoformat(found.last) > dt.timedelta(hours=49)
     return (_BAD if found.error else _SOON if late else _GOOD, f"last {found.last[:16]}", told)
+
+
+def _drill(last: LastDrill, stack: str) -> Row:
+    if last.date is None or last.days is None:
+        return (_SOON, "never", f"no rebuild of {stack} has been rehearsed: docs/ci.md#drills")
+    told = f"{last.what}, {last.outcome}, {last.days} {'day' if last.days == 1 else 'days'} ago"
+    if last.days < 0:
+        told = f"{last.what}, {last.outcome}; the date is yet to come"
+    if last.failure:
+        told += f": {last.failure}"
+    fresh = 0 <= last.days <= DRILL_DAYS
+    return (_BAD if last.outcome == "failed" else _GOOD if fresh else _SOON, f"last {last.date}", told)
 
 
 def print_page(page: Page, console: Console) -> None:
