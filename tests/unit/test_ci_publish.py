@@ -218,6 +218,7 @@ def test_it_needs_nothing_but_python(server):
     assert run(server, "issue", "--stack", "dev", given=" \n").stdout == "closed the issue\n"
     drill = ("issue", "--about", "drill", "--stack", "dev")
     assert run(server, *drill, given="error: quota").stdout.startswith("opened issue")
+    assert [each["title"] for each in server.issues.values()][1:] == ["A drill of stack dev has failed"]
     assert run(server, *drill).stdout == "closed the issue\n"
 
 

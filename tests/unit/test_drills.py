@@ -12,6 +12,7 @@ from bootstrap.cli import app
 from bootstrap.errors import BootstrapError
 from bootstrap.platform.ci import drill as drilling
 from bootstrap.platform.drills import FILE, Drill, DrillsError, LastDrill, last_drill, record
+from bootstrap.platform.rehearse import EngineRun, Rehearsal
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = dt.date(2026, 11, 29)
@@ -23,9 +24,15 @@ def drill(stack: str = "dev", *, day: dt.date = DAY, commit: str = COMMIT, **mor
 
 
 def rehearsal(stack: str = "dev", **more: Any) -> dict[str, Any]:
-    acts: list[Any] = [{"seconds": 51.269, "steps": []}, {"seconds": 109.61, "steps": []}]
-    paths = {"criticalPathSeconds": 664, "criticalPathSlowSeconds": 963}
-    return {"version": 1, "stack": stack, "acts": acts, **paths, **more}
+    done = Rehearsal(
+        stack=stack,
+        runs=[EngineRun(title="up", spans=[], seconds=seconds) for seconds in (51.269, 109.61)],
+        resources=[],
+        critical_path=[],
+        critical_path_seconds=664,
+        critical_path_slow_seconds=963,
+    )
+    return {**done.to_json(), **more}
 
 
 def rows(root: Path) -> list[str]:
@@ -42,6 +49,7 @@ def test_a_drill_that_is_recorded_twice_leaves_every_byte_as_it_was(tmp_path: Pa
     record(tmp_path, drill(commit="a" * 40))
     record(tmp_path, drill(commit="b" * 40))
     before = (tmp_path / FILE).read_bytes()
+    assert b"\r" not in before and before.endswith(b" |\n")
     assert not record(tmp_path, drill(commit="a" * 40))
     assert (tmp_path / FILE).read_bytes() == before
 
@@ -248,6 +256,7 @@ def test_what_is_no_drill_is_refused(given: dict[str, Any], message: str) -> Non
             "pulumi up (dev, from nothing) failed",
         ),
         ("\x1b[31merror: \x1b[0m\n\nerror: quota\n", "quota"),
+        ("warning: x\n\x1b[31merror: quota\x1b[0m\ndone\n", "quota"),
         ("Killed\n\n", "Killed"),
         (" \n", "nothing was printed"),
     ],
