@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bootstrap.errors import BootstrapError
 from bootstrap.options import ROOT, Format, ReportFormat, progress_console, result_console, some_text, text_or_json
 from bootstrap.platform.ci.commands import ci
 from bootstrap.platform.images.commands import images
@@ -255,13 +256,15 @@ def upgrade(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Folder with the charts' archives; Helm fetches them."),
     ] = None,
-    output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, or json with --check.")] = (Format.TEXT),
 ) -> None:
     """Compare the program's versions with what runs in a cluster, then run `up` if nothing is against it.
 
     Needs Helm. Exit status: 0 nothing stands against it, 2 something does, and nothing was changed, 1 an error.
     """
     text_or_json("upgrade", output)
+    if output is Format.JSON and not check:
+        raise BootstrapError("got --format json; allowed with --check, as the update that follows prints text")
     found = upgrading.check(ROOT, stack, console=progress_console(stderr=True), charts=charts)
     if output is Format.JSON:
         typer.echo(json.dumps(found.to_json(), indent=2))

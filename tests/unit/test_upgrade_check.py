@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from bootstrap.cli import app
 from bootstrap.errors import BootstrapError, HelmError
 from bootstrap.platform.doctor.findings import Diagnosis
 from bootstrap.platform.findings import Finding, Verdict
@@ -374,3 +376,28 @@ def test_what_is_printed(width: int) -> None:
     assert "9.7.1 → 10.1.1" in told.getvalue()
     assert "local: 1 fine, 1 blocked; 3 s" in told.getvalue()
     assert max(map(len, told.getvalue().splitlines())) <= width
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+@pytest.mark.parametrize("words", [[], ["--check"], ["--check", "--format", "json"]])
+def test_the_update_follows_only_where_nothing_stands_against_it(
+    monkeypatch: pytest.MonkeyPatch, blocked: bool, words: list[str]
+) -> None:
+    done: list[str] = []
+    steps = [("1.20.0", "1.21.1"), *([("1.21.1", "1.20.0")] if blocked else [])]
+    diagnosis = Diagnosis(stack="prod", findings=[chart_step("a", *step) for step in steps])
+    monkeypatch.setattr("bootstrap.platform.upgrade.check.check", lambda *_, **__: diagnosis)
+    monkeypatch.setattr("bootstrap.platform.up.up", lambda _, stack, **__: done.append(stack))
+
+    ran = CliRunner().invoke(app, ["upgrade", "--stack", "prod", *words])
+
+    assert ran.exit_code == (2 if blocked else 0), ran.output
+    assert done == (["prod"] if not words and not blocked else [])
+    if "json" in words:
+        assert json.loads(ran.stdout)["blocked"] is blocked
+
+
+def test_what_programs_read_holds_nothing_of_an_update() -> None:
+    ran = CliRunner().invoke(app, ["upgrade", "--stack", "local", "--format", "json"])
+    assert isinstance(ran.exception, BootstrapError)
+    assert "got --format json; allowed with --check" in str(ran.exception)
