@@ -61,7 +61,9 @@ class Drill:
         """Return its row of the table."""
         outcome = SUCCEEDED
         if self.failure is not None:
-            outcome = f"{FAILED}: {code(on_one_line(self.failure.strip())[:_FAILURE_LIMIT])}"
+            told = on_one_line(self.failure.strip())
+            told = told if len(told) <= _FAILURE_LIMIT else f"{told[:_FAILURE_LIMIT]}…"
+            outcome = f"{FAILED}: {code(told)}"
         cells = (
             self.date.isoformat(),
             self.stack,

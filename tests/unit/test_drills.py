@@ -110,6 +110,7 @@ def test_what_failed_is_one_cell_whatever_it_is(tmp_path: Path, failure: str) ->
         "(empty)",
         "x" * 9,
     }
+    assert last.failure.endswith("…") is (len(failure) > 200), "what is cut shows that it is"
     before = (tmp_path / FILE).read_bytes()
     assert not record(tmp_path, drill(failure=failure))
     record(tmp_path, drill("prod"))
