@@ -1,5 +1,6 @@
 """The cluster that a stack has deployed: another than its stack file asks for, until that is applied."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,3 +21,9 @@ def cluster_id(needs: "Needs", outputs: Mapping[str, Any]) -> str:
 def cluster_name(cluster: str) -> str:
     """Return the name in a cluster's ARM id."""
     return cluster.rpartition("/")[2]
+
+
+def generation_of(name: str) -> int | None:
+    """Return the generation in a cluster's name; None where it has none."""
+    found = re.search(r"-g(\d+)$", name)
+    return int(found[1]) if found else None

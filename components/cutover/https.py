@@ -45,7 +45,7 @@ def trusting_all() -> ssl.SSLContext:
     return context
 
 
-def connect(address: str, port: int, name: str, context: ssl.SSLContext, *, seconds: float = _SECONDS) -> ssl.SSLSocket:
+def connect(address: str, port: int, name: str, context: ssl.SSLContext) -> ssl.SSLSocket:
     """Connect to an address by TLS, and ask for a name, whatever that leads to.
 
     Args:

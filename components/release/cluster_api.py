@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError
 from components.release.helm_record import Claim, Record, marked_failed, parse_record
 from components.release.lease import WATCH_SECONDS
 from components.release.probe import Probe
-from components.release.stored_versions import MigrationError, StoredKind
+from components.release.stored_versions import Definition, MigrationError
 
 _CALL_SECONDS = (5, 35)
 """To connect, and to answer: webhooks may take 30 seconds."""
@@ -207,7 +207,7 @@ class ClusterApi:
         # the client's own classes check what they read, and refuse what other programs write
         return list(self._custom().list_cluster_custom_object(*_DEFINITIONS, _request_timeout=_CALL_SECONDS)["items"])
 
-    def rewrite(self, kind: StoredKind) -> int:
+    def rewrite(self, kind: Definition) -> int:
         """Write every object of a kind as it is, so that it is stored in the version that is written now.
 
         Returns:
@@ -224,7 +224,7 @@ class ClusterApi:
             if not (more := page["metadata"].get("continue")):
                 return count
 
-    def _rewrite(self, kind: StoredKind, found: dict[str, Any]) -> None:
+    def _rewrite(self, kind: Definition, found: dict[str, Any]) -> None:
         name, where = found["metadata"]["name"], (kind.group, kind.storage)
         try:
             if kind.namespaced:
@@ -244,7 +244,7 @@ class ClusterApi:
                     "was left alone. Mend or delete the object, then run `pulumi up` again"
                 ) from None
 
-    def keep_stored_version(self, kind: StoredKind) -> None:
+    def keep_stored_version(self, kind: Definition) -> None:
         """Note in a kind's definition that every object is stored in the version that is written."""
         self._custom().patch_cluster_custom_object_status(
             *_DEFINITIONS, kind.name, {"status": {"storedVersions": [kind.storage]}}, _request_timeout=_CALL_SECONDS

@@ -5,7 +5,7 @@ definition's ``status.storedVersions`` lists stays there until somebody has rewr
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#upgrade-existing-objects-to-a-new-stored-version
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,36 +18,55 @@ class MigrationError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredKind:
-    """A kind of a release, some of whose objects may be stored in other versions than the one that is written."""
+class Definition:
+    """The versions of a custom resource.
+
+    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/
+    """
 
     name: str
-    """The definition's."""
     group: str
     plural: str
     namespaced: bool
+    served: frozenset[str]
+    unserved: frozenset[str]
     storage: str
-    """The version that is written."""
-    others: tuple[str, ...]
-    """Versions besides it in which objects may be stored."""
+    """The version in which objects are written."""
+    stored: frozenset[str] = frozenset()
+    """The versions in which some object may be stored; empty for one that is not in a cluster."""
+    release: tuple[str, str] | None = None
+    """Namespace and name of the Helm release that it is part of."""
+    kept: bool = False
+    """Whether Helm leaves it in the cluster when the chart no longer has it."""
 
-
-def kinds_to_migrate(found: Mapping[str, Any], release: str, namespace: str) -> Iterator[StoredKind]:
-    """Yield the kind of a definition where it is of a release and its objects may be stored in several versions."""
-    notes = found["metadata"].get("annotations") or {}
-    owner = (notes.get("meta.helm.sh/release-name"), notes.get("meta.helm.sh/release-namespace"))
-    spec, stored = found["spec"], (found.get("status") or {}).get("storedVersions") or ()
-    storage = next(version["name"] for version in spec["versions"] if version["storage"])
-    others = tuple(version for version in stored if version != storage)
-    if owner == (release, namespace) and others:
-        yield StoredKind(
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> "Definition":
+        """Read one, of a cluster or of a chart."""
+        spec, notes = found["spec"], found["metadata"].get("annotations") or {}
+        versions = spec["versions"]
+        owner = notes.get("meta.helm.sh/release-name")
+        return cls(
             name=found["metadata"]["name"],
             group=spec["group"],
             plural=spec["names"]["plural"],
             namespaced=spec["scope"] == "Namespaced",
-            storage=storage,
-            others=others,
+            served=frozenset(each["name"] for each in versions if each["served"]),
+            unserved=frozenset(each["name"] for each in versions if not each["served"]),
+            storage=next(each["name"] for each in versions if each["storage"]),
+            stored=frozenset((found.get("status") or {}).get("storedVersions") or ()),
+            release=(notes.get("meta.helm.sh/release-namespace", ""), owner) if owner else None,
+            kept=notes.get("helm.sh/resource-policy") == "keep",
         )
+
+    @property
+    def versions(self) -> frozenset[str]:
+        """All of its versions."""
+        return self.served | self.unserved
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Versions besides the one that is written in which some object may be stored."""
+        return tuple(sorted(self.stored - {self.storage}))
 
 
 def migrate(api: "ClusterApi", release: str, namespace: str) -> list[str]:
@@ -64,8 +83,8 @@ def migrate(api: "ClusterApi", release: str, namespace: str) -> list[str]:
         MigrationError: an object is refused, as admission or its schema has it.
     """
     told = []
-    for definition in api.definitions():
-        for kind in kinds_to_migrate(definition, release, namespace):
+    for kind in map(Definition.of, api.definitions()):
+        if kind.release == (namespace, release) and kind.others:
             count = api.rewrite(kind)
             api.keep_stored_version(kind)
             told.append(f"{kind.name}: {count} objects rewritten as {kind.storage}, none is {', '.join(kind.others)}")

@@ -313,7 +313,7 @@ THINGS = "/apis/example.com/v1/namespaces/shop/things"
 
 def things(server: ApiServer, count: int) -> None:
     notes = {"meta.helm.sh/release-name": "eso", "meta.helm.sh/release-namespace": "eso"}
-    versions = [{"name": name, "storage": name == "v1"} for name in ("v1beta1", "v1")]
+    versions = [{"name": name, "served": True, "storage": name == "v1"} for name in ("v1beta1", "v1")]
     spec = {"group": "example.com", "scope": "Namespaced", "names": {"plural": "things"}, "versions": versions}
     metadata = {"name": "things.example.com", "annotations": notes}
     server.put(DEFINITION, {"metadata": metadata, "spec": spec, "status": {"storedVersions": ["v1beta1", "v1"]}})

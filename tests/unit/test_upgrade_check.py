@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -16,14 +16,16 @@ from bootstrap.cli import app
 from bootstrap.errors import BootstrapError, HelmError
 from bootstrap.platform.doctor.findings import Diagnosis
 from bootstrap.platform.findings import Finding, Verdict
+from bootstrap.platform.helm_records import records
 from bootstrap.platform.images.helm import Source
 from bootstrap.platform.run import settings_of
 from bootstrap.platform.upgrade.check import Upgrade, examine, print_check
-from bootstrap.platform.upgrade.definitions import Definition, changes
-from bootstrap.platform.upgrade.records import Record, last_record
-from bootstrap.platform.upgrade.versions import chart_step, kubernetes_step, requested_apis
+from bootstrap.platform.upgrade.definitions import changes
+from bootstrap.platform.upgrade.versions import chart_step, kubernetes_step, requested_apis, unserved
 from bootstrap.platform.verify.cluster import Cluster, ClusterError
-from components.release.stored_versions import kinds_to_migrate
+from components.release.cluster_api import ClusterApi
+from components.release.helm_record import UnreadableRecordError
+from components.release.stored_versions import Definition, migrate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -217,11 +219,11 @@ data: {text: "apiVersion: none/v9"}
 
 
 def test_what_of_a_record_is_no_longer_served() -> None:
-    record = Record(name="a", namespace="n", version="1.0.0", manifest=MANIFEST)
-    assert list(record.unserved({"v1"})) == [("policy/v1beta1", "PodSecurityPolicy", "a")]
-    assert list(record.unserved({"policy/v1beta1"})) == [("v1", "ConfigMap", "b")]
-    nameless = Record(name="a", namespace="n", version="1.0.0", manifest="apiVersion: a/v1\nkind: A\nmetadata: [\n")
-    assert list(nameless.unserved({})) == [("a/v1", "A", "without a name")]
+    documents = MANIFEST.split("---\n")
+    assert list(unserved(documents, {"v1"})) == [("policy/v1beta1", "PodSecurityPolicy", "a")]
+    assert list(unserved(documents, {"policy/v1beta1"})) == [("v1", "ConfigMap", "b")]
+    nameless = ["apiVersion: a/v1\nkind: A\nmetadata: [\n"]
+    assert list(unserved(nameless, {})) == [("a/v1", "A", "without a name")]
 
 
 class Secrets(Cluster):
@@ -245,10 +247,9 @@ def encoded(release: object) -> str:
 
 def test_the_last_revision_is_what_counts() -> None:
     releases = {n: encoded({"chart": {"metadata": {"version": f"1.{n}"}}, "manifest": ""}) for n in (9, 10)}
-    record = last_record(Secrets(*(helm_secret(n, data) for n, data in releases.items())), "a", "n")
-    assert record is not None
+    record = records(Secrets(*(helm_secret(n, data) for n, data in releases.items())), "a", "n")[-1]
     assert record.version == "1.10"
-    assert last_record(Secrets(), "a", "n") is None
+    assert records(Secrets(), "a", "n") == []
 
 
 @pytest.mark.parametrize(
@@ -256,8 +257,27 @@ def test_the_last_revision_is_what_counts() -> None:
     ["", "AAAA", encoded([]), encoded({"chart": None}), base64.b64encode(base64.b64encode(b"\x1f\x8b\x08")).decode()],
 )
 def test_a_record_that_is_none(data: str) -> None:
-    with pytest.raises(BootstrapError, match=r"n/a\.v1 holds no record of Helm's"):
-        last_record(Secrets(helm_secret(1, data)), "a", "n")
+    [record] = records(Secrets(helm_secret(1, data)), "a", "n")
+    with pytest.raises(UnreadableRecordError, match=r"n/a\.v1 holds no record of Helm's"):
+        assert record.version
+
+
+class Rewriting:
+    """Keeps what of each kind is rewritten."""
+
+    def __init__(self, live: dict[str, Any]) -> None:
+        self.live = live
+        self.rewritten: list[tuple[str, ...]] = []
+
+    def definitions(self) -> list[dict[str, Any]]:
+        return [self.live]
+
+    def rewrite(self, kind: Definition) -> int:
+        self.rewritten.append(kind.others)
+        return 0
+
+    def keep_stored_version(self, kind: Definition) -> None:
+        assert kind.others == self.rewritten[-1]
 
 
 @pytest.mark.parametrize(
@@ -271,8 +291,9 @@ def test_a_record_that_is_none(data: str) -> None:
     ],
 )
 def test_only_a_releases_own_kinds_are_migrated(stored: list[str], release: str | None, others: list[Any]) -> None:
-    live = definition(BOTH, "v1", stored=stored, release=release)
-    assert [kind.others for kind in kinds_to_migrate(live, "eso", "eso")] == others
+    api = Rewriting(definition(BOTH, "v1", stored=stored, release=release))
+    migrate(cast("ClusterApi", api), "eso", "eso")
+    assert api.rewritten == others
 
 
 class Answering(Cluster):
@@ -355,6 +376,13 @@ def test_without_helm_or_rights_it_cannot_be_known(monkeypatch: pytest.MonkeyPat
     assert {each.verdict for each in found.values()} == {Verdict.UNKNOWN}
     assert "Helm is not on PATH" in found["charts", "a"].detail
     assert "no right to ask" in found["kubernetes", "version"].detail
+
+
+def test_a_chart_whose_definitions_are_none_cannot_be_compared(rendered: list[dict[str, Any]]) -> None:
+    rendered[:] = [{"kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"}, "spec": {}}]
+    found = asked(Answering(secrets=record_of("1.9.0"), live=definition(BOTH, "v1")))
+    assert found["charts", "a"].verdict is Verdict.UNKNOWN
+    assert "it cannot be compared: KeyError" in found["charts", "a"].detail
 
 
 def test_what_helm_refuses_stands_against_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ class Needs:
         self.settings = settings
         self.azure: Azure = settings.azure
         self.cluster_settings: Cluster = settings.cluster
-        self.stack = evaluation.stack
+        self.evaluation, self.stack = evaluation, evaluation.stack
         self.requests: Sequence[Request] = requests(evaluation)
         self.charts: Sequence[Chart] = tuple(_charts(evaluation))
 

@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.platform.helm_records import Record, records
 from bootstrap.platform.releases import RELEASES, installed
 from bootstrap.platform.status.page import Addon, Application, Certificate, Version
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
 from components.addons.charts import PINNED
 from components.cutover.applications import state_of
-from components.release.helm_record import UnreadableRecordError, decoded
+from components.release.helm_record import UnreadableRecordError
 from conventions import ARGO_CD_NAMESPACE
 from settings import Settings
 
@@ -35,36 +36,25 @@ def addons(cluster: Cluster, settings: Settings) -> list[Addon]:
     charts = {chart.name: chart for chart in PINNED}
     for namespace, name in RELEASES.items():
         pinned = charts[name].upstream(settings.charts).version
-        records = [
-            secret
-            for secret in cluster.items(path_of("", "v1", "secrets", namespace), labelSelector="owner=helm")
-            if secret["metadata"].get("labels", {}).get("name") == name
-        ]
-        if records:
-            found.append(_addon(max(records, key=_revision), name, namespace, pinned))
+        if revisions := records(cluster, name, namespace):
+            found.append(_addon(revisions[-1], pinned))
         elif namespace in wanted:
             found.append(Addon(name=name, namespace=namespace, version=None, pinned=pinned, status="not installed"))
     return found
 
 
-def _revision(secret: Mapping[str, Any]) -> int:
-    return int(secret["metadata"].get("labels", {}).get("version", "0"))
-
-
-def _addon(secret: Mapping[str, Any], name: str, namespace: str, pinned: str) -> Addon:
-    labels = secret["metadata"].get("labels", {})
+def _addon(last: Record, pinned: str) -> Addon:
     try:
-        release = decoded(secret["data"]["release"])
-        version, updated = str(release["chart"]["metadata"]["version"]), str(release["info"].get("last_deployed") or "")
+        version, updated = last.version, str(last.release["info"].get("last_deployed") or "")
     except (UnreadableRecordError, KeyError, TypeError):
         version, updated = "", ""
     return Addon(
-        name=name,
-        namespace=namespace,
+        name=last.name,
+        namespace=last.namespace,
         version=version or "unreadable",
         pinned=pinned,
-        status=labels.get("status", "unknown"),
-        revision=_revision(secret),
+        status=last.status,
+        revision=last.revision,
         updated=updated or None,
     )
 

@@ -3,7 +3,6 @@
 from startup import on_demand
 
 import datetime as dt
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 
 from bootstrap.errors import BootstrapError
-from bootstrap.platform.deployed import cluster_id
+from bootstrap.platform.deployed import cluster_id, generation_of
 from bootstrap.platform.drills import last_drill
 from bootstrap.platform.run import choose_cluster, prepare, settings_of
 from bootstrap.platform.status import cluster as of_cluster
@@ -105,8 +104,7 @@ def _azure(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
     found = reading.of("the state", outputs)
     if found is not None:
         page.cluster = found.get("clusterName")
-        number = re.search(r"-g(\d+)$", str(page.cluster or ""))
-        page.deployed_generation = int(number[1]) if number else None
+        page.deployed_generation = generation_of(str(page.cluster or ""))
     needs = reading.of("the plan", lambda: needed.Needs(settings, evaluation.evaluate(root, page.stack)))
     if needs is None:
         return None

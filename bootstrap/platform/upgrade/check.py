@@ -1,6 +1,5 @@
 """``bootstrap upgrade --check``: compares the program's versions with a cluster that is up, and changes nothing."""
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,21 +11,22 @@ from rich.console import Console
 from rich.markup import escape
 
 from bootstrap.errors import BootstrapError, HelmError
+from bootstrap.platform.deployed import generation_of
 from bootstrap.platform.doctor.findings import Diagnosis
-from bootstrap.platform.findings import Finding, blocked, counted, fine, print_findings, unknown
+from bootstrap.platform.findings import Finding, blocked, counted, fine, first_line, print_findings, unknown
+from bootstrap.platform.helm_records import Record, records
 from bootstrap.platform.images.helm import Source
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.upgrade import definitions, versions
-from bootstrap.platform.upgrade.definitions import Definition
-from bootstrap.platform.upgrade.records import Record, last_record
 from bootstrap.platform.verify.cluster import Cluster, ClusterError
 from bootstrap.platform.verify.connect import connect
 from bootstrap.platform.verify.objects import path_of
+from components.release.helm_record import UnreadableRecordError
 from components.release.kubernetes_types import PREFIX, RELEASE
+from components.release.stored_versions import Definition
 from settings import Settings
 
 _DEFINITIONS = path_of("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-_GENERATION = re.compile(r"-g(\d+)$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,8 @@ def check(root: Path, stack: str, *, console: Console, charts: Path | None = Non
         BootstrapError: the stack's files cannot be read, it was never deployed, or its cluster does not answer.
     """
     target = connect(root, stack, console)
-    registered = evaluate(root, stack).registrations
+    evaluation = evaluate(root, stack) if target.azure is None else target.azure.needs.evaluation
+    registered = evaluation.registrations
     return examine(
         stack,
         Upgrade(
@@ -119,32 +120,35 @@ def _asked(check: str, subject: str, ask: Callable[[], Iterable[Finding]]) -> It
         yield unknown(check, subject, f"no right to ask: {error}" if error.no_right else str(error))
     except HelmError as error:
         yield blocked(check, subject, str(error), "`bootstrap doctor` says whether the charts can be had")
-    except BootstrapError as error:
+    except (BootstrapError, UnreadableRecordError) as error:
         yield unknown(check, subject, str(error))
+    except Exception as error:
+        # whatever forms definitions have in somebody's chart
+        yield unknown(check, subject, f"it cannot be compared: {type(error).__name__}: {first_line(error)}")
 
 
 def _kubernetes(upgrade: Upgrade) -> Iterator[Finding]:
     settings, running = upgrade.settings.cluster, upgrade.version
     wanted = running if settings is None else settings.kubernetes_version
     if settings is not None:
-        found = _GENERATION.search(upgrade.deployed_cluster)
+        deployed = generation_of(upgrade.deployed_cluster)
         yield from versions.kubernetes_step(
             running,
             wanted,
             long_term=settings.long_term_support,
-            next_generation=found is not None and int(found[1]) != settings.generation,
+            next_generation=deployed is not None and deployed != settings.generation,
         )
     yield from versions.requested_apis(upgrade.cluster.text("/metrics"), wanted)
 
 
 def _release(upgrade: Upgrade, inputs: Mapping[str, Any]) -> Iterator[Finding]:
     name, namespace, wanted = (str(inputs[key]) for key in ("name", "namespace", "version"))
-    record = last_record(upgrade.cluster, name, namespace)
-    if record is None:
+    found = records(upgrade.cluster, name, namespace)
+    if not found:
         yield fine(versions.CHART, name, f"{wanted} is installed by the next update")
         return
-    step = versions.chart_step(name, record.version, wanted)
-    yield step
+    record = found[-1]
+    yield versions.chart_step(name, record.version, wanted)
     yield from _unserved(upgrade, record)
     if record.version.removeprefix("v") == wanted.removeprefix("v"):
         return
@@ -162,7 +166,7 @@ def _release(upgrade: Upgrade, inputs: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _unserved(upgrade: Upgrade, record: Record) -> Iterator[Finding]:
     """Yield what the record of a release has and the API server no longer serves: Helm cannot upgrade from it."""
-    for version, kind, name in record.unserved(upgrade.served):
+    for version, kind, name in versions.unserved(record.documents, upgrade.served):
         yield blocked(
             versions.CHART,
             record.name,

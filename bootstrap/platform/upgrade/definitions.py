@@ -1,59 +1,14 @@
 """CustomResourceDefinitions as a chart upgrade changes them, and what becomes of the objects that are there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.platform.findings import Finding, blocked, fine
+from components.release.stored_versions import Definition
 
 CHECK = "definitions"
 _SHOWN = 5
 """How many objects a message names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Definition:
-    """The versions of a custom resource.
-
-    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/
-    """
-
-    name: str
-    group: str
-    plural: str
-    served: frozenset[str]
-    unserved: frozenset[str]
-    storage: str
-    """The version in which objects are written."""
-    stored: frozenset[str] = frozenset()
-    """The versions in which some object may be stored; empty for one that is not in a cluster."""
-    release: tuple[str, str] | None = None
-    """Namespace and name of the Helm release that it is part of."""
-    kept: bool = False
-    """Whether Helm leaves it in the cluster when the chart no longer has it."""
-
-    @classmethod
-    def of(cls, found: Mapping[str, Any]) -> "Definition":
-        """Read one, of a cluster or of a chart."""
-        spec, notes = found["spec"], found["metadata"].get("annotations") or {}
-        versions = spec["versions"]
-        owner = notes.get("meta.helm.sh/release-name")
-        return cls(
-            name=found["metadata"]["name"],
-            group=spec["group"],
-            plural=spec["names"]["plural"],
-            served=frozenset(each["name"] for each in versions if each["served"]),
-            unserved=frozenset(each["name"] for each in versions if not each["served"]),
-            storage=next(each["name"] for each in versions if each["storage"]),
-            stored=frozenset((found.get("status") or {}).get("storedVersions") or ()),
-            release=(notes.get("meta.helm.sh/release-namespace", ""), owner) if owner else None,
-            kept=notes.get("helm.sh/resource-policy") == "keep",
-        )
-
-    @property
-    def versions(self) -> frozenset[str]:
-        """All of its versions."""
-        return self.served | self.unserved
 
 
 Objects = Callable[[Definition], Sequence[Mapping[str, Any]]]

@@ -1,17 +1,21 @@
 """The steps between versions: of a chart, and of Kubernetes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, cast
 
 import semver
 
 from bootstrap.platform.findings import Finding, blocked, fine, unknown
+from components.release.yaml_text import YamlTextError, read_yaml
 from settings.retirements import retirements
 
 CHART, KUBERNETES = "charts", "kubernetes"
 
 _REQUESTED = re.compile(r"^apiserver_requested_deprecated_apis\{(?P<labels>.*)\} 1$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
+_VERSION, _KIND = (re.compile(rf"^{key}: *['\"]?([^\s'\"]+)", re.MULTILINE) for key in ("apiVersion", "kind"))
+"""Of a document itself: at the beginning of a line."""
 
 
 def chart_step(name: str, installed: str, wanted: str) -> Finding:
@@ -103,6 +107,27 @@ def requested_apis(metrics: str, wanted: str) -> Iterator[Finding]:
             yield blocked(KUBERNETES, what, told, f"{guide}; the audit log says who asks (k8s.io/deprecated)")
         else:
             yield fine(KUBERNETES, what, told, warning=True, remedy=guide)
+
+
+def unserved(documents: Iterable[str], served: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield version with group, kind and name of each object that is of a version which is not served.
+
+    Args:
+        documents: texts of YAML, of one object each.
+        served: versions with their groups.
+    """
+    for text in documents:
+        version, kind = _VERSION.search(text), _KIND.search(text)
+        if version and kind and version[1] not in served:
+            # most of what charts render is definitions, which take seconds to parse
+            yield version[1], kind[1], _name(text)
+
+
+def _name(text: str) -> str:
+    try:
+        return str(cast("Any", read_yaml(text))["metadata"]["name"])
+    except (YamlTextError, LookupError, TypeError):
+        return "without a name"
 
 
 def _minor(version: str) -> int:

@@ -7,12 +7,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bootstrap.platform.findings import Finding, failed, fine, unknown
+from bootstrap.platform.helm_records import records
 from bootstrap.platform.releases import installed
 from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.pod import problem_of
 from bootstrap.platform.verify.target import Check, Target
-from components.release.helm_record import UnreadableRecordError, decoded
+from components.release.helm_record import UnreadableRecordError
 
 _KINDS = {"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
 _POOL_MODE = "kubernetes.azure.com/mode"
@@ -53,14 +54,10 @@ def _missing(target: Target, namespace: str, release: str, there: set[tuple[str,
 
 def _rendered(target: Target, namespace: str, release: str) -> set[tuple[str, str]]:
     """Return kinds and names of the workloads in the deployed revision of a release."""
-    selector = f"owner=helm,name={release},status=deployed"
-    records = target.cluster.items(path_of("", "v1", "secrets", namespace), labelSelector=selector)
     documents = [
         document
-        for each in records
-        for document in re.split(
-            r"^---.*$", decoded((each.get("data") or {}).get("release", "")).get("manifest") or "", flags=re.MULTILINE
-        )
+        for record in records(target.cluster, release, namespace, "status=deployed")
+        for document in record.documents
         # CRDs are most of it, and take half a minute to read
         if re.search(rf"^kind: ({'|'.join(_KINDS.values())})\s*$", document, re.MULTILINE)
     ]
