@@ -1,5 +1,6 @@
 """What every kind of test shares."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import hypothesis
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+# what a shell runs in its background ignores interrupts, and so would every program that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # an example may take longer on a machine that does something else too
 hypothesis.settings.register_profile("project", deadline=None)

@@ -56,6 +56,10 @@ class Api:
     def take_lease(self, name: str, namespace: str, holder: str, operation: str) -> None:
         self.calls.append(("take", name, namespace, holder, operation))
 
+    def definitions(self) -> list[dict[str, Any]]:
+        self.calls.append(("definitions",))
+        return []
+
     def renew_lease(self, name: str, namespace: str) -> None:
         """Nothing to keep: the tests end within a heartbeat."""
 
@@ -204,6 +208,7 @@ def test_an_update_is_leased_as_one(staged: Staged) -> None:
         asyncio.run(_finish(staged.hooks[before](args)))
         asyncio.run(_finish(staged.hooks[after](args)))
     assert [call[-1] for call in api.calls if call[0] == "take"] == ["update"]
+    assert ("definitions",) in api.calls, "stored versions are looked at before"
     assert api.calls[-1][0] == "end"
 
 
