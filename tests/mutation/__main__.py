@@ -8,6 +8,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import os
 import random
 import resource
@@ -17,10 +18,12 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -33,8 +36,8 @@ ENOUGH = 0.85
 """Share of the mutants that tests have to kill."""
 _CPU_SECONDS = 900
 """How long the tests of one mutant may compute, however busy the machine is; an endless loop is killed by that."""
-_SECONDS = 3600
-"""How long they may take; one that waits for ever is killed by that."""
+_TIMES = 5
+"""How many times longer they may take than they do without a mutant; one that waits for ever is killed by that."""
 
 _SETTINGS = (
     "tests/unit/test_settings_rules.py",
@@ -50,7 +53,7 @@ PURE = {
 }
 """Modules of which every mutant is tried, with their tests."""
 
-_SLOW = {"test_plan_command.py", "test_real_charts.py"}
+_SLOW = {"test_plan_command.py", "test_real_charts.py", "test_start_up.py"}
 """Component tests that start processes, which would not run the mutant."""
 
 
@@ -63,15 +66,54 @@ class Survivor:
     """Why that is accepted; None where it is not."""
 
 
+@dataclass
+class Order:
+    """In which order the tests run, as the first failure ends a run: those that saw other mistakes, then the quick."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each takes without a mutant."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """How many mutants each was the first to see."""
+    seen_in: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many of each module."""
+
+    def learn(self, mutant: Mutant, test: str) -> None:
+        """Take down which test saw a mutant first."""
+        self.seen[test] += 1
+        self.seen_in[mutant.file, test] += 1
+
+    def rank(self, file: str, test: str) -> tuple[int, int, float]:
+        """Return what sorts a test among those of a module's mutants."""
+        return -self.seen_in[file, test], -self.seen[test], self.seconds.get(test, 0)
+
+
+class _Watched:
+    """Orders the tests of one run, and writes down how long each took, and which one failed."""
+
+    def __init__(self, order: Order, file: str, told: Path) -> None:
+        self._order, self._file, self._told = order, file, told
+        self._seconds, self._failed = defaultdict[str, float](float), ""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: self._order.rank(self._file, item.nodeid))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.duration
+        if report.failed:
+            self._failed = report.nodeid
+
+    def pytest_sessionfinish(self) -> None:
+        self._told.write_text(json.dumps({"seconds": self._seconds, "failed": self._failed}), encoding="utf-8")
+
+
 def tests_of(file: str) -> list[str]:
-    """Return the tests that could see a mistake in a module: nearest first, as the first failure ends a run."""
+    """Return the tests that could see a mistake in a module."""
     if file in PURE:
         return list(PURE[file])
     module = file.removesuffix(".py").replace("/", ".")
     unit = [path for path in sorted((ROOT / "tests/unit").glob("test_*.py")) if module in set(_imports(path))]
     component = [path for path in sorted((ROOT / "tests/component").glob("test_*.py")) if path.name not in _SLOW]
-    first = "test_azure.py" if file.startswith("components/azure") else "test_cluster_side.py"
-    component.sort(key=lambda path: path.name != first)
     return [str(path.relative_to(ROOT)) for path in (*unit, *component)]
 
 
@@ -136,7 +178,7 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._mutant.code, file, "exec"), module.__dict__)  # noqa: S102 - our own module
 
 
-def _run(mutant: Mutant | None, tests: list[str]) -> int:
+def _run(mutant: Mutant | None, tests: list[str], order: Order, told: Path) -> int:
     """Run tests in this process, which ends with them; return pytest's exit status."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
@@ -162,16 +204,16 @@ def _run(mutant: Mutant | None, tests: list[str]) -> int:
             "--tb=short",
             f"--basetemp={folder}/pytest",
         ]
-        return int(pytest.main([*options, *tests]))
+        return int(pytest.main([*options, *tests], [_Watched(order, mutant.file if mutant else "", told)]))
 
 
-def fork(mutant: Mutant | None, tests: list[str]) -> int:
-    """Begin a run in a process of its own."""
+def fork(mutant: Mutant | None, tests: list[str], order: Order, told: Path) -> int:
+    """Begin a run in a process of its own, which tells in a file how it went."""
     if child := os.fork():
         return child
     status = 70
     try:
-        status = _run(mutant, tests)
+        status = _run(mutant, tests, order, told)
     except BaseException:  # whatever ends the tests, the mutant did it
         status = 71
         if mutant is None:
@@ -181,29 +223,40 @@ def fork(mutant: Mutant | None, tests: list[str]) -> int:
         os._exit(status)
 
 
-def survivors_of(chosen: list[Mutant], processes: int, say: Callable[[str], None]) -> list[Mutant]:
-    """Try mutants, several at a time; return those that all tests passed with."""
-    waiting, running, found, done = list(chosen), dict[int, tuple[Mutant, float]](), list[Mutant](), 0
-    try:
-        while waiting or running:
-            while waiting and len(running) < processes:
-                mutant = waiting.pop()
-                running[fork(mutant, tests_of(mutant.file))] = (mutant, time.monotonic() + _SECONDS)
-            child, status = os.waitpid(-1, os.WNOHANG)
-            if child:
-                mutant, _ = running.pop(child)
-                done += 1
-                if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK:
-                    found.append(mutant)
-                    say(f"survived ({done} of {len(chosen)} tried): {mutant}")
-                elif done % 25 == 0:
-                    say(f"{done} of {len(chosen)} tried, {len(found)} survived")
-            else:
-                time.sleep(0.02)
-            _stop(pid for pid, (_, deadline) in running.items() if time.monotonic() > deadline)
-    finally:
-        _stop(running)
+def survivors_of(
+    chosen: list[Mutant], processes: int, order: Order, seconds: float, say: Callable[[str], None]
+) -> list[Mutant]:
+    """Try mutants, several at a time, each for so many seconds at most; return those that all tests passed with."""
+    waiting, running, found, done = list(chosen), dict[int, tuple[Mutant, float, Path]](), list[Mutant](), 0
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            while waiting or running:
+                while waiting and len(running) < processes:
+                    mutant, told = waiting.pop(), Path(folder, str(len(waiting)))
+                    child = fork(mutant, tests_of(mutant.file), order, told)
+                    running[child] = (mutant, time.monotonic() + seconds, told)
+                child, status = os.waitpid(-1, os.WNOHANG)
+                if child:
+                    mutant, _, told = running.pop(child)
+                    done += 1
+                    if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK:
+                        found.append(mutant)
+                        say(f"survived ({done} of {len(chosen)} tried): {mutant}")
+                    elif test := _told(told).get("failed"):
+                        order.learn(mutant, test)
+                    if done % 25 == 0:
+                        say(f"{done} of {len(chosen)} tried, {len(found)} survived")
+                else:
+                    time.sleep(0.02)
+                _stop(pid for pid, (_, deadline, _) in running.items() if time.monotonic() > deadline)
+        finally:
+            _stop(running)
     return found
+
+
+def _told(file: Path) -> dict[str, Any]:
+    """Return what a run wrote; nothing where it was killed before."""
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
 
 def _stop(pids: Iterable[int]) -> None:
@@ -266,13 +319,17 @@ def main(arguments: Sequence[str]) -> int:
     say(f"seed {given.seed}; {sum(len(tried) for _, tried in parts)} mutants")
     tests = sorted({test for _, tried in parts for mutant in tried for test in tests_of(mutant.file)})
     preload(tests)
-    _, status = os.waitpid(fork(None, tests), 0)
-    if os.waitstatus_to_exitcode(status) != pytest.ExitCode.OK:
-        say("the tests fail without any mutant: nothing was tried")
-        return 1
+    order, began = Order(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        _, status = os.waitpid(fork(None, tests, order, told := Path(folder, "told")), 0)
+        if os.waitstatus_to_exitcode(status) != pytest.ExitCode.OK:
+            say("the tests fail without any mutant: nothing was tried")
+            return 1
+        order.seconds = _told(told)["seconds"]
+    seconds = _TIMES * (time.monotonic() - began)
     results = []
     for name, tried in parts:
-        survived = survivors_of(tried, given.processes, say)
+        survived = survivors_of(tried, given.processes, order, seconds, say)
         results.append((name, tried, survived))
     say("")
     totals = [report(name, tried, survived, say) for name, tried, survived in results]
