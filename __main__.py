@@ -31,9 +31,10 @@ if s.target is Target.AZURE:
     addresses = azure.ingress_addresses()
     identities = azure.identities(foundation, network, addresses)
     cluster = azure.cluster(foundation, network, identities)
-    azure.alerts(foundation, network, addresses, cluster, azure.backup(network, identities, cluster))
+    backup = azure.backup(network, identities, cluster)
+    azure.alerts(foundation, network, addresses, cluster, backup)
     azure.node_pools(cluster, network)  # beside the addons, which tolerate the system pool's taint
-    platform = azure.platform(foundation, addresses, identities, cluster)
+    platform = azure.platform(foundation, addresses, identities, cluster, backup)
 else:
     platform = local_platform(s, ExistingCluster("cluster", s.local).access)
 

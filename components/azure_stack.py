@@ -26,6 +26,7 @@ from components.azure.workload_identity import FederatedCredential, FederatedCre
 from components.azure_outputs import outputs
 from components.cutover.in_azure import cutover_hooks, metadata
 from components.platform import AzureDns, Platform, RegistrySignIn, Vault
+from components.restore.hook import Restore, RestoreArgs, restore_hook
 from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS, SECRET_STORE
 from settings import Settings
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
@@ -159,7 +160,7 @@ class AzureStack:
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 
-    def backup(self, network: Network, identities: Identities, cluster: Cluster) -> "backups.BackupVault | None":
+    def backup(self, network: Network, identities: Identities, cluster: Cluster) -> "backups.Backups | None":
         """Build what keeps backups, and what takes those of this generation, where the stack asks for them."""
         settings = self._settings.backup
         if not settings.enabled:
@@ -187,8 +188,7 @@ class AzureStack:
             vault=vault,
             propagation=propagation,
         )
-        backups.ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts)
-        return vault
+        return backups.Backups(vault, backups.ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts))
 
     def alerts(
         self,
@@ -196,7 +196,7 @@ class AzureStack:
         network: Network,
         ingress: IngressAddresses,
         cluster: Cluster,
-        backup: "backups.BackupVault | None",
+        backup: "backups.Backups | None",
     ) -> None:
         """Build what tells people of changes that weaken the environment, and of trouble in it, where any are named."""
         if self._settings.observability.alerts is None:
@@ -215,7 +215,7 @@ class AzureStack:
         )
         alerts = Alerts("alerts", args, self._opts)
         if backup is not None:
-            backups.backup_alerts(self._names, backup, self._location, alerts.receivers_id)
+            backups.backup_alerts(self._names, backup.vault, self._location, alerts.receivers_id)
         if not self._settings.observability.alerts_on_metrics or foundation.monitor_workspace_id is None:
             return
         metric_args = metric_alerts.MetricAlertsArgs(
@@ -259,7 +259,12 @@ class AzureStack:
         return built
 
     def platform(
-        self, foundation: Foundation, ingress: IngressAddresses, identities: Identities, cluster: Cluster
+        self,
+        foundation: Foundation,
+        ingress: IngressAddresses,
+        identities: Identities,
+        cluster: Cluster,
+        backup: "backups.Backups | None",
     ) -> Platform:
         """Federate the identities with this cluster, and return what the addons need to know."""
         registry, updater, repositories = foundation.registry_host, identities.image_updater, identities.argocd
@@ -290,6 +295,7 @@ class AzureStack:
                 if updater is not None and registry is not None
                 else None
             ),
+            restore=self._restore(cluster, backup),
             facts={
                 "environment": self._settings.environment,
                 "subscription-id": self._azure.subscription_id,
@@ -305,6 +311,21 @@ class AzureStack:
             },
             outputs=outputs(self._settings, self._azure, foundation, ingress, cluster),
         )
+
+    def _restore(self, cluster: Cluster, backup: "backups.Backups | None") -> Restore | None:
+        """Return what brings back the applications of the generation before; the first one has none."""
+        if backup is None or not self._settings.backup.restores or self._cluster.generation == 1:
+            return None
+        args = RestoreArgs(
+            subscription_id=self._azure.subscription_id,
+            resource_group_name=self._names.backup_group,
+            vault_name=self._names.backup_vault,
+            cluster_id=cluster.resource.id,
+            location=self._location,
+            at=self._settings.backup.restored_at,
+            provider=self._opts.provider,
+        )
+        return Restore(restore_hook(cluster.access.name("restore"), args), after=backup.cluster)
 
     def _federated(self, foundation: Foundation, identities: Identities, cluster: Cluster) -> list[FederatedCredential]:
         """Let each consumer's service account in this cluster act as its identity."""

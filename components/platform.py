@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 
 from components.access import ClusterAccess
+from components.restore.hook import Restore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,8 @@ class Platform:
     tenant_id: str | None = None
     repository_client_id: pulumi.Input[str] | None = None
     image_registry: RegistrySignIn | None = None
+    restore: Restore | None = None
+    """What comes before the first application, where a cluster before this one was backed up."""
     facts: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Facts of the infrastructure that charts may need."""
     outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)

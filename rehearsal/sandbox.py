@@ -11,6 +11,8 @@ from typing import Any
 
 from components.addons.restored import OVERRIDE as RESTORE_OVERRIDE
 from components.azure.role_propagation import OVERRIDE
+from components.restore.vault import ENDPOINT_OVERRIDE
+from rehearsal.azure.backup_service import BackupService
 from rehearsal.azure.cloud import Behaviour, Cloud
 from rehearsal.azure.provider import CLOUD_FILE
 from rehearsal.chart_repository import ChartRepository
@@ -34,6 +36,8 @@ class Sandbox:
     project: Project
     planes: tuple[ControlPlane, ...]
     """The control planes of the cloud's clusters."""
+    backups: BackupService
+    """Azure Backup of that cloud."""
 
     @classmethod
     def create(
@@ -67,6 +71,8 @@ class Sandbox:
         cloud = Cloud.create(
             folder / "cloud.json", behaviour=behaviour, control_planes=tuple(plane.address for plane in planes)
         )
+        # it ends with this process, as the rehearsal does
+        backups = BackupService(cloud)
         programs = folder / "bin"
         programs.mkdir()
         _script(programs / "kubelogin", _KUBELOGIN)
@@ -78,6 +84,7 @@ class Sandbox:
             "KUBECONFIG": str(folder / "no-kubeconfig"),
             OVERRIDE: f"{role_seconds:g}",
             RESTORE_OVERRIDE: "0.1",
+            ENDPOINT_OVERRIDE: backups.url,
             LOOKED_AT: REHEARSAL,  # a stack file that still has placeholders may be rehearsed
         }
         project = Project.copy(root, folder / "pulumi", stack, environment, plugins={"azure-native": programs})
@@ -87,7 +94,7 @@ class Sandbox:
         project.configure(merge({"charts": sources, "dns": names}, changes or {}))
         if project.section("ingress").get("gatewayApi"):
             project.configure({"ingress": {"gatewayApiManifest": f"{charts}/gateway-api.yaml"}})
-        return cls(cloud=cloud, project=project, planes=tuple(planes))
+        return cls(cloud=cloud, project=project, planes=tuple(planes), backups=backups)
 
 
 def existing_resources(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:

@@ -1,5 +1,6 @@
-"""Whether volumes and objects of the cluster are backed up."""
+"""Whether volumes and objects of the cluster are backed up, and what a rebuild takes of that."""
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -13,6 +14,29 @@ NamespaceName = Annotated[
     str,
     Form(
         "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "1-63 lower-case letters, digits and hyphens, first and last no hyphen"
+    ),
+]
+
+
+_LATEST, _NONE = "latest", "none"
+
+
+def _no_time(value: str) -> str | None:
+    if value in {_LATEST, _NONE}:
+        return None
+    try:
+        dt.datetime.fromisoformat(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+RestorePoint = Annotated[
+    str,
+    Form(
+        f"{_LATEST}|{_NONE}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}Z",
+        "latest, none, or a time in UTC such as 2026-11-28T01:00Z",
+        refused=(_no_time,),
     ),
 ]
 
@@ -31,8 +55,21 @@ class Backup(Section):
     """Time of day, UTC, that one starts at, HH:MM."""
     retention_days: Annotated[int, Field(strict=True, ge=1, le=360)] = 14
     """Days that each is kept. https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix"""
+    restore: RestorePoint = _LATEST
+    """What a new generation's applications are restored from before Argo CD deploys them: the latest backup of another
+    cluster, the latest by a time, or none."""
     excluded_namespaces: Annotated[tuple[NamespaceName, ...], Unique] = ()
     """Namespaces that are left out."""
+
+    @property
+    def restores(self) -> bool:
+        """Whether a new generation's applications are restored."""
+        return self.enabled and self.restore != _NONE
+
+    @property
+    def restored_at(self) -> dt.datetime | None:
+        """The time by which the backup has to be; None for the latest."""
+        return None if self.restore in {_LATEST, _NONE} else dt.datetime.fromisoformat(self.restore)
 
     @check
     def settings_of_something(self) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from components.addons.take_over import take_over_hook
 from components.addons.tenant_rights import tenant_rights
 from components.platform import Platform
 from components.release.guard import serving_hooks
+from components.restore.hook import Restore
 from conventions import (
     ARGO_CD_NAMESPACE,
     FACT_PREFIX,
@@ -41,6 +42,8 @@ class RootApplicationArgs:
     production: bool
     image_updater: bool
     """Whether the repository may hold ImageUpdater objects."""
+    restore: Restore | None
+    """What comes before the first application; None where nothing does."""
     facts: Mapping[str, pulumi.Input[str]]
     """Facts of the infrastructure that charts may need; keys are kebab-case. None of it is secret."""
 
@@ -53,6 +56,7 @@ class RootApplicationArgs:
             environment=settings.applications_environment,
             production=settings.production,
             image_updater=settings.argocd.image_updater_write_back == "git",
+            restore=platform.restore,
             facts=platform.facts,
         )
 
@@ -66,13 +70,19 @@ class RootApplication(Addon):
         serving = serving_hooks(name, args.access, self.needs)
         kinds = [*ROOT_KINDS, *(IMAGE_UPDATER_KINDS if args.image_updater else ())]
         rights = tenant_rights(args.access, kinds, pulumi.ResourceOptions(parent=self))
+        # everything that deploys applications comes after the project
+        restored = args.restore
+        first = pulumi.ResourceHookBinding(
+            before_create=[*(serving.before_create or []), *([restored.hook] if restored else [])],
+            before_update=serving.before_update,
+        )
         project = CustomResource(
             args.access.name("root-project"),
             api_version="argoproj.io/v1alpha1",
             kind="AppProject",
             metadata=ObjectMetaArgs(name=ROOT_APPLICATION, namespace=ARGO_CD_NAMESPACE),
             spec=project_spec(args.settings, kinds),
-            opts=pulumi.ResourceOptions(parent=self, hooks=serving),
+            opts=pulumi.ResourceOptions(parent=self, hooks=first, depends_on=[restored.after] if restored else None),
         )
         facts = Secret(
             args.access.name("in-cluster"),

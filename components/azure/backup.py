@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 from pulumi_azure_native import (
@@ -409,6 +410,13 @@ class ClusterBackup(pulumi.ComponentResource):
                 ),
             ),
         )
+
+
+class Backups(NamedTuple):
+    """What keeps backups, and what takes those of this generation."""
+
+    vault: BackupVault
+    cluster: ClusterBackup
 
 
 def backup_alerts(names: Names, vault: BackupVault, location: str, receivers_id: pulumi.Input[str]) -> None:

@@ -175,8 +175,10 @@ class StandIn(protocol.Provider):
         )
 
     async def invoke(self, request: protocol.InvokeRequest) -> protocol.InvokeResponse:
-        """Call one of the two functions that give access to a cluster."""
+        """Call one of the functions that give access: two to a cluster, and one to Azure itself."""
         args, function = _plain(request.args), request.tok.rsplit(":", 1)[-1]
+        if function == "getClientToken":
+            return protocol.InvokeResponse(return_value=_property_values({"token": "of the rehearsal"}))
         id_ = resource_type("containerservice:ManagedCluster").arm_id(args, self._subscription)
         cluster = self._cloud.get(id_)
         if cluster is None:

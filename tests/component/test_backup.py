@@ -1,12 +1,21 @@
-"""Backups: what outlives a cluster, what goes with it, who may do what, and when people are told."""
+"""Backups: what outlives a cluster, what goes with it, who may do what, what comes back, and when people are told."""
 
+import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pulumi
 import pytest
 
 from components.azure.roles import Role
+from components.restore import bring_back as restoring
+from components.restore.hook import RestoreArgs, restore_hook
+from components.restore.vault import ENDPOINT_OVERRIDE, PLATFORM_NAMESPACES
+from rehearsal.azure.backup_service import BackupService
+from rehearsal.azure.cloud import Cloud
 from settings.backup import Backup, warning_of
 from tests.component.conftest import BACKED_UP, Program
 
@@ -117,3 +126,118 @@ def test_the_warning_is_one_of_production_alone(
     program("dev", tags={"extra": {"asked": "backup"}})
     program("prod", backup={"enabled": False}, tags={"extra": {"asked": "backup"}})
     assert "NO BACKUP" not in caplog.text
+
+
+def test_a_new_generation_is_restored_before_anything_deploys_applications(program: Callable[..., Program]) -> None:
+    p = program("prod", cluster={"generation": 2}, **BACKED_UP)
+    project = p.one(":AppProject", "root-project-g2")
+    assert "restore-g2" in project.hooks["before_create"]
+    assert p.waits_for(project, p.one("dataprotection:BackupInstance"))
+    for later in (p.one(":ApplicationSet"), p.one(":Application")):
+        assert p.waits_for(later, project)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"cluster": {"generation": 2}, "backup": {"enabled": True, "restore": "none"}},
+        {"cluster": {"generation": 2}, "backup": {"enabled": False}},
+    ],
+    ids=["the first cluster", "not wanted", "not backed up"],
+)
+def test_nothing_else_waits_for_backups(program: Callable[..., Program], changes: dict[str, Any]) -> None:
+    p = program("prod", **{**BACKED_UP, **changes})
+    assert not any(hook.startswith("restore-") for r in p.all for hooks in r.hooks.values() for hook in hooks)
+    project = p.one(":AppProject")
+    assert not any(p.waits_for(project, instance) for instance in p.several("dataprotection:BackupInstance"))
+
+
+def test_what_the_platform_fills_is_left_out(each: Program) -> None:
+    filled = {r.inputs["namespace"] for r in each.releases} | {
+        r.inputs["metadata"]["name"] for r in each.several("core/v1:Namespace")
+    }
+    assert filled and filled - {"kube-system", "local-vault"} <= set(PLATFORM_NAMESPACES)
+
+
+@pytest.fixture
+def restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run the hook of a new cluster, against a vault with another one's backup or none."""
+    monkeypatch.setattr(restoring, "POLL_SECONDS", 0.01)
+
+    async def invoke(token: str, _: Any, __: Any) -> dict[str, str]:
+        assert token == "azure-native:authorization:getClientToken"  # noqa: S105 - a function's name
+        return {"token": "of the program's provider"}
+
+    monkeypatch.setattr(pulumi.runtime, "invoke_async", invoke)
+    base = "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups"
+    vault = f"{base}/rg-backup/providers/Microsoft.DataProtection/backupVaults/vault"
+    id_ = f"{base}/rg-{{name}}/providers/Microsoft.ContainerService/managedClusters/{{name}}"
+
+    async def known() -> str:
+        return id_.format(name="g2")
+
+    args = RestoreArgs(
+        subscription_id=base.split("/")[2],
+        resource_group_name="rg-backup",
+        vault_name="vault",
+        cluster_id=cast("pulumi.Output[str]", SimpleNamespace(future=known)),
+        location="swedencentral",
+        at=None,
+        provider=None,
+    )
+
+    def run(*, backed_up: bool = True, ends: str = "Completed", notes: list[Any] | None = None) -> None:
+        cloud = Cloud.create(tmp_path / "cloud.json")
+        cloud.put(f"{base}/rg-backup", "resources:ResourceGroup", {"location": "swedencentral"}, 0)
+        cloud.put(vault, "dataprotection:BackupVault", {"location": "swedencentral"}, 0)
+        if backed_up:
+            source = {
+                "datasourceType": "Microsoft.ContainerService/managedClusters",
+                "resourceId": id_.format(name="g1"),
+            }
+            properties = {"dataSourceInfo": source, "policyInfo": {"policyId": "p"}}
+            cloud.put(f"{vault}/backupInstances/g1", "dataprotection:BackupInstance", {"properties": properties}, 0)
+        service = BackupService(cloud, ends=ends, notes=notes or [])
+        monkeypatch.setenv(ENDPOINT_OVERRIDE, service.url)
+        hooks: list[Any] = []
+        monkeypatch.setattr(pulumi, "ResourceHook", lambda name, run, opts: hooks.append(run))
+        restore_hook("restore", args)
+        try:
+            asyncio.run(hooks[0](None))
+        finally:
+            service.stop()
+
+    return run
+
+
+def test_the_hook_restores_as_whoever_the_program_is(
+    restore: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        restore(ends="CompletedWithWarnings", notes=[{"code": "Odd", "message": "as expected"}])
+    assert "restoring g1 of" in caplog.text and "into g2" in caplog.text
+    assert "Odd: as expected" in caplog.text
+
+
+def test_a_vault_without_backups_lets_pass_loudly(
+    restore: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    restore(backed_up=False)
+    assert "NOTHING RESTORED: vault has no backup of another cluster" in caplog.text
+
+
+def test_a_restore_that_fails_ends_the_run_and_says_the_two_ways_on(restore: Callable[..., None]) -> None:
+    with pytest.raises(pulumi.RunError) as failed:
+        restore(ends="Failed", notes=[{"code": "Broken", "message": "a disk"}])
+    for part in ("Broken: a disk", "No application was deployed", "run `pulumi up` again", "backup.restore: none"):
+        assert part in str(failed.value)
+
+
+def test_a_preview_restores_nothing_and_says_what_will_be(
+    restore: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    with caplog.at_level("INFO"):
+        restore(ends="Failed")
+    assert "restored from the last cluster's backup before Argo CD deploys" in caplog.text

@@ -1,0 +1,1 @@
+"""What an application had in a cluster that is gone comes back from its backups."""
