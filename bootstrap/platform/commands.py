@@ -18,6 +18,7 @@ from bootstrap.signals import ends_tidily
 if TYPE_CHECKING:
     from bootstrap.platform import adopt as adoption
     from bootstrap.platform import rehearse as rehearsing
+    from bootstrap.platform import restore as restoring
     from bootstrap.platform import schema as schemas
     from bootstrap.platform import up as update
     from bootstrap.platform.doctor import doctor as diagnosis
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 else:  # a command loads what it needs, and no more
     adoption = on_demand("bootstrap.platform.adopt")
     rehearsing = on_demand("bootstrap.platform.rehearse")
+    restoring = on_demand("bootstrap.platform.restore")
     schemas = on_demand("bootstrap.platform.schema")
     update = on_demand("bootstrap.platform.up")
     diagnosis = on_demand("bootstrap.platform.doctor.doctor")
@@ -274,6 +276,51 @@ def upgrade(
         raise typer.Exit(2)
     if not check:
         update.up(ROOT, stack, yes=yes, console=progress_console())
+
+
+@commands.command()
+@ends_tidily
+def restore(
+    stack: StackOption = "prod",
+    yes: YesOption = False,
+    *,
+    namespaces: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--namespace", "-n", parser=some_text, help="What comes back; may be repeated. Lists when left out."
+        ),
+    ] = None,
+    point: Annotated[
+        str | None, typer.Option(metavar="ID", parser=some_text, help="The backup; the latest when left out.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", "-f", help="text, or json of the list.")] = Format.TEXT,
+) -> None:
+    """List a stack's backups, or bring namespaces of applications back from one, volumes included.
+
+    A new generation is restored by `up`, before Argo CD deploys (`backup.restore`). This is for what was lost since:
+    what is there stays as it is, so delete first what is to come back, and hold Argo CD (docs/runbooks).
+
+    Exit status: 0 listed or restored, 1 an error.
+    """
+    text_or_json("restore", output)
+    if point is not None and not namespaces:
+        raise BootstrapError("--point says which backup; say with --namespace what comes back from it")
+    if namespaces and output is Format.JSON:
+        raise BootstrapError("got --format json with --namespace; allowed for the list")
+    restoring.check_namespaces(namespaces or ())
+    console = progress_console(stderr=True)
+    found = restoring.stack_of(ROOT, stack, console)
+    points = found.points()
+    if output is Format.JSON:
+        typer.echo(json.dumps(found.to_json(points), indent=2))
+    elif not namespaces:
+        restoring.print_points(found, points, result_console())
+    else:
+        chosen = restoring.chosen(points, point)
+        console.print(f"{', '.join(namespaces)} of {chosen}, into {found.cluster.name}; what is there stays as it is")
+        if not yes:
+            typer.confirm("restore it?", abort=True, err=True)
+        restoring.print_job(found.restore(chosen, namespaces, console.print), result_console())
 
 
 @commands.command()

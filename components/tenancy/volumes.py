@@ -4,6 +4,8 @@ from components.tenancy.policy import Policy, check, policy
 
 _BINDERS = "^system:(kube-controller-manager|serviceaccount:kube-system:persistent-volume-binder)$"
 """Who writes the volume's name into a claim: the control plane, with or without an account for each controller."""
+_RESTORERS = "^system:serviceaccount:dataprotection-microsoft:"
+"""Who makes a claim anew as it was: Azure Backup's extension, in a namespace that no application is given."""
 
 
 def policies() -> list[Policy]:
@@ -18,8 +20,8 @@ def policies() -> list[Policy]:
             },
             validations=[
                 check(
-                    "variables.volume == '' || (request.operation == 'UPDATE'"
-                    " && (oldObject.spec.?volumeName.orValue('') == variables.volume"
+                    f"variables.volume == '' || request.userInfo.username.matches('{_RESTORERS}')"
+                    " || (request.operation == 'UPDATE' && (oldObject.spec.?volumeName.orValue('') == variables.volume"
                     f" || request.userInfo.username.matches('{_BINDERS}')))",
                     "'spec.volumeName: got ' + variables.volume + '; allowed: none, as the control plane chooses'",
                 ),

@@ -86,6 +86,17 @@ def test_a_pod_that_has_its_node_may_be_updated(running: Cluster) -> None:
     assert running.request("PATCH", path, {"spec": {"activeDeadlineSeconds": 60}}, MERGE)[0] == 200
 
 
+def test_a_claim_is_restored_with_its_volume_by_azures_extension_alone(running: Cluster) -> None:
+    claim = made("PersistentVolumeClaim", "running")
+    path = "/api/v1/namespaces/running/persistentvolumeclaims"
+    restored = {**claim, "metadata": {"name": "restored"}, "spec": {**claim["spec"], "volumeName": "pv-restored"}}
+    extension = "system:serviceaccount:dataprotection-microsoft:dataprotection-microsoft-kubernetes-agent"
+    for other in ("system:serviceaccount:dataprotection-microsoft-2:agent", "dataprotection-microsoft"):
+        status, answer = running.request("POST", path, restored, user=other)
+        assert status == 403 and "spec.volumeName: got pv-restored" in answer["message"]
+    assert running.request("POST", path, restored, user=extension)[0] == 201
+
+
 def test_only_the_control_plane_gives_a_claim_its_volume(running: Cluster) -> None:
     running.create({**made("PersistentVolumeClaim", "running"), "metadata": {"name": "claim"}}, "running")
     path = "/api/v1/namespaces/running/persistentvolumeclaims/claim"

@@ -203,3 +203,27 @@ def test_a_temporary_outage_of_the_api_server_loses_no_state(make_sandbox, clien
     for namespace in ("cert-manager", "traefik", "external-secrets", "argocd"):
         assert "deployed" in helm_records(api, namespace).values()
     assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}
+
+
+def test_applications_are_restored_before_argo_cd_deploys_them(make_sandbox, client_of):
+    sandbox = make_sandbox("dev", planes=2, backup={"enabled": True})
+    sandbox.project.pulumi("up", "--yes", "--skip-preview")
+    assert not sandbox.backups.restores, "the first cluster has nothing to restore"
+
+    sandbox.project.configure({"cluster": {"generation": 2}})
+    sandbox.backups.ends, sandbox.backups.notes = "Failed", [{"code": "NoDisk", "message": "a disk cannot be made"}]
+    failed = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    assert failed.returncode != 0 and "NoDisk: a disk cannot be made" in failed.stdout
+    assert "No application was deployed" in failed.stdout and "Traceback" not in failed.stdout
+    assert root_application(client_of(sandbox.planes[1])) is None
+
+    sandbox.backups.ends, sandbox.backups.notes = "Completed", []
+    done = sandbox.project.pulumi("up", "--yes", "--skip-preview", check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "restoring aks-platform-dev-g1 of" in done.stdout
+    assert root_application(client_of(sandbox.planes[1])) is not None
+    *_, restored = sandbox.backups.restores.values()
+    assert restored.instance == "aks-platform-dev-g1" and len(sandbox.backups.restores) == 2
+    target = restored.body["restoreTargetInfo"]["datasourceInfo"]["resourceID"]
+    assert target.endswith("/aks-platform-dev-g2")
+    assert set(sandbox.project.changes("--expect-no-changes")) == {"same"}

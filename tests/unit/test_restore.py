@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from azure.core.credentials import AccessToken
+from typer.testing import CliRunner, Result
 
+from bootstrap.cli import app
+from bootstrap.errors import BootstrapError
+from bootstrap.platform import restore as commanding
 from components.restore import bring_back as restoring
 from components.restore.bring_back import bring_back, chosen
 from components.restore.vault import ENDPOINT_OVERRIDE, Backups, Cluster, Point, RestoreError
@@ -165,6 +169,72 @@ def test_nobody_who_answers_is_an_error_of_one_line(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(ENDPOINT_OVERRIDE, "http://127.0.0.1:9")
     with pytest.raises(RestoreError, match="earlier restores cannot be listed"):
         bring_back(Backups(Somebody(), SUBSCRIPTION, GROUP, VAULT, poll=0, tries=0), cluster(3), print, now=NOW)
+
+
+@pytest.fixture
+def command(service: BackupService, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run ``bootstrap restore`` for the stack of that vault, whose cluster is the third."""
+    backups = Backups(Somebody(), SUBSCRIPTION, GROUP, VAULT, poll=0)
+    stack = commanding.Stack(vault=VAULT, backups=backups, cluster=cluster(3))
+    monkeypatch.setattr(commanding, "stack_of", lambda *_: stack)
+
+    def run(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(app, ["restore", "--stack", "prod", *arguments], **options)
+
+    return run
+
+
+def test_the_list_has_the_latest_first_and_ids_to_copy(command: Callable[..., Result], backups: Backups) -> None:
+    listed = command()
+    assert listed.exit_code == 0
+    points = backups.points()
+    lines = [line for line in listed.output.splitlines() if any(point.id in line for point in points)]
+    assert [line.split()[-1] for line in lines] == [point.id for point in points]
+    found = json.loads(command("--format", "json").stdout)
+    assert [each["id"] for each in found["backups"]] == [point.id for point in points]
+    assert found["cluster"] == cluster(3).name
+
+
+def test_a_namespace_comes_back_from_the_latest_backup_of_all(
+    command: Callable[..., Result], service: BackupService
+) -> None:
+    done = command("--namespace", "shop", "-n", "blog", "--yes")
+    assert done.exit_code == 0, done.output
+    (restored,) = service.restores.values()
+    assert restored.instance == cluster(3).name
+    (criteria,) = restored.body["restoreTargetInfo"]["restoreCriteria"]
+    assert criteria["includedNamespaces"] == ["shop", "blog"] and "excludedNamespaces" not in criteria
+    assert "restored (Completed" in done.output and "what is there stays as it is" in done.output
+
+
+def test_a_backup_is_chosen_by_its_id(command: Callable[..., Result], service: BackupService, backups: Backups) -> None:
+    point = job_point(backups, 1)
+    assert command("-n", "shop", "--point", point.id, "-y").exit_code == 0
+    (restored,) = service.restores.values()
+    assert restored.body["recoveryPointId"] == point.id and restored.instance == cluster(1).name
+
+
+def test_whoever_does_not_agree_restores_nothing(command: Callable[..., Result], service: BackupService) -> None:
+    assert command("-n", "shop", input="n\n").exit_code == 1
+    assert not service.restores
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-n", "argocd", "-n", "kube-system"], "--namespace: got argocd, kube-system"),
+        (["--point", "0123"], "say with --namespace"),
+        (["-n", "shop", "--point", "0123", "-y"], "--point: got '0123'"),
+        (["-n", "shop", "--format", "json"], "allowed for the list"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_restored_is_refused(
+    command: Callable[..., Result], service: BackupService, arguments: list[str], said: str
+) -> None:
+    refused = command(*arguments)
+    assert isinstance(refused.exception, BootstrapError) and said in str(refused.exception)
+    assert not service.restores
 
 
 @pytest.mark.skipif(not RECORDING, reason="AKS_BOOTSTRAP_RESTORE_RECORDING names no recorded restore of Azure's")
