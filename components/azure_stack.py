@@ -25,8 +25,8 @@ from components.azure.role_propagation import RolePropagation
 from components.azure.workload_identity import FederatedCredential, FederatedCredentialArgs, Identity
 from components.azure_outputs import outputs
 from components.cutover.in_azure import cutover_hooks, metadata
-from components.platform import AzureDns, Platform, RegistrySignIn, Vault
-from components.restore.hook import Restore, RestoreArgs, restore_hook
+from components.platform import AzureDns, Platform, Prerequisite, RegistrySignIn, Vault
+from components.restore.hook import RestoreArgs, restore_hook
 from conventions import ARGO_CD_NAMESPACE, INGRESS_CLASS, SECRET_STORE
 from settings import Settings
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
@@ -312,7 +312,7 @@ class AzureStack:
             outputs=outputs(self._settings, self._azure, foundation, ingress, cluster),
         )
 
-    def _restore(self, cluster: Cluster, backup: "backups.Backups | None") -> Restore | None:
+    def _restore(self, cluster: Cluster, backup: "backups.Backups | None") -> Prerequisite | None:
         """Return what brings back the applications of the generation before; the first one has none."""
         if backup is None or not self._settings.backup.restores or self._cluster.generation == 1:
             return None
@@ -325,7 +325,7 @@ class AzureStack:
             at=self._settings.backup.restored_at,
             provider=self._opts.provider,
         )
-        return Restore(restore_hook(cluster.access.name("restore"), args), after=backup.cluster)
+        return Prerequisite(restore_hook(cluster.access.name("restore"), args), after=backup.cluster)
 
     def _federated(self, foundation: Foundation, identities: Identities, cluster: Cluster) -> list[FederatedCredential]:
         """Let each consumer's service account in this cluster act as its identity."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 
 from components.access import ClusterAccess
-from components.restore.hook import Restore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +53,15 @@ class RegistrySignIn:
     """Identity with AcrPull on that registry."""
 
 
+class Prerequisite(NamedTuple):
+    """What has to be done before something is created."""
+
+    hook: pulumi.ResourceHook
+    """Does it."""
+    after: pulumi.Resource
+    """What has to be there first."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Platform:
     """What the addons are installed on."""
@@ -68,8 +76,8 @@ class Platform:
     tenant_id: str | None = None
     repository_client_id: pulumi.Input[str] | None = None
     image_registry: RegistrySignIn | None = None
-    restore: Restore | None = None
-    """What comes before the first application, where a cluster before this one was backed up."""
+    restore: Prerequisite | None = None
+    """Brings back what applications had in the cluster before; None where nothing is brought back."""
     facts: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Facts of the infrastructure that charts may need."""
     outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)

@@ -16,9 +16,8 @@ from components.addons.addon import Addon
 from components.addons.root_specs import application_spec, project_spec
 from components.addons.take_over import take_over_hook
 from components.addons.tenant_rights import tenant_rights
-from components.platform import Platform
+from components.platform import Platform, Prerequisite
 from components.release.guard import serving_hooks
-from components.restore.hook import Restore
 from conventions import (
     ARGO_CD_NAMESPACE,
     FACT_PREFIX,
@@ -42,7 +41,7 @@ class RootApplicationArgs:
     production: bool
     image_updater: bool
     """Whether the repository may hold ImageUpdater objects."""
-    restore: Restore | None
+    restore: Prerequisite | None
     """What comes before the first application; None where nothing does."""
     facts: Mapping[str, pulumi.Input[str]]
     """Facts of the infrastructure that charts may need; keys are kebab-case. None of it is secret."""

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
@@ -23,14 +23,6 @@ else:  # half a second, and only a rebuild needs it
 _TOKEN = "azure-native:authorization:getClientToken"  # noqa: S105 - a function's name
 _TOKEN_SECONDS = 600
 """After which another is asked for: Azure's last an hour at least."""
-
-
-class Restore(NamedTuple):
-    """What comes before the first application of a new generation."""
-
-    hook: pulumi.ResourceHook
-    after: pulumi.Resource
-    """What has to be there first: a cluster that is not backed up cannot be restored into."""
 
 
 @dataclass(frozen=True, kw_only=True)
