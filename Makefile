@@ -141,6 +141,10 @@ bench: setup ## the measurements that the README quotes, as one table
 fidelity: setup ## how closely the rehearsal's Azure answers as recorded (ARM=folder with recordings.jsonl.gz)
 	@$(BIN)/python -m tests.fidelity "$${ARM:?names no folder with recordings.jsonl.gz, as in: make fidelity ARM=../arm}"
 
+.PHONY: pictures
+pictures: setup ## draw docs/pictures: how the workflows' comments and issues look (needs Chromium)
+	@$(BIN)/python -m tests.pictures
+
 .PHONY: fuzz
 fuzz: setup ## thousands of fresh broken stack files and gitops/ folders, and every pair of known mistakes
 	@AKS_BOOTSTRAP_FUZZ=10000 AKS_BOOTSTRAP_PAIRS_EVERY=1 $(BIN)/pytest tests/unit/test_stack_fuzz.py tests/unit/test_stack_mistakes.py

@@ -192,7 +192,7 @@ def test_what_takes_more_room_than_it_has_characters_still_fits():
     for diagnostics in (said, []):
         text = to_markdown(review(preview_of(*lost, diagnostics=diagnostics), stack="s" * 100, policy=more))
         assert len(text) <= LIMIT
-        assert re.search(r"add the label `delete:[^`]+`, .* and \d\d more, and this", text)
+        assert re.search(r"add the labels `delete:[^`]+`, .* and \d\d more, and this", text)
 
 
 HOSTILE = [

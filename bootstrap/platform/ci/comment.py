@@ -77,7 +77,8 @@ def to_markdown(review: Review) -> str:
     """Return the comment: at most 4,000 characters."""
     head = [*_head(review), *_within(_loss_lines(review), _FOR_LOSSES, "of these")]
     if missing := review.missing:
-        head += ["", f"Not agreed to: add the label {_labels(missing)}, and this is checked again."]
+        words = f"the label{'s' if len(missing) > 1 else ''} {_labels(missing)}"
+        head += ["", f"Not agreed to: add {words}, and this is checked again."]
     if notes := _notes(review):
         head += ["", *_within(notes, _FOR_NOTES, "of these")]
     head.append("")
@@ -126,12 +127,13 @@ def _length(lines: Iterable[str]) -> int:
 
 def _head(review: Review) -> list[str]:
     preview = review.preview
-    title = f"### Preview of stack {code(review.stack)}: {counted(preview)}"
+    outcome = " has failed" if preview.errors else f": {counted(preview)}"
+    title = f"### Preview of stack {code(review.stack)}{outcome}"
     # what has failed is nothing that can be agreed to
     digest = [] if preview.errors else [digest_marker(preview.digest)]
     lines = [marker(review.stack), *digest, title, ""]
     for error in preview.errors[:2]:
-        lines += ["It failed:", "", *fence(_shortened(on_lines(error), _FOR_AN_ERROR).split("\n")), ""]
+        lines += [*fence(_shortened(on_lines(error), _FOR_AN_ERROR).split("\n")), ""]
     return lines
 
 

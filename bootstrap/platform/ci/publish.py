@@ -133,7 +133,7 @@ def issue(github: GitHub, stack: str, told: str | None, about: str = "drift") ->
             github.send("POST", f"{path}/comments", {"body": topic.closing})
             github.send("PATCH", path, {"state": "closed", "state_reason": "completed"})
         return "closed the issue" if there else topic.nothing
-    body = _issue(mark, topic, stack, told)
+    body = issue_text(stack, told, about)
     if not there:
         made = github.send("POST", "/issues", {"title": topic.title.format(stack=stack), "body": body})
         return f"opened issue {number_of(made, 'number')}"
@@ -144,8 +144,10 @@ def issue(github: GitHub, stack: str, told: str | None, about: str = "drift") ->
     return f"edited issue {number}"
 
 
-def _issue(mark: str, topic: Topic, stack: str, told: str) -> str:
-    shown = on_lines(told.strip())
+def issue_text(stack: str, told: str, about: str = "drift") -> str:
+    """Return what such an issue says; see :func:`issue`."""
+    topic = TOPICS[about]
+    shown = on_lines(told.strip("\n").rstrip())
     cut = (
         ["", f"The rest, {len(shown) - _ISSUE_LIMIT} characters, is in the run's log."]
         if len(shown) > _ISSUE_LIMIT
@@ -153,7 +155,7 @@ def _issue(mark: str, topic: Topic, stack: str, told: str) -> str:
     )
     return "\n".join(
         [
-            mark,
+            marker(stack, about),
             topic.explanation.format(stack=stack),
             "",
             *fence(shown[:_ISSUE_LIMIT].split("\n"), topic.language),
