@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from ruamel.yaml import YAML
@@ -38,6 +38,9 @@ _CPU_SECONDS = 900
 """How long the tests of one mutant may compute, however busy the machine is; an endless loop is killed by that."""
 _TIMES = 5
 """How many times longer they may take than they do without a mutant; one that waits for ever is killed by that."""
+
+_LIKELY = 30
+"""How many tests are tried before all."""
 
 _SETTINGS = (
     "tests/unit/test_settings_rules.py",
@@ -81,6 +84,11 @@ class Order:
         """Take down which test saw a mutant first."""
         self.seen[test] += 1
         self.seen_in[mutant.file, test] += 1
+
+    def likely(self, file: str) -> list[str]:
+        """Return the tests that most probably see a mutant of a module: to collect all of them takes longer."""
+        here = [test for (seen_in, test), _ in self.seen_in.most_common() if seen_in == file]
+        return list(dict.fromkeys([*here, *(test for test, _ in self.seen.most_common())]))[:_LIKELY]
 
     def rank(self, file: str, test: str) -> tuple[int, int, float]:
         """Return what sorts a test among those of a module's mutants."""
@@ -227,17 +235,24 @@ def survivors_of(
     chosen: list[Mutant], processes: int, order: Order, seconds: float, say: Callable[[str], None]
 ) -> list[Mutant]:
     """Try mutants, several at a time, each for so many seconds at most; return those that all tests passed with."""
-    waiting, running, found, done = list(chosen), dict[int, tuple[Mutant, float, Path]](), list[Mutant](), 0
+    waiting, running, found, done = list(chosen), dict[int, _Run](), list[Mutant](), 0
+    unseen: list[Mutant] = []
     with tempfile.TemporaryDirectory() as folder:
         try:
-            while waiting or running:
-                while waiting and len(running) < processes:
-                    mutant, told = waiting.pop(), Path(folder, str(len(waiting)))
-                    child = fork(mutant, tests_of(mutant.file), order, told)
-                    running[child] = (mutant, time.monotonic() + seconds, told)
+            while waiting or unseen or running:
+                while (waiting or unseen) and len(running) < processes:
+                    everything = bool(unseen)
+                    mutant, told = (unseen or waiting).pop(), Path(folder, f"{done}-{len(waiting)}-{everything}")
+                    tests = [] if everything else order.likely(mutant.file)
+                    child = fork(mutant, tests or tests_of(mutant.file), order, told)
+                    running[child] = _Run(mutant, time.monotonic() + seconds, told, bool(tests))
                 child, status = os.waitpid(-1, os.WNOHANG)
                 if child:
-                    mutant, _, told = running.pop(child)
+                    mutant, _, told, likely = running.pop(child)
+                    # a test that is not found, as one of another module, ends a run too
+                    if likely and os.waitstatus_to_exitcode(status) != pytest.ExitCode.TESTS_FAILED:
+                        unseen.append(mutant)
+                        continue
                     done += 1
                     if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK:
                         found.append(mutant)
@@ -248,10 +263,18 @@ def survivors_of(
                         say(f"{done} of {len(chosen)} tried, {len(found)} survived")
                 else:
                     time.sleep(0.02)
-                _stop(pid for pid, (_, deadline, _) in running.items() if time.monotonic() > deadline)
+                _stop(pid for pid, run in running.items() if time.monotonic() > run.deadline)
         finally:
             _stop(running)
     return found
+
+
+class _Run(NamedTuple):
+    mutant: Mutant
+    deadline: float
+    told: Path
+    likely: bool
+    """Whether only the tests that most probably see it are run."""
 
 
 def _told(file: Path) -> dict[str, Any]:
