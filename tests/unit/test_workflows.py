@@ -59,7 +59,9 @@ def test_a_workflow_may_only_read_unless_a_job_says_what_more(path):
         if re.search(r"gh (pr|release) create|ci\.publish (?!labels)", scripts(job)):
             assert not re.search(r"make setup|\.venv/", scripts(job)), "no package's code has a token that may write"
             assert not [step for step in job["steps"] if step.get("uses", "").startswith("./")]
-        assert job["timeout-minutes"] <= (60 if "pulumi up" in scripts(job) else 30)
+        assert job["timeout-minutes"] <= (60 if "pulumi up" in scripts(job) else 30) * (
+            1 + ("pulumi destroy" in scripts(job))
+        )
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -218,7 +220,7 @@ def test_what_decides_over_production_has_owners():
 
 # --- what runs Pulumi: what a runner in host mode does not have is held to here ---
 
-PLATFORM = ("preview", "deploy", "drift", "rebuild")
+PLATFORM = ("preview", "deploy", "drift", "real-drill", "rebuild")
 
 
 def signing_in():
@@ -278,6 +280,7 @@ def test_the_environments_are_those_that_the_documentation_makes():
         **{f"drift/{stack}": f"drift-{stack}" for stack in STACKS},
         "rebuild/ask": "drift-${{ inputs.stack }}",
         "rebuild/rebuild": "rebuild-${{ inputs.stack }}",
+        "real-drill/drill": "rebuild-${{ inputs.stack }}",
     }
 
 
@@ -290,7 +293,8 @@ def test_two_runs_never_change_a_stack_at_once_and_none_is_killed_for_the_next(s
     changing = [
         (path.name, name) for path in WORKFLOWS for name, job in jobs(path).items() if "pulumi up" in scripts(job)
     ]
-    assert changing == [("deploy.yml", "dev"), ("deploy.yml", "prod"), ("rebuild.yml", "rebuild")]
+    drilled = ("real-drill.yml", "drill")
+    assert changing == [("deploy.yml", "dev"), ("deploy.yml", "prod"), drilled, ("rebuild.yml", "rebuild")]
     for path in ("deploy", "rebuild"):
         assert "concurrency" not in workflow(FOLDER / f"{path}.yml"), "a group of the workflow would hold all stacks"
 
@@ -352,6 +356,15 @@ def test_a_drill_needs_no_identity_and_leaves_every_stack_alone():
             "FAILED": f"${{{{ needs.rehearse.outputs.{stack} }}}}",
         }
     assert f"for stack in {' '.join(STACKS)}; do" in scripts(found["rehearse"])
+
+
+def test_a_real_drill_touches_no_stack_but_its_own_and_always_destroys_it():
+    found = jobs(FOLDER / "real-drill.yml")["drill"]
+    assert workflow(FOLDER / "real-drill.yml")["concurrency"] == {"group": "real-drill", "cancel-in-progress": False}
+    commands = re.findall(r"(?:pulumi|bootstrap) (?!ci )[^\n|)]*", scripts(found))
+    assert commands and all(re.search(r"(--stack|init|rm) drill\b", command) for command in commands), commands
+    [destroys] = [step for step in found["steps"] if "pulumi destroy" in step.get("run", "")]
+    assert destroys["if"] == "always() && steps.stack.outcome == 'success'"
 
 
 def text_of(name):

@@ -1,4 +1,4 @@
-"""``bootstrap ci``: comment, digest, drill, next, publish, setup."""
+"""``bootstrap ci``: comment, digest, drill, drill-stack, next, publish, setup."""
 
 from startup import on_demand
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bootstrap.platform import drills
     from bootstrap.platform.ci import comment, generation, preview, publish
     from bootstrap.platform.ci import drill as drilling
+    from bootstrap.platform.ci import drill_stack as drill_stacks
     from bootstrap.platform.ci import setup as setting_up
     from settings import state
 else:  # a command loads what it needs, and no more
@@ -25,6 +26,7 @@ else:  # a command loads what it needs, and no more
     drills = on_demand("bootstrap.platform.drills")
     comment = on_demand("bootstrap.platform.ci.comment")
     drilling = on_demand("bootstrap.platform.ci.drill")
+    drill_stacks = on_demand("bootstrap.platform.ci.drill_stack")
     generation = on_demand("bootstrap.platform.ci.generation")
     preview = on_demand("bootstrap.platform.ci.preview")
     publish = on_demand("bootstrap.platform.ci.publish")
@@ -177,6 +179,21 @@ def next_(
     Exit status: 0 success, 1 an error; the file is as it was.
     """
     typer.echo(f"Pulumi.{stack}.yaml: generation {generation.next_generation(ROOT, stack, region.strip())}")
+
+
+@ci.command("drill-stack")
+def drill_stack_(
+    stack: Annotated[str, typer.Option("--stack", "-s", parser=some_text, help="The stack that is drilled.")],
+    region: Annotated[str, typer.Option(parser=some_text, help="Where it is built, such as westeurope.")],
+    zone: Annotated[str, typer.Option(parser=some_text, help="A DNS zone that is there, delegated, and nobody's.")],
+    zone_group: Annotated[str, typer.Option(parser=some_text, help="Resource group of that zone.")],
+) -> None:
+    """Write Pulumi.drill.yaml: the stack under another name, unprotected and without applications, for a real drill.
+
+    Exit status: 0 success, 1 an error; nothing was written.
+    """
+    written = drill_stacks.drill_stack(ROOT, stack, region=region, zone=zone, zone_group=zone_group)
+    typer.echo(f"{written.name}: {stack} as {drill_stacks.NAME}, in {region}")
 
 
 @ci.command("setup")

@@ -1,0 +1,112 @@
+"""A real drill: built under another name, asked whether it serves, destroyed whatever came of it, and recorded."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import pytest
+from ruamel.yaml import YAML
+
+from bootstrap.platform.drills import FILE, Drill, record
+from tests.workflows.world import Ran, World
+
+INPUTS = {"stack": "prod", "region": "westeurope", "zone": "drill.example.org", "zone-group": "rg-drill-dns"}
+VAULT = "kv-platform-drill-x1"
+
+
+@pytest.fixture(autouse=True)
+def recorded(world: World) -> None:
+    """Give the repository a drill of last year, and the stack that is built an output."""
+    record(world.folder, Drill(date=dt.date(2025, 12, 2), stack="dev", commit="c" * 40, real=True, seconds=2412))
+    world.change(str(FILE), (world.folder / FILE).read_text(), branch="main")
+    (world.folder / "state" / "drill.output").write_text(f"https://{VAULT}.vault.azure.net/")
+
+
+def drill(world: World, **inputs: str) -> Ran:
+    return world.run("real-drill", "workflow_dispatch", {"inputs": {**INPUTS, **inputs}})
+
+
+def done_after(world: World, first: str) -> Sequence[str]:
+    """Return what changed something, in order, from a call on."""
+    calls = [line for line in world.log if not line.startswith(("bootstrap ci", "login", "az account"))]
+    start = next(at for at, line in enumerate(calls) if line.startswith(first))
+    return [line for line in calls[start:] if not line.startswith(("gh", "pulumi stack output"))]
+
+
+DESTROYED = [
+    "bootstrap recover --stack drill",
+    "pulumi destroy --stack drill --yes --skip-preview --non-interactive",
+    "pulumi stack rm drill --yes --non-interactive",
+    f"az keyvault purge --name {VAULT} --output none",
+]
+
+
+def row(world: World) -> list[str]:
+    """Return what was pushed: date, stack, what, measured and outcome of the one row that was added."""
+    refs = world.git("ls-remote", "origin").splitlines()
+    [branch] = [ref.split("refs/heads/")[1] for ref in refs if "refs/heads/drill-" in ref]
+    world.git("fetch", "--quiet", "origin", branch)
+    changed = world.git("diff", "--unified=0", "main", "FETCH_HEAD").splitlines()
+    [added] = [line for line in changed if line.startswith("+|")]
+    cells = added.strip("+| ").split(" | ")
+    return [cells[0], cells[1], cells[3], cells[5], cells[6]]
+
+
+def test_one_that_serves_is_destroyed_and_leaves_its_time(world: World) -> None:
+    ran = drill(world)
+    assert ran.status == 0, ran.output[-4000:]
+    assert ran.jobs == {"drill": True, "propose": True}
+    assert done_after(world, "pulumi stack init") == [
+        "pulumi stack init drill --secrets-provider default --non-interactive",
+        "pulumi up --stack drill --yes --skip-preview --non-interactive",
+        "bootstrap verify --stack drill",
+        *DESTROYED,
+    ]
+    date, stack, what, measured, outcome = row(world)
+    assert (date, stack, what, outcome) == (f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "prod", "real", "succeeded")
+    assert measured.endswith(" s")
+    [made] = world.called("gh pr create")
+    assert "--base main" in made
+
+
+def test_what_is_built_shares_nothing_with_the_stack_that_is_drilled(world: World) -> None:
+    drill(world)
+    built = YAML(typ="safe").load(world.clone / "Pulumi.drill.yaml")
+    assert built["config"]["aks-bootstrap:environment"] == "drill"
+    assert built["config"]["aks-bootstrap:dns"]["zone"] == "drill.example.org"
+    # and it is asked first
+    calls = world.called("bootstrap doctor") + world.called("pulumi")
+    assert calls[0] == "bootstrap doctor --stack drill"
+
+
+@pytest.mark.parametrize("at", ["up", "verify"])
+def test_one_that_fails_is_destroyed_too_and_is_a_row(world: World, at: str) -> None:
+    if at == "up":
+        (world.folder / "state" / "drill.up").write_text("error: no room for a cluster | in westeurope\n")
+        (world.folder / "state" / "drill.status").write_text("255")
+    else:
+        world.answers("verify", "certificate  failed\n", 2)
+    ran = drill(world)
+    assert ran.jobs == {"drill": False, "propose": True}
+    assert list(done_after(world, "bootstrap recover")) == DESTROYED
+    _, stack, what, _, outcome = row(world)
+    assert (stack, what) == ("prod", "real")
+    assert "no room for a cluster" in outcome if at == "up" else "it is up, and does not serve" in outcome
+
+
+def test_one_that_the_doctor_refuses_builds_and_records_nothing(world: World) -> None:
+    world.answers("doctor", "blocked\n", 2)
+    ran = drill(world)
+    assert ran.jobs == {"drill": False}
+    assert world.called("pulumi") == []
+    assert str(FILE) not in world.git("status", "--porcelain")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"region": "atlantis"}, {"zone": "$(touch pwned)"}, {"zone-group": "a/b"}, {"zone": "example.com"}],
+    ids=str,
+)
+def test_inputs_that_cannot_be_are_told_before_anything_is_built(world: World, wrong: dict[str, str]) -> None:
+    ran = drill(world, **wrong)
+    assert ran.jobs == {"drill": False}
+    assert world.called("pulumi") == [] and not list(world.folder.rglob("pwned"))
