@@ -56,6 +56,7 @@ border = AdmissionPolicies(inside.name("admission"), AdmissionPoliciesArgs.of(pl
 root = RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.options(after=[argocd, border]))
 
 if s.target is Target.AZURE:  # customers move when the new side serves; the old generation goes after that
+    azure.back_up(backup, root)
     azure.dns_records(foundation, addresses, cluster, serving=[root, tls], immediate=[ingress])
 
 for name, value in {**platform.outputs, "argocdUrl": argocd.url}.items():

@@ -41,6 +41,8 @@ WORKING_TREE_URL = "file:///working-tree/repository"
 
 ARGO_CD_NAMESPACE = "argocd"
 """Namespace of Argo CD, of every Application and of every project."""
+BACKUP_NAMESPACE = "dataprotection-microsoft"
+"""Namespace of Azure Backup's extension, whose name is Azure's."""
 ROOT_APPLICATION = "root"
 """Name of the Application that applies all others, and of its project."""
 DEFAULT_PROJECT = "default"

@@ -5,6 +5,7 @@ Every method turns settings into one component's arguments; what a component bui
 
 from startup import on_demand
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -190,6 +191,11 @@ class AzureStack:
         )
         return backups.Backups(vault, backups.ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts))
 
+    def back_up(self, backup: "backups.Backups | None", after: pulumi.Resource) -> None:
+        """Have this generation backed up from now on, where the stack asks for it."""
+        if backup is not None:
+            backup.cluster.protect(after)
+
     def alerts(
         self,
         foundation: Foundation,
@@ -317,15 +323,17 @@ class AzureStack:
         if backup is None or not self._settings.backup.restores or self._cluster.generation == 1:
             return None
         args = RestoreArgs(
+            access=cluster.access,
             subscription_id=self._azure.subscription_id,
             resource_group_name=self._names.backup_group,
             vault_name=self._names.backup_vault,
             cluster_id=cluster.resource.id,
             location=self._location,
             at=self._settings.backup.restored_at,
+            every=dt.timedelta(hours=self._settings.backup.every_hours),
             provider=self._opts.provider,
         )
-        return Prerequisite(restore_hook(cluster.access.name("restore"), args), after=backup.cluster)
+        return Prerequisite(restore_hook(cluster.access.name("restore"), args), after=backup.cluster.ready)
 
     def _federated(self, foundation: Foundation, identities: Identities, cluster: Cluster) -> list[FederatedCredential]:
         """Let each consumer's service account in this cluster act as its identity."""

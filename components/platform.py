@@ -58,7 +58,7 @@ class Prerequisite(NamedTuple):
 
     hook: pulumi.ResourceHook
     """Does it."""
-    after: pulumi.Resource
+    after: Sequence[pulumi.Resource]
     """What has to be there first."""
 
 

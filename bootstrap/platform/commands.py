@@ -317,7 +317,8 @@ def restore(
         restoring.print_points(found, points, result_console())
     else:
         chosen = restoring.chosen(points, point)
-        console.print(f"{', '.join(namespaces)} of {chosen}, into {found.cluster.name}; what is there stays as it is")
+        what = f"{', '.join(namespaces)} of {chosen}, into {found.cluster.name}"
+        console.print(f"{what}, with what has no namespace and is missing there; what is there stays as it is")
         if not yes:
             typer.confirm("restore it?", abort=True, err=True)
         restoring.print_job(found.restore(chosen, namespaces, console.print), result_console())

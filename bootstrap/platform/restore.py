@@ -30,6 +30,7 @@ _VAULTS = "Microsoft.DataProtection/backupVaults"
 class Stack:
     """A stack's backups, and the cluster that is up."""
 
+    name: str
     vault: str
     backups: Backups
     cluster: Cluster
@@ -83,7 +84,10 @@ def stack_of(root: Path, stack: str, console: Console) -> Stack:
     credential = credential_from_environment(str(needs.azure.tenant_id))
     cluster = Cluster(id=cluster_id(needs, outputs), location=needs.location)
     return Stack(
-        vault=parts[-1], backups=Backups(credential, needs.subscription_id, parts[4], parts[-1]), cluster=cluster
+        name=stack,
+        vault=parts[-1],
+        backups=Backups(credential, needs.subscription_id, parts[4], parts[-1]),
+        cluster=cluster,
     )
 
 
@@ -121,7 +125,8 @@ def print_points(stack: Stack, points: Sequence[Point], console: Console) -> Non
         table.add_row(f"{each.at:%Y-%m-%d %H:%M}", _age(now - each.at), each.cluster, each.id)
     if points:
         console.print(table)
-        console.print(f"\nInto {stack.cluster.name}: bootstrap restore --namespace <namespace> [--point <id>]")
+        command = f"bootstrap restore --stack {stack.name} --namespace <namespace> [--point <id>]"
+        console.print(f"\nInto {stack.cluster.name}: {command}", markup=False)
     else:
         console.print(f"{stack.vault} has no backup yet")
 
@@ -130,7 +135,8 @@ def print_job(job: Job, console: Console) -> None:
     """Print how a restore ended, with what Azure says of it."""
     for note in job.notes:
         console.print(f"[yellow]![/] {escape(note)}")
-    console.print(f"[green]✓[/] restored ({job.status}, job {job.id})")
+    mark = "[yellow]![/] restored, with warnings" if job.notes else "[green]✓[/] restored"
+    console.print(f"{mark} ({job.status}, job {job.id}); of a namespace that the backup does not have, nothing is")
 
 
 def _age(age: dt.timedelta) -> str:

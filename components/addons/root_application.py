@@ -81,7 +81,7 @@ class RootApplication(Addon):
             kind="AppProject",
             metadata=ObjectMetaArgs(name=ROOT_APPLICATION, namespace=ARGO_CD_NAMESPACE),
             spec=project_spec(args.settings, kinds),
-            opts=pulumi.ResourceOptions(parent=self, hooks=first, depends_on=[restored.after] if restored else None),
+            opts=pulumi.ResourceOptions(parent=self, hooks=first, depends_on=restored.after if restored else None),
         )
         facts = Secret(
             args.access.name("in-cluster"),

@@ -20,13 +20,12 @@ from components.azure.naming import Names
 from components.azure.retries import ROLES, retry_hook
 from components.azure.role_propagation import RolePropagation
 from components.azure.roles import Role
+from conventions import BACKUP_NAMESPACE
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.backup import Backup
 from settings.foundation import Azure
 
 CONTAINER = "backups"
-NAMESPACE = "dataprotection-microsoft"
-"""Where the extension runs; Azure's name."""
 _MANAGED_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 _OPERATIONAL = dataprotection.DataStoreInfoBaseArgs(
     data_store_type=dataprotection.DataStoreTypes.OPERATIONAL_STORE, object_type="DataStoreInfoBase"
@@ -278,9 +277,13 @@ class ClusterBackupArgs:
 class ClusterBackup(pulumi.ComponentResource):
     """The extension that takes backups, the vault's way to it, and the cluster's place in the vault."""
 
+    ready: Sequence[pulumi.Resource]
+    """What has to be there before the cluster is taken in, or restored into."""
+
     def __init__(self, name: str, args: ClusterBackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Create them, one after the other: Azure validates that everything is there when it takes the cluster in."""
+        """Create what has to be there when the vault takes the cluster in, and when it restores into it."""
         super().__init__("aks-bootstrap:backup:ClusterBackup", name, None, opts)
+        self._args, self._suffix = args, f"-g{args.generation}"
         cluster, vault, suffix = args.cluster, args.vault, f"-g{args.generation}"
         inside = pulumi.ResourceOptions(parent=self, deleted_with=cluster.resource)
         binding = aks.TrustedAccessRoleBinding(
@@ -304,7 +307,7 @@ class ClusterBackup(pulumi.ComponentResource):
             auto_upgrade_minor_version=True,
             release_train="stable",
             scope=kubernetesconfiguration.ScopeArgs(
-                cluster=kubernetesconfiguration.ScopeClusterArgs(release_namespace=NAMESPACE)
+                cluster=kubernetesconfiguration.ScopeClusterArgs(release_namespace=BACKUP_NAMESPACE)
             ),
             configuration_settings={
                 "configuration.backupStorageLocation.bucket": CONTAINER,
@@ -347,10 +350,16 @@ class ClusterBackup(pulumi.ComponentResource):
                 ),
             )
         ]
-        self._instance(f"backup{suffix}", args, [binding, extension, *roles])
+        self.ready = [binding, extension, *roles]
         self.register_outputs({})
 
-    def _instance(self, name: str, args: ClusterBackupArgs, after: list[pulumi.Resource]) -> None:
+    def protect(self, after: pulumi.Resource) -> None:
+        """Have the cluster backed up from now on.
+
+        Args:
+            after: what comes first; a backup of a cluster whose applications are not there yet would be the latest.
+        """
+        args, name = self._args, f"backup{self._suffix}"
         cluster, vault = args.cluster, args.vault
         dataprotection.BackupInstance(
             name,
@@ -404,7 +413,7 @@ class ClusterBackup(pulumi.ComponentResource):
                 parent=self,
                 # the backups of a generation are what the next one is restored from
                 retain_on_delete=args.production,
-                depends_on=after,
+                depends_on=[*self.ready, after],
                 hooks=pulumi.ResourceHookBinding.merge(
                     args.propagation.settled(f"{name}-settled"), retry_hook(f"{name}-roles", ROLES)
                 ),

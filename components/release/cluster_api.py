@@ -16,6 +16,7 @@ from kubernetes.client import (
     CoordinationV1Api,
     CoreV1Api,
     CustomObjectsApi,
+    V1ConfigMap,
     V1Lease,
     V1LeaseSpec,
     V1ObjectMeta,
@@ -31,6 +32,7 @@ _CALL_SECONDS = (5, 35)
 """To connect, and to answer: webhooks may take 30 seconds."""
 _RENEWAL_SECONDS = (2, 2)
 """As before; a renewal that hangs would make a live run look dead."""
+_NOTE = "note"
 _RUNNING = "aks-bootstrap.io/operation"
 _DEFINITIONS = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 _PAGE = 500
@@ -159,6 +161,40 @@ class ClusterApi:
         """Mark the operation as over; the lease stays, and records who owns the release."""
         body = {"metadata": {"annotations": {_RUNNING: None}}}
         CoordinationV1Api(self._client).patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
+
+    def age(self) -> dt.timedelta:
+        """Return how long ago the cluster was made: its own namespace is its first object."""
+        found: Any = CoreV1Api(self._client).read_namespace("kube-system", _request_timeout=_CALL_SECONDS)
+        made: dt.datetime = found.metadata.creation_timestamp
+        return dt.datetime.now(dt.UTC) - made
+
+    def remembered(self, name: str, namespace: str) -> str | None:
+        """Return what an earlier run noted down in the cluster; None where it noted nothing."""
+        try:
+            found: Any = CoreV1Api(self._client).read_namespaced_config_map(
+                name, namespace, _request_timeout=_CALL_SECONDS
+            )
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        return str((found.data or {}).get(_NOTE) or "") or None
+
+    def remember(self, name: str, namespace: str, note: str) -> None:
+        """Note something down in the cluster, for the runs after this one."""
+        api = CoreV1Api(self._client)
+        body = V1ConfigMap(
+            metadata=V1ObjectMeta(
+                name=name, namespace=namespace, labels={"app.kubernetes.io/managed-by": "aks-bootstrap"}
+            ),
+            data={_NOTE: note},
+        )
+        try:
+            api.create_namespaced_config_map(namespace, body, _request_timeout=_CALL_SECONDS)
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            api.patch_namespaced_config_map(name, namespace, body, _request_timeout=_CALL_SECONDS)
 
     def certificate_refusal(self, name: str, namespace: str) -> str | None:
         """Return why one of cert-manager's certificates is not ready, or None when it is."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.mgmt.dataprotection import DataProtectionMgmtClient, models
 
-from conventions import ARGO_CD_NAMESPACE
+from conventions import ARGO_CD_NAMESPACE, BACKUP_NAMESPACE
 
 ENDPOINT = "https://management.azure.com"
 ENDPOINT_OVERRIDE = "AKS_BOOTSTRAP_BACKUP_ENDPOINT"
@@ -30,7 +30,7 @@ PLATFORM_NAMESPACES = (
     ARGO_CD_NAMESPACE,
     "argocd-image-updater",
     "cert-manager",
-    "dataprotection-microsoft",
+    BACKUP_NAMESPACE,
     "external-secrets",
     "traefik",
 )
@@ -78,14 +78,12 @@ class Job:
     id: str
     status: str
     """InProgress, Completed, CompletedWithWarnings, Failed, Cancelled, Cancelling, Paused."""
-    point: str
-    """Id of the backup."""
     notes: Sequence[str]
     """What Azure says was wrong, or remarkable."""
 
     @property
     def done(self) -> bool:
-        """Whether everything that could be restored is."""
+        """Whether it came to its end; warnings tell what did not come back."""
         return self.status in {"Completed", "CompletedWithWarnings"}
 
     @property
@@ -135,6 +133,15 @@ class Backups:
         with _Said("backups cannot be listed"):
             found = [point for name, cluster in self._instances() for point in self._points_of(name, cluster)]
         return sorted(found, key=lambda point: point.at, reverse=True)
+
+    def clusters(self) -> list[str]:
+        """Return the names of the clusters that the vault keeps backups of, or is to keep.
+
+        Raises:
+            RestoreError: Azure does not say.
+        """
+        with _Said("clusters in the vault cannot be listed"):
+            return [cluster for _, cluster in self._instances()]
 
     def _instances(self) -> Iterable[tuple[str, str]]:
         for each in self._client.backup_instances.list(*self._vault):
@@ -195,7 +202,7 @@ class Backups:
                 datasource_set_info=models.DatasourceSet({"objectType": "DatasourceSet", **_source(cluster)}),
                 restore_criteria=[
                     models.KubernetesClusterRestoreCriteria(
-                        # snapshots are bound to what has no namespace
+                        # snapshots are bound to what has no namespace; all else that has none comes too
                         include_cluster_scope_resources=True,
                         included_namespaces=list(namespaces) or None,
                         excluded_namespaces=None if namespaces else list(PLATFORM_NAMESPACES),
@@ -209,7 +216,9 @@ class Backups:
         with _Said(f"{point} cannot be restored into {cluster.name}"):
             check = models.ValidateRestoreRequestObject(restore_request_object=request)
             self._client.backup_instances.begin_validate_for_restore(*where, check).result()
-            begun = self._client.backup_instances.begin_trigger_restore(*where, request).result()
+            # an answer that is lost may be of a restore that has begun
+            poller = self._client.backup_instances.begin_trigger_restore(*where, request, retry_status=0, retry_read=0)
+            begun = poller.result()
         # an ARM id in what is recorded, the job's name alone in what is documented
         return (begun.job_id or "").rpartition("/")[2]
 
@@ -221,7 +230,7 @@ class Backups:
         """
         with _Said(f"the restore {id_} cannot be looked at"):
             found = self._client.jobs.get(*self._vault, id_).properties
-        return _job(id_, found) if found else Job(id=id_, status="unknown", point="", notes=())
+        return _job(id_, found) if found else Job(id=id_, status="unknown", notes=())
 
 
 class _Nobody(SansIOHTTPPolicy[Any, Any]):
@@ -240,7 +249,9 @@ class _Said:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Say what failed, and why."""
         if isinstance(error, AzureError):
-            raise RestoreError(f"{self._what}: {' '.join(error.message.split())}") from None
+            said = error.error.message if isinstance(error, HttpResponseError) and error.error else None
+            code = f"{error.error.code}: " if isinstance(error, HttpResponseError) and error.error and said else ""
+            raise RestoreError(f"{self._what}: {code}{' '.join((said or error.message).split())}") from None
 
 
 def _source(cluster: Cluster) -> dict[str, str]:
@@ -257,11 +268,9 @@ def _source(cluster: Cluster) -> dict[str, str]:
 def _job(id_: str, found: models.AzureBackupJob) -> Job:
     extended = found.extended_info
     warnings = [detail.warning for detail in (extended.warning_details if extended else None) or ()]
-    source = extended.source_recover_point if extended else None
     return Job(
         id=id_,
         status=found.status,
-        point=(source.recovery_point_id if source else None) or "",
         notes=[_note(error) for error in [*(found.error_details or ()), *warnings]],
     )
 

@@ -1,10 +1,11 @@
 """A claim gets a volume of its storage class, never one that it names."""
 
 from components.tenancy.policy import Policy, check, policy
+from conventions import BACKUP_NAMESPACE
 
 _BINDERS = "^system:(kube-controller-manager|serviceaccount:kube-system:persistent-volume-binder)$"
 """Who writes the volume's name into a claim: the control plane, with or without an account for each controller."""
-_RESTORERS = "^system:serviceaccount:dataprotection-microsoft:"
+_RESTORERS = f"^system:serviceaccount:{BACKUP_NAMESPACE}:"
 """Who makes a claim anew as it was: Azure Backup's extension, in a namespace that no application is given."""
 
 

@@ -1,6 +1,7 @@
 """Backups: what outlives a cluster, what goes with it, who may do what, what comes back, and when people are told."""
 
 import asyncio
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any, cast
 
 import pulumi
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
 
+from components.access import ClusterAccess
 from components.azure.roles import Role
 from components.restore import bring_back as restoring
+from components.restore import hook as hooking
 from components.restore.hook import RestoreArgs, restore_hook
 from components.restore.vault import ENDPOINT_OVERRIDE, PLATFORM_NAMESPACES
 from rehearsal.azure.backup_service import BackupService
@@ -132,9 +136,13 @@ def test_a_new_generation_is_restored_before_anything_deploys_applications(progr
     p = program("prod", cluster={"generation": 2}, **BACKED_UP)
     project = p.one(":AppProject", "root-project-g2")
     assert "restore-g2" in project.hooks["before_create"]
-    assert p.waits_for(project, p.one("dataprotection:BackupInstance"))
+    for kind in ("kubernetesconfiguration:Extension", "containerservice:TrustedAccessRoleBinding"):
+        assert p.waits_for(project, p.one(kind))
+    instance = p.one("dataprotection:BackupInstance")
     for later in (p.one(":ApplicationSet"), p.one(":Application")):
         assert p.waits_for(later, project)
+        # an empty cluster's backup would be the latest
+        assert p.waits_for(instance, later)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +178,16 @@ def restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         return {"token": "of the program's provider"}
 
     monkeypatch.setattr(pulumi.runtime, "invoke_async", invoke)
+    notes_in_cluster: dict[str, str] = {}
+
+    async def cluster(_: Any) -> Any:
+        return SimpleNamespace(
+            age=lambda: dt.timedelta(minutes=9),
+            remembered=lambda name, namespace: notes_in_cluster.get(f"{namespace}/{name}"),
+            remember=lambda name, namespace, note: notes_in_cluster.update({f"{namespace}/{name}": note}),
+        )
+
+    monkeypatch.setattr(hooking, "sign_in", cluster)
     base = "/subscriptions/5d1f8a52-7c39-4a8e-9a0e-2f6b1c3d4e51/resourceGroups"
     vault = f"{base}/rg-backup/providers/Microsoft.DataProtection/backupVaults/vault"
     id_ = f"{base}/rg-{{name}}/providers/Microsoft.ContainerService/managedClusters/{{name}}"
@@ -178,6 +196,8 @@ def restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         return id_.format(name="g2")
 
     args = RestoreArgs(
+        access=cast("ClusterAccess", None),
+        every=dt.timedelta(hours=6),
         subscription_id=base.split("/")[2],
         resource_group_name="rg-backup",
         vault_name="vault",
@@ -215,16 +235,16 @@ def test_the_hook_restores_as_whoever_the_program_is(
     restore: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
-        restore(ends="CompletedWithWarnings", notes=[{"code": "Odd", "message": "as expected"}])
+        restore(ends="CompletedWithWarnings", notes=[{"code": "KubernetesBackupGenericWarning", "message": "role"}])
     assert "restoring g1 of" in caplog.text and "into g2" in caplog.text
-    assert "Odd: as expected" in caplog.text
+    assert "KubernetesBackupGenericWarning: role" in caplog.text
 
 
 def test_a_vault_without_backups_lets_pass_loudly(
     restore: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     restore(backed_up=False)
-    assert "NOTHING RESTORED: vault has no backup of another cluster" in caplog.text
+    assert "NOTHING RESTORED: vault knows no other cluster" in caplog.text
 
 
 def test_a_restore_that_fails_ends_the_run_and_says_the_two_ways_on(restore: Callable[..., None]) -> None:
@@ -240,4 +260,18 @@ def test_a_preview_restores_nothing_and_says_what_will_be(
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
     with caplog.at_level("INFO"):
         restore(ends="Failed")
-    assert "restored from the last cluster's backup before Argo CD deploys" in caplog.text
+    assert "restored before Argo CD deploys any, where the vault has a backup" in caplog.text
+
+
+def test_who_cannot_sign_in_is_refused_as_azures_clients_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuses(*_: Any) -> Any:
+        raise RuntimeError("invoke failed: AADSTS700024")
+
+    monkeypatch.setattr(pulumi.runtime, "invoke_async", refuses)
+
+    async def ask() -> Any:
+        token = hooking._ProvidersToken(asyncio.get_running_loop(), None)
+        return await asyncio.to_thread(token.get_token)
+
+    with pytest.raises(ClientAuthenticationError, match="AADSTS700024"):
+        asyncio.run(ask())

@@ -18,7 +18,7 @@ from components.release.cluster_api import ClusterApi, NotAllowedError
 from components.release.helm_record import Claim, Record
 from components.release.probe import Probe
 from components.release.stored_versions import MigrationError, migrate
-from tests.unit.loopback_api import LEASES, SECRETS, ApiServer, Refusal, serve
+from tests.unit.loopback_api import LEASES, SECRETS, SYSTEM, ApiServer, Refusal, serve
 
 PROBE = Probe(
     addon="cert-manager",
@@ -358,3 +358,20 @@ def test_kinds_of_other_releases_are_left_alone(server: ApiServer, api: ClusterA
     things(server, 2)
     assert migrate(api, "cert-manager", "eso") == []
     assert {method for method, _, _ in server.requests} == {"GET"}
+
+
+def test_what_is_noted_in_a_cluster_is_there_for_the_next_run(server: ApiServer, api: ClusterApi) -> None:
+    assert api.remembered("restore", "argocd") is None
+    for note in ("first", "second"):
+        api.remember("restore", "argocd", note)
+        assert api.remembered("restore", "argocd") == note
+    assert api.remembered("restore", "other") is None
+    server.refusals["GET"] = Refusal(403, "forbidden")
+    with pytest.raises(ApiException):
+        api.remembered("restore", "argocd")
+
+
+def test_a_cluster_is_as_old_as_its_own_namespace(server: ApiServer, api: ClusterApi) -> None:
+    made = dt.datetime.now(dt.UTC) - dt.timedelta(days=3)
+    server.put(SYSTEM, {"metadata": {"creationTimestamp": made.strftime("%Y-%m-%dT%H:%M:%SZ")}})
+    assert abs(api.age() - dt.timedelta(days=3)) < dt.timedelta(minutes=1)

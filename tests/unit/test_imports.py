@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "components.addons": BOTTOM
     | {"settings", "components.access", "components.platform", "components.release", "components.scraping"},
     "components.azure": BOTTOM | {"settings", "components.access", "components.platform", "components.scraping"},
-    "components.restore": BOTTOM,
+    "components.restore": BOTTOM | {"components.access", "components.release"},
     "components.tenancy": BOTTOM | {"components.access", "components.platform"},
     "components.existing_cluster": BOTTOM | {"settings", "components.access"},
     "components": BOTTOM | {"settings", "components.*"},

@@ -3,7 +3,9 @@
 import datetime as dt
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,8 @@ from bootstrap.cli import app
 from bootstrap.errors import BootstrapError
 from bootstrap.platform import restore as commanding
 from components.restore import bring_back as restoring
-from components.restore.bring_back import bring_back, chosen
-from components.restore.vault import ENDPOINT_OVERRIDE, Backups, Cluster, Point, RestoreError
+from components.restore.bring_back import Wish, bring_back, chosen
+from components.restore.vault import ENDPOINT_OVERRIDE, Backups, Cluster, Job, Point, RestoreError
 from rehearsal.azure.backup_service import BackupService
 from rehearsal.azure.cloud import Cloud
 from tests.loopback import serving
@@ -35,6 +37,36 @@ class Somebody:
 
     def get_token(self, *_: str, **__: Any) -> AccessToken:
         return AccessToken("token", 2**31)
+
+
+@dataclass
+class Remembered:
+    """A cluster's memory: of a restore that was begun, and of its own age."""
+
+    begun: str | None = None
+    old: dt.timedelta = dt.timedelta(minutes=10)
+
+    def age(self) -> dt.timedelta:
+        return self.old
+
+    def job(self) -> str | None:
+        return self.begun
+
+    def remember(self, job: str) -> None:
+        self.begun = job
+
+
+DAILY = Wish(every=dt.timedelta(hours=24))
+
+
+def restore(
+    backups: Backups,
+    generation: int = 3,
+    memory: Remembered | None = None,
+    wish: Wish = DAILY,
+    say: Callable[[str], None] = print,
+) -> Job | None:
+    return bring_back(backups, cluster(generation), memory or Remembered(), wish, say, now=NOW)
 
 
 def cluster(generation: int) -> Cluster:
@@ -71,78 +103,135 @@ def test_the_latest_backup_of_another_cluster_is_restored_with_all_but_what_the_
     service: BackupService, backups: Backups
 ) -> None:
     said: list[str] = []
-    job = bring_back(backups, cluster(3), said.append, now=NOW)
+    memory = Remembered()
+    job = restore(backups, memory=memory, say=said.append)
     assert job is not None and job.status == "Completed" and not job.notes
+    assert list(service.restores) == [memory.begun]
     (restored,) = service.restores.values()
     assert restored.instance == cluster(2).name
-    asked = restored.body
-    target = asked["restoreTargetInfo"]
+    target = restored.body["restoreTargetInfo"]
     for part in ("datasourceInfo", "datasourceSetInfo"):
         assert {target[part][key] for key in ("resourceID", "resourceUri")} == {cluster(3).id}
     (criteria,) = target["restoreCriteria"]
     assert criteria["conflictPolicy"] == "Skip" and criteria["persistentVolumeRestoreMode"] == "RestoreWithVolumeData"
     assert criteria["includeClusterScopeResources"] is True
     assert "argocd" in criteria["excludedNamespaces"] and "includedNamespaces" not in criteria
-    assert said[0] == f"restoring {job_point(backups, 2)} into aks-platform-prod-g3"
+    assert said[0] == f"restoring {point_of(backups, 2)} into aks-platform-prod-g3"
     assert any("InProgress" in line for line in said)
 
 
-def job_point(backups: Backups, generation: int) -> Point:
+def point_of(backups: Backups, generation: int) -> Point:
     return next(point for point in backups.points() if point.cluster == cluster(generation).name)
 
 
 def test_the_backup_of_a_time_is_the_latest_before_it(backups: Backups) -> None:
-    points = backups.points()
-    assert [point.cluster for point in points] == [cluster(g).name for g in (3, 2, 1)]
-    at = NOW - dt.timedelta(hours=2)
-    found = chosen(points, into=cluster(3), at=at)
+    assert [point.cluster for point in backups.points()] == [cluster(g).name for g in (3, 2, 1)]
+    wish = Wish(at=NOW - dt.timedelta(hours=2), every=dt.timedelta(hours=24))
+    found = chosen(backups, cluster(3), wish, now=NOW)
     assert found is not None and found.cluster == cluster(1).name
-    with pytest.raises(RestoreError, match=r"no cluster was backed up by 2000-01-01 00:00 UTC"):
-        bring_back(backups, cluster(3), print, now=NOW, at=dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+    with pytest.raises(RestoreError, match=r"g1, aks-\S+-g2 there is no backup by 2000-01-01 00:00 UTC"):
+        restore(backups, wish=Wish(at=dt.datetime(2000, 1, 1, tzinfo=dt.UTC), every=dt.timedelta(hours=24)))
 
 
-def test_a_vault_without_backups_of_others_restores_nothing(service: BackupService, backups: Backups) -> None:
-    for resource in service.cloud.resources("dataprotection:BackupInstance"):
-        if not resource["id"].endswith("-g3"):
-            service.cloud.remove(resource["id"])
-    assert bring_back(backups, cluster(3), print, now=NOW) is None
+def test_a_backup_of_long_ago_is_taken_only_where_it_is_asked_for(service: BackupService, backups: Backups) -> None:
+    for generation in (2, 3):
+        service.cloud.remove(instance(service, generation))
+    aged = NOW + dt.timedelta(days=120)
+    with pytest.raises(RestoreError, match="is older than one should be") as refused:
+        bring_back(backups, cluster(3), Remembered(), DAILY, print, now=aged)
+    assert not service.restores
+    # the message has what to write
+    named = re.search(r'backup\.restore: "([^"]+)"', str(refused.value))
+    assert named
+    wish = Wish(at=dt.datetime.fromisoformat(named[1]), every=dt.timedelta(hours=24))
+    assert bring_back(backups, cluster(3), Remembered(), wish, print, now=aged) is not None
+
+
+def instance(service: BackupService, generation: int) -> str:
+    found = service.cloud.resources("dataprotection:BackupInstance")
+    return next(str(each["id"]) for each in found if each["id"].endswith(f"-g{generation}"))
+
+
+def test_a_vault_that_knows_no_other_cluster_restores_nothing(service: BackupService, backups: Backups) -> None:
+    for generation in (1, 2):
+        service.cloud.remove(instance(service, generation))
+    assert restore(backups) is None
+    assert not service.restores
+
+
+def test_a_cluster_that_should_have_a_backup_and_has_none_ends_the_run(
+    service: BackupService, backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BackupService, "_points", lambda *_: iter(()))
+    with pytest.raises(RestoreError, match=r"of aks-platform-prod-g1, aks-platform-prod-g2 there is no backup"):
+        restore(backups)
     assert not service.restores
 
 
 def test_a_run_that_died_goes_on_with_the_restore_that_it_began(service: BackupService, backups: Backups) -> None:
-    begun = backups.begin(job_point(backups, 1), cluster(3))
-    job = bring_back(backups, cluster(3), print, now=NOW)
-    assert job is not None and job.id == begun and job.done
+    memory = Remembered(backups.begin(point_of(backups, 1), cluster(3)))
+    job = restore(backups, memory=memory)
+    assert job is not None and job.id == memory.begun and job.done
     assert len(service.restores) == 1
 
 
-def test_what_is_restored_is_not_restored_again(service: BackupService, backups: Backups) -> None:
-    bring_back(backups, cluster(3), print, now=NOW)
-    said: list[str] = []
-    bring_back(backups, cluster(3), said.append, now=NOW)
+def test_what_is_restored_is_not_restored_again_but_into_a_cluster_that_is_made_anew(
+    service: BackupService, backups: Backups
+) -> None:
+    memory, said = Remembered(), list[str]()
+    restore(backups, memory=memory)
+    restore(backups, memory=memory, say=said.append)
     assert len(service.restores) == 1 and "was restored before" in said[0]
-    # and another cluster is
-    bring_back(backups, cluster(2), print, now=NOW)
+    # of the same name and ARM id
+    restore(backups, memory=Remembered())
     assert len(service.restores) == 2
+
+
+def test_a_namespace_that_was_restored_by_hand_is_not_all_of_it(service: BackupService, backups: Backups) -> None:
+    backups.begin(point_of(backups, 2), cluster(3), ["app-shop"])
+    said: list[str] = []
+    restore(backups, say=said.append)
+    assert "another restore into aks-platform-prod-g3 goes on" in said[0]
+    assert len(service.restores) == 2
+
+
+def test_a_cluster_that_is_not_new_is_left_as_it_is(service: BackupService, backups: Backups) -> None:
+    said: list[str] = []
+    restore(backups, memory=Remembered(old=dt.timedelta(days=120)), say=said.append)
+    assert not service.restores and "is 120 days old" in said[0]
 
 
 def test_a_restore_that_fails_says_why_and_the_next_run_begins_another(
     service: BackupService, backups: Backups
 ) -> None:
+    memory = Remembered()
     service.ends = "Failed"
     service.notes = [{"code": "UserErrorOutOfDisks", "message": "No room.", "recommendedAction": ["Make  some."]}]
     with pytest.raises(RestoreError, match=r"restore \S+ failed: UserErrorOutOfDisks: No room\. Make some\.$"):
-        bring_back(backups, cluster(3), print, now=NOW)
+        restore(backups, memory=memory)
     service.ends, service.notes = "Completed", []
-    assert bring_back(backups, cluster(3), print, now=NOW) is not None
+    assert restore(backups, memory=memory) is not None
     assert len(service.restores) == 2
 
 
-def test_warnings_are_handed_on(service: BackupService, backups: Backups) -> None:
-    service.ends = "CompletedWithWarnings"
-    service.notes = [{"code": "UserErrorStorageClassMissingForPVC", "message": "no class gold"}]
-    job = bring_back(backups, cluster(3), print, now=NOW)
-    assert job is not None and list(job.notes) == ["UserErrorStorageClassMissingForPVC: no class gold"]
+@pytest.mark.parametrize(
+    ("code", "message", "lost"),
+    [
+        ("KubernetesBackupGenericWarning", "could not restore, ClusterRole x already exists", False),
+        ("KubernetesBackupGenericWarning", "could not restore, PersistentVolumeClaim data already exists", True),
+        ("UserErrorStorageClassMissingForPVC", "no class gold", True),
+    ],
+)
+def test_warnings_of_volumes_end_the_run_and_others_are_handed_on(
+    service: BackupService, backups: Backups, code: str, message: str, lost: bool
+) -> None:
+    service.ends, service.notes = "CompletedWithWarnings", [{"code": code, "message": message}]
+    if lost:
+        with pytest.raises(RestoreError, match=f"is not whole: {code}: "):
+            restore(backups)
+    else:
+        job = restore(backups)
+        assert job is not None and list(job.notes) == [f"{code}: {message}"]
 
 
 def test_what_azure_refuses_is_one_sentence_and_nothing_is_restored(service: BackupService, backups: Backups) -> None:
@@ -151,8 +240,8 @@ def test_what_azure_refuses_is_one_sentence_and_nothing_is_restored(service: Bac
         "message": "Appropriate permissions\nare missing.",
     }
     with pytest.raises(RestoreError) as refused:
-        bring_back(backups, cluster(3), print, now=NOW)
-    assert "UserErrorMissingRequiredPermissions" in str(refused.value) and "\n" not in str(refused.value)
+        restore(backups)
+    assert str(refused.value).count("UserErrorMissingRequiredPermissions") == 1 and "\n" not in str(refused.value)
     assert "cannot be restored into aks-platform-prod-g3" in str(refused.value)
     assert not service.restores
 
@@ -162,20 +251,20 @@ def test_one_that_takes_too_long_goes_on_in_azure(
 ) -> None:
     monkeypatch.setenv(restoring.SECONDS_OVERRIDE, "0.0001")
     with pytest.raises(RestoreError, match=r"is InProgress after 0 minutes, and goes on in Azure"):
-        bring_back(backups, cluster(3), print, now=NOW)
+        restore(backups)
 
 
 def test_nobody_who_answers_is_an_error_of_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENDPOINT_OVERRIDE, "http://127.0.0.1:9")
     with pytest.raises(RestoreError, match="earlier restores cannot be listed"):
-        bring_back(Backups(Somebody(), SUBSCRIPTION, GROUP, VAULT, poll=0, tries=0), cluster(3), print, now=NOW)
+        restore(Backups(Somebody(), SUBSCRIPTION, GROUP, VAULT, poll=0, tries=0))
 
 
 @pytest.fixture
 def command(service: BackupService, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run ``bootstrap restore`` for the stack of that vault, whose cluster is the third."""
     backups = Backups(Somebody(), SUBSCRIPTION, GROUP, VAULT, poll=0)
-    stack = commanding.Stack(vault=VAULT, backups=backups, cluster=cluster(3))
+    stack = commanding.Stack(name="prod", vault=VAULT, backups=backups, cluster=cluster(3))
     monkeypatch.setattr(commanding, "stack_of", lambda *_: stack)
 
     def run(*arguments: str, **options: Any) -> Result:
@@ -190,6 +279,7 @@ def test_the_list_has_the_latest_first_and_ids_to_copy(command: Callable[..., Re
     points = backups.points()
     lines = [line for line in listed.output.splitlines() if any(point.id in line for point in points)]
     assert [line.split()[-1] for line in lines] == [point.id for point in points]
+    assert "bootstrap restore --stack prod --namespace <namespace>" in listed.output
     found = json.loads(command("--format", "json").stdout)
     assert [each["id"] for each in found["backups"]] == [point.id for point in points]
     assert found["cluster"] == cluster(3).name
@@ -208,7 +298,7 @@ def test_a_namespace_comes_back_from_the_latest_backup_of_all(
 
 
 def test_a_backup_is_chosen_by_its_id(command: Callable[..., Result], service: BackupService, backups: Backups) -> None:
-    point = job_point(backups, 1)
+    point = point_of(backups, 1)
     assert command("-n", "shop", "--point", point.id, "-y").exit_code == 0
     (restored,) = service.restores.values()
     assert restored.body["recoveryPointId"] == point.id and restored.instance == cluster(1).name
@@ -286,7 +376,7 @@ def test_a_restore_that_azure_answered_is_read_to_its_end(monkeypatch: pytest.Mo
         (point,) = backups._points_of(instance, into.name)
         id_ = backups.begin(point, into)
         job = restoring.await_job(backups, id_, print, sleep=lambda _: None)
-    assert job.status == "Completed" and job.point == point.id
+    assert job.status == "Completed"
     for _, _, (theirs, ours) in sent:
         if theirs is not None:
             # the recorded one leaves out no namespace

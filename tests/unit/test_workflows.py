@@ -259,6 +259,7 @@ def test_nobody_signs_in_but_in_a_job_that_is_meant_to():
         *(f"drift/{stack}" for stack in STACKS),
         "rebuild/ask",
         "rebuild/rebuild",
+        "real-drill/drill",
     }
     for path in PLATFORM:
         for name, job in jobs(FOLDER / f"{path}.yml").items():

@@ -51,7 +51,7 @@ _GH = (
 case "$1 $2" in
   "pr view") exit 1 ;;
   "pr list") echo "[]" ;;
-  "pr create") cat > "$WORLD/body.md"; echo "https://example.com/pull/1" ;;
+  "pr create") test -t 0 || cat > "$WORLD/body.md"; echo "https://example.com/pull/1" ;;
 esac
 """
 )

@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Sequence
 
 import pytest
-from ruamel.yaml import YAML
 
 from bootstrap.platform.drills import FILE, Drill, record
 from tests.workflows.world import Ran, World
@@ -68,13 +67,11 @@ def test_one_that_serves_is_destroyed_and_leaves_its_time(world: World) -> None:
     assert "--base main" in made
 
 
-def test_what_is_built_shares_nothing_with_the_stack_that_is_drilled(world: World) -> None:
+def test_the_doctor_is_asked_about_what_would_be_built_before_it_is(world: World) -> None:
     drill(world)
-    built = YAML(typ="safe").load(world.clone / "Pulumi.drill.yaml")
-    assert built["config"]["aks-bootstrap:environment"] == "drill"
-    assert built["config"]["aks-bootstrap:dns"]["zone"] == "drill.example.org"
-    # and it is asked first
-    calls = world.called("bootstrap doctor") + world.called("pulumi")
+    [made] = world.called("bootstrap ci drill-stack")
+    assert "--region westeurope --zone drill.example.org --zone-group rg-drill-dns" in made
+    calls = [line for line in world.log if line.startswith(("bootstrap doctor", "pulumi"))]
     assert calls[0] == "bootstrap doctor --stack drill"
 
 
