@@ -90,3 +90,10 @@ def test_containers_that_are_added_to_running_pods_are_judged(each: Program) -> 
 
 def test_the_taint_that_may_not_be_tolerated_is_the_system_pools() -> None:
     assert [toleration["key"] for toleration in SYSTEM_POOL_TOLERATIONS] == [SYSTEM_POOL_TAINT]
+
+
+def test_the_class_of_an_ingress_is_judged_where_an_annotation_names_it_too(each: Program) -> None:
+    """https://kubernetes.io/docs/concepts/services-networking/ingress/#deprecated-annotation."""
+    judged = [p for p in each.several(POLICY) if "ingresses" in str(p.inputs["spec"])]
+    assert judged
+    assert any("'kubernetes.io/ingress.class'" in str(p.inputs["spec"]).replace("\\", "") for p in judged)

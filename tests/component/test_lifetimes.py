@@ -4,6 +4,12 @@ import json
 
 import pytest
 
+from bootstrap.platform.plan.evaluate import evaluate
+from components import azure_stack
+from components.cutover import in_azure
+from components.restore import hook
+from tests.component.conftest import ROOT, configured
+
 
 def in_cluster(program):
     return [r for r in program.custom if r.type.startswith("kubernetes:")]
@@ -35,6 +41,27 @@ def test_everything_in_azure_uses_the_one_explicit_provider(program, stack):
     provider = p.one("pulumi:providers:azure-native")
     assert {r.provider for r in p.custom if r.type.startswith("azure-native:")} == {provider.urn}
     assert provider.inputs["subscriptionId"]
+
+
+def test_whoever_asks_azure_from_a_hook_asks_by_that_provider_too(monkeypatch):
+    """Default providers are off: without one, the question is never answered."""
+    asked = {}
+
+    def cutover_hooks(settings, cluster, provider):
+        asked["cutover"] = provider
+        return in_azure.cutover_hooks(settings, cluster, provider)
+
+    def restore_hook(name, args):
+        asked["restore"] = args.provider
+        return hook.restore_hook(name, args)
+
+    monkeypatch.setattr(azure_stack, "cutover_hooks", cutover_hooks)
+    monkeypatch.setattr(azure_stack, "restore_hook", restore_hook)
+    evaluate(ROOT, "prod", configured("prod", {"cluster": {"generation": 2}, "backup": {"enabled": True}}))
+    assert {name: getattr(provider, "_name", None) for name, provider in asked.items()} == {
+        "cutover": "azure",
+        "restore": "azure",
+    }
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
