@@ -143,7 +143,7 @@ def bring_back(
     before = backups.job(begun) if begun else None
     if before is not None and before.done:
         say(f"{cluster.name} was restored before (job {before.id}, {before.status})")
-        return before
+        return whole(before)
     if before is None and memory.age() > NEW:
         say(f"{cluster.name} is {memory.age().days} days old, and its applications are its own: nothing is restored")
         return Job(id="none", status="Completed", notes=())

@@ -227,8 +227,11 @@ def test_warnings_of_volumes_end_the_run_and_others_are_handed_on(
 ) -> None:
     service.ends, service.notes = "CompletedWithWarnings", [{"code": code, "message": message}]
     if lost:
-        with pytest.raises(RestoreError, match=f"is not whole: {code}: "):
-            restore(backups)
+        memory = Remembered()
+        for _ in range(2):  # until somebody says that it is all right
+            with pytest.raises(RestoreError, match=f"is not whole: {code}: "):
+                restore(backups, memory=memory)
+        assert len(service.restores) == 1
     else:
         job = restore(backups)
         assert job is not None and list(job.notes) == [f"{code}: {message}"]
