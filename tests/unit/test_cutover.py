@@ -10,7 +10,9 @@ import pulumi
 import pytest
 from kubernetes.client import ApiException
 
-from components.cutover import cutover
+from bootstrap.options import ROOT
+from bootstrap.platform.run import settings_of
+from components.cutover import cutover, in_azure
 from components.cutover.applications import Applications, compare
 from components.cutover.cutover import SECONDS_OVERRIDE, Cutover, CutoverArgs
 
@@ -247,3 +249,31 @@ def test_an_application_that_nobody_has_looked_at_is_unknown() -> None:
         "shop": "Unknown, Unknown",
         "root": "Synced, Healthy",
     }
+
+
+def test_the_old_cluster_is_asked_for_by_the_provider_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[CutoverArgs] = []
+    asked: list[pulumi.InvokeOptions] = []
+
+    class Kept:
+        hooks = None
+
+        def __init__(self, _: str, args: CutoverArgs) -> None:
+            given.append(args)
+
+    async def kubeconfig_of(group: str, name: str, *, opts: pulumi.InvokeOptions, **_: str) -> None:
+        assert (group, name) == ("rg-g1", "aks-g1")
+        asked.append(opts)
+
+    monkeypatch.setattr(in_azure, "Cutover", Kept)
+    monkeypatch.setattr(in_azure, "kubeconfig_of", kubeconfig_of)
+    provider = cast("pulumi.ProviderResource", object())
+    cluster = SimpleNamespace(access=SimpleNamespace(name=lambda base: base))
+    in_azure.cutover_hooks(settings_of(ROOT, "prod"), cast("Any", cluster), provider)
+    assert asyncio.run(_old_side(given[0], {"resourceGroup": "rg-g1", "cluster": "aks-g1"})) is None
+    assert [opts.provider for opts in asked] == [provider]
+    assert asyncio.run(_old_side(given[0], {})) is None and len(asked) == 1
+
+
+async def _old_side(args: CutoverArgs, metadata: Mapping[str, str]) -> Any:
+    return await args.old_side(metadata)

@@ -1,5 +1,6 @@
 """The stack file of a real drill: valid, unprotected, and without a name that the drilled stack has."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bootstrap.platform.plan.arm import requests
 from bootstrap.platform.plan.evaluate import evaluate
 from bootstrap.platform.run import settings_of
 
+GLOBAL = r"/(vaults|registries|storageAccounts)/[^/]+$"
 WHERE = {"region": "westeurope", "zone": "drill.example.org", "zone_group": "rg-drill-dns"}
 
 
@@ -27,6 +29,7 @@ def project(tmp_path: Path) -> Path:
 def test_no_resource_is_called_as_one_of_the_stack_that_is_drilled(project: Path) -> None:
     file = project / "Pulumi.prod.yaml"
     text = file.read_text().replace("  aks-bootstrap:keyVault:\n", "  aks-bootstrap:keyVault:\n    name: kv-of-prod\n")
+    text += "  aks-bootstrap:registry: { name: crofprod }\n"
     file.write_text(f"{text}secretsprovider: azurekeyvault://v.vault.azure.net/keys/k\nencryptedkey: abc\n")
     made = drill_stack(project, "prod", **WHERE)
     assert "secretsprovider" not in made.read_text() and "encryptedkey" not in made.read_text()
@@ -35,6 +38,9 @@ def test_no_resource_is_called_as_one_of_the_stack_that_is_drilled(project: Path
         shutil.copy(project / f"Pulumi.{name}.yaml", project / "copy")
     prod, drill = ({r.id for r in requests(evaluate(project / "copy", stack))} for stack in ("prod", "drill"))
     assert drill and prod and drill.isdisjoint(prod)
+    # some names are the world's
+    global_ = [{id_.rsplit("/", 1)[-1] for id_ in ids if re.search(GLOBAL, id_)} for ids in (drill, prod)]
+    assert all(len(names) == 2 for names in global_) and global_[0].isdisjoint(global_[1])
 
 
 def test_nothing_in_it_is_protected_and_no_application_is_deployed(project: Path) -> None:
@@ -44,6 +50,23 @@ def test_nothing_in_it_is_protected_and_no_application_is_deployed(project: Path
     assert found.applications_environment == "drill"
     assert found.certificates.issuer == "letsencrypt-staging"
     assert found.cluster is not None and (found.cluster.generation, found.cluster.location) == (1, "westeurope")
+
+
+def test_what_production_turns_on_is_drilled_too(project: Path) -> None:
+    drill_stack(project, "prod", **WHERE)
+    prod, drill = (settings_of(project, stack) for stack in ("prod", "drill"))
+    assert prod.cluster is not None and drill.cluster is not None
+    assert (drill.cluster.tier, drill.cluster.zones) == (prod.cluster.tier, prod.cluster.zones)
+    assert drill.system_pool == prod.system_pool and drill.ingress.replicas == prod.ingress.replicas
+    assert (drill.registry.mode, drill.registry.sku) == (prod.registry.mode, prod.registry.sku)
+    assert drill.argocd.high_availability and drill.observability.managed_prometheus
+    assert drill.key_vault.soft_delete_retention_days == 7 and drill.observability.alerts is None
+
+
+def test_a_region_without_zones_has_none(project: Path) -> None:
+    drill_stack(project, "prod", **{**WHERE, "region": "westus"})
+    found = settings_of(project, "drill").cluster
+    assert found is not None and not found.zones
 
 
 def test_the_stack_that_is_drilled_stays_as_it_is(project: Path) -> None:
@@ -57,7 +80,8 @@ def test_the_stack_that_is_drilled_stays_as_it_is(project: Path) -> None:
     [
         ("local", {}, "is not in Azure"),
         ("prod", {"region": "atlantis"}, "location: got 'atlantis'"),
-        ("prod", {"zone": "example.com"}, "--zone: got 'example.com', the zone of prod"),
+        ("prod", {"zone": "example.com"}, "--zone: got 'example.com', which Pulumi.prod.yaml uses"),
+        ("prod", {"zone": "dev.example.com"}, "which Pulumi.dev.yaml uses"),
         ("prod", {"zone_group": "a/b"}, "resourceGroup"),
     ],
 )

@@ -363,7 +363,7 @@ def test_a_real_drill_touches_no_stack_but_its_own_and_always_destroys_it():
     found = jobs(FOLDER / "real-drill.yml")["drill"]
     assert workflow(FOLDER / "real-drill.yml")["concurrency"] == {"group": "real-drill", "cancel-in-progress": False}
     commands = re.findall(r"(?:pulumi|bootstrap) (?!ci )[^\n|)]*", scripts(found))
-    assert commands and all(re.search(r"(--stack|init|rm) drill\b", command) for command in commands), commands
+    assert commands and all(re.search(r"(--stack|init|rm|cancel) drill\b", command) for command in commands), commands
     [destroys] = [step for step in found["steps"] if "pulumi destroy" in step.get("run", "")]
     assert destroys["if"] == "always() && steps.stack.outcome == 'success'"
 

@@ -12,7 +12,7 @@ _PULUMI = (
     + """
 while test $# -gt 0; do
   case "$1" in
-    preview|up|export|output) verb="$1" ;;
+    preview|up|export|destroy) verb="$1" ;;
     --stack) stack="$2" ;;
   esac
   shift
@@ -20,7 +20,7 @@ done
 case "$verb" in
   preview) cat "$WORLD/previews/$stack.json"; exit "$(cat "$WORLD/previews/$stack.status" 2>/dev/null || echo 0)" ;;
   up) cat "$WORLD/state/$stack.up" 2>/dev/null; exit "$(cat "$WORLD/state/$stack.status" 2>/dev/null || echo 0)" ;;
-  output) cat "$WORLD/state/$stack.output" 2>/dev/null ;;
+  destroy) exit "$(cat "$WORLD/state/$stack.destroy" 2>/dev/null || echo 0)" ;;
   export) cat "$WORLD/state/$stack.json" 2>/dev/null || echo '{"deployment": {}}' ;;
 esac
 """

@@ -1,6 +1,7 @@
 """A real drill: built under another name, asked whether it serves, destroyed whatever came of it, and recorded."""
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -14,10 +15,12 @@ VAULT = "kv-platform-drill-x1"
 
 @pytest.fixture(autouse=True)
 def recorded(world: World) -> None:
-    """Give the repository a drill of last year, and the stack that is built an output."""
+    """Give the repository a drill of last year, and the stack that is built a vault."""
     record(world.folder, Drill(date=dt.date(2025, 12, 2), stack="dev", commit="c" * 40, real=True, seconds=2412))
     world.change(str(FILE), (world.folder / FILE).read_text(), branch="main")
-    (world.folder / "state" / "drill.output").write_text(f"https://{VAULT}.vault.azure.net/")
+    vault = {"type": "azure-native:keyvault:Vault", "outputs": {"name": VAULT}}
+    state = {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": {}}, vault]}}
+    (world.folder / "state" / "drill.json").write_text(json.dumps(state))
 
 
 def drill(world: World, **inputs: str) -> Ran:
@@ -28,14 +31,14 @@ def done_after(world: World, first: str) -> Sequence[str]:
     """Return what changed something, in order, from a call on."""
     calls = [line for line in world.log if not line.startswith(("bootstrap ci", "login", "az account"))]
     start = next(at for at, line in enumerate(calls) if line.startswith(first))
-    return [line for line in calls[start:] if not line.startswith(("gh", "pulumi stack output"))]
+    return [line for line in calls[start:] if not line.startswith(("gh", "pulumi stack export"))]
 
 
 DESTROYED = [
     "bootstrap recover --stack drill",
     "pulumi destroy --stack drill --yes --skip-preview --non-interactive",
-    "pulumi stack rm drill --yes --non-interactive",
     f"az keyvault purge --name {VAULT} --output none",
+    "pulumi stack rm drill --yes --non-interactive",
 ]
 
 
@@ -88,6 +91,28 @@ def test_one_that_fails_is_destroyed_too_and_is_a_row(world: World, at: str) -> 
     _, stack, what, _, outcome = row(world)
     assert (stack, what) == ("prod", "real")
     assert "no room for a cluster" in outcome if at == "up" else "it is up, and does not serve" in outcome
+
+
+def test_it_signs_in_anew_before_it_destroys(world: World) -> None:
+    drill(world)
+    signs_in = [at for at, line in enumerate(world.log) if line.startswith("login")]
+    built, destroyed = (
+        next(at for at, line in enumerate(world.log) if line.startswith(f"pulumi {verb}")) for verb in ("up", "destroy")
+    )
+    assert len(signs_in) == 2 and signs_in[0] < built < signs_in[1] < destroyed
+
+
+def test_what_cannot_be_recovered_is_destroyed_all_the_same(world: World) -> None:
+    world.answers("recover", "error: an import failed\n", 1)
+    assert drill(world).jobs == {"drill": True, "propose": True}
+    assert world.called("pulumi cancel drill") and world.called("pulumi destroy") and world.called("pulumi stack rm")
+
+
+def test_one_that_is_not_destroyed_says_so_and_keeps_its_state(world: World) -> None:
+    (world.folder / "state" / "drill.destroy").write_text("1")
+    assert drill(world).jobs == {"drill": False, "propose": True}
+    assert len(world.called("pulumi destroy")) == 2 and not world.called("pulumi stack rm")
+    assert "NOT DESTROYED" in row(world)[-1]
 
 
 def test_one_that_the_doctor_refuses_builds_and_records_nothing(world: World) -> None:

@@ -10,20 +10,31 @@ from ruamel.yaml import YAML
 
 from bootstrap.errors import BootstrapError
 from bootstrap.platform.run import settings_of
+from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.merge import merge
+from settings.production import PRODUCTION_DEFAULTS
 from settings.types import Target
 
 NAME = "drill"
 _OF_A_STATE = ("secretsprovider", "encryptedkey", "encryptionsalt")
-_OF_PRODUCTION = {"keyVault": ("name", "recover"), "gitops": ("environment",), "backup": ("restore",)}
-"""Keys that name what the drilled stack has, deploy its applications, or are of its history."""
+_ITS_OWN = {
+    "keyVault": ("name", "recover", "softDeleteRetentionDays"),
+    "registry": ("name",),
+    "gitops": ("environment",),
+    "backup": ("restore",),
+    "observability": ("alerts",),
+    "argocd": ("notifications",),
+}
+"""Keys that name what the drilled stack has, deploy its applications, tell people of them, or are of its history."""
+_LASTING = {"keyVault": ("softDeleteRetentionDays",), "certificates": ("issuer",)}
+"""Production's defaults that would keep something after the drill, or order certificates that count."""
 
 
 def drill_stack(root: Path, stack: str, *, region: str, zone: str, zone_group: str) -> Path:
     """Write ``Pulumi.drill.yaml`` from a stack's file, and return it.
 
-    Nothing in it is protected, so that it can be destroyed, and no application is deployed, as a second copy of one
-    would work on the first one's data.
+    What production turns on by itself is turned on, but for its protection, so that the drill can be destroyed. No
+    application is deployed, as a second copy of one would work on the first one's data, and nobody is mailed.
 
     Args:
         root: the project.
@@ -41,19 +52,26 @@ def drill_stack(root: Path, stack: str, *, region: str, zone: str, zone_group: s
         raise BootstrapError(f"stack {stack} is not in Azure: `make up STACK={stack}` is its drill")
     if NAME in (settings.environment, stack):
         raise BootstrapError(f"--stack: got {stack!r}, which is called like the drill's own; allowed: any other")
-    if settings.dns.zone == zone.lower():
-        raise BootstrapError(f"--zone: got {zone!r}, the zone of {stack}; allowed: one that nobody uses")
     file = root / f"Pulumi.{NAME}.yaml"
     if file.exists():
         raise BootstrapError(f"{file.name} is there: destroy what it built (`make down STACK={NAME}`), then remove it")
     yaml = YAML()
+    for other in sorted(root.glob("Pulumi.*.yaml")):
+        used = _section((yaml.load(other.read_text(encoding="utf-8")) or {}).get("config") or {}, "dns") or {}
+        if str(used.get("zone", "")).lower() == zone.lower():
+            raise BootstrapError(f"--zone: got {zone!r}, which {other.name} uses; allowed: one that nobody uses")
     document = yaml.load((root / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
     for key in _OF_A_STATE:
         document.pop(key, None)
     config = document["config"]
-    for section, keys in _OF_PRODUCTION.items():
+    for section, below in PRODUCTION_DEFAULTS.items() if settings.production else ():
+        default = {key: value for key, value in below.items() if key not in _LASTING.get(section, ())}
+        config[f"aks-bootstrap:{section}"] = merge(default, dict(_section(config, section) or {}))
+    for section, keys in _ITS_OWN.items():
         if (found := _section(config, section)) is not None:
             config[f"aks-bootstrap:{section}"] = {key: value for key, value in found.items() if key not in keys}
+    if region in REGIONS_WITHOUT_ZONES:
+        config["aks-bootstrap:cluster"] = {**(_section(config, "cluster") or {}), "zones": []}
     changes: dict[str, Any] = {
         "environment": NAME,
         "production": False,
@@ -64,8 +82,8 @@ def drill_stack(root: Path, stack: str, *, region: str, zone: str, zone_group: s
         "certificates": {"issuer": "letsencrypt-staging"},
     }
     for section, change in changes.items():
-        below = _section(config, section) if isinstance(change, Mapping) else None
-        config[f"aks-bootstrap:{section}"] = merge(dict(below), change) if below is not None else change
+        there = _section(config, section) if isinstance(change, Mapping) else None
+        config[f"aks-bootstrap:{section}"] = merge(dict(there), change) if there is not None else change
     written = StringIO()
     yaml.dump(document, written)
     file.write_text(written.getvalue(), encoding="utf-8")
