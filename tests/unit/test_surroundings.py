@@ -1,7 +1,7 @@
 """The command on machines as they are: streams, home, Git and signals that are not what a developer's are."""
 
-import ctypes
 import contextlib
+import ctypes
 import json
 import os
 import shutil
