@@ -15,6 +15,11 @@ ifneq ($(filter command environment,$(firstword $(origin EGRESS_URL))),)
 override EGRESS_URL := $(value EGRESS_URL)
 endif
 export EGRESS_URL
+# and this one
+ifneq ($(filter command environment,$(firstword $(origin FORMAT))),)
+override FORMAT := $(value FORMAT)
+endif
+export FORMAT
 # the interpreter of .venv, such as python3.13; uv chooses where it is not set
 PYTHON ?=
 BIN := .venv/bin
@@ -103,9 +108,9 @@ check: setup pack ## ruff, mypy (strict), and zizmor on the workflows
 	@$(BIN)/mypy --python-executable .tools/pack/bin/python policy/pack/__main__.py
 
 .PHONY: scan
-scan: setup ## checkov on the requests that Azure would get (STACK=prod), held to policy/exceptions.yaml
+scan: setup ## checkov on the requests that Azure would get (STACK=prod), held to policy/exceptions.yaml (FORMAT=json)
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/policy $(UV) sync --quiet --frozen --no-build --project policy
-	@$(BIN)/python -m policy.scan --stack "$$STACK"
+	@$(BIN)/python -m policy.scan --stack "$$STACK" $(if $(FORMAT),--format "$$FORMAT")
 
 .PHONY: policy
 policy: setup ## hold the plan to the rules of policy/ (STACK=prod), and to policy/exceptions.yaml

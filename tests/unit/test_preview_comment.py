@@ -220,6 +220,7 @@ def test_whatever_somebody_calls_a_thing_it_is_text(name):
         labels=[name],
         plan={"changes": [{"name": name, "refused": name}]},
         policy={"findings": [{"rule": name, "resource": name, "message": name, "explained": False}]},
+        scan={"findings": [{"check": name, "resource": name, "title": name, "explained": False}]},
         doctor={"findings": [{"verdict": "blocked", "subject": name, "detail": name}]},
     )
     for text in (to_markdown(shown), in_full(shown)):
@@ -274,9 +275,11 @@ def test_what_else_was_asked_stands_below():
         "calm",
         plan={"changes": [{"name": "aks-g1", "refused": "two versions at once"}, {"name": "fine", "refused": ""}]},
         policy={"findings": [{"rule": "r1", "resource": "vault", "message": "open", "explained": False}]},
+        scan={"findings": [{"check": "CKV_AZURE_1", "resource": "aks", "title": "no logs", "explained": False}]},
         doctor={"findings": [{"verdict": "blocked", "subject": "quota", "detail": "none left"}, {"verdict": "fine"}]},
     )
     text = to_markdown(shown)
+    assert "- scan: `CKV_AZURE_1` `aks`: no logs" in text
     assert "- plan: `aks-g1` would be refused: two versions at once" in text
     assert "- policy: `r1` `vault`: open" in text
     assert "- doctor: `quota`: none left" in text

@@ -119,3 +119,11 @@ def test_what_does_not_serve_stops_before_prod(world):
     assert (world.folder / "artifacts/deploy-dev/verify.json").exists()
     world.answers("verify", "{}\n")
     assert world.run("deploy", "push").status == 0
+
+
+def test_what_the_doctor_refuses_is_not_deployed(world: World) -> None:
+    reviewed(world, dev="pool", prod="calm")
+    world.answers("doctor", "blocked\n", 2, stack="dev")
+    ran = world.run("deploy", "push")
+    assert ran.jobs == {"reviewed": True, "dev": False}
+    assert ups(world) == []

@@ -1,5 +1,7 @@
 """A pull request: what a fork's may do, what its comment says, and what stops it."""
 
+import json
+
 import pytest
 
 from bootstrap.platform.ci.markers import digest_in, marker
@@ -124,3 +126,18 @@ if "comment" in sys.argv:
     assert ran.jobs["comment-dev"], ran.output[-4000:]
     assert comments(world)["dev"].startswith(marker("dev"))
     assert not (world.folder / "pwned").exists()
+
+
+def test_what_the_doctor_and_the_scan_have_against_a_change_is_in_its_comment(world: World) -> None:
+    world.change()
+    world.previews("dev", "calm")
+    blocked = {"findings": [{"verdict": "blocked", "subject": "quota", "detail": "no cores left"}]}
+    world.answers("doctor", json.dumps(blocked), 2)
+    found = {"findings": [{"check": "CKV_AZURE_1", "resource": "aks", "title": "no logs", "explained": False}]}
+    world.answers("scan", json.dumps(found))
+    ran = world.run("preview", "pull_request", world.pull_request())
+    assert ran.status == 0, ran.output[-4000:]
+    text = comments(world)["dev"]
+    assert "- doctor: `quota`: no cores left" in text and "- scan: `CKV_AZURE_1` `aks`: no logs" in text
+    asked = [line for line in world.log if line.startswith(("bootstrap doctor --stack dev", "pulumi preview"))]
+    assert asked[0].startswith("bootstrap doctor --stack dev")

@@ -64,6 +64,9 @@ def comment_(
     policy: Annotated[
         JsonFile, typer.Option(exists=True, dir_okay=False, help="What `bootstrap policy --format json` printed.")
     ] = None,
+    scan: Annotated[
+        JsonFile, typer.Option(exists=True, dir_okay=False, help="What `make scan FORMAT=json` printed.")
+    ] = None,
     doctor: Annotated[
         JsonFile, typer.Option(exists=True, dir_okay=False, help="What `bootstrap doctor --format json` printed.")
     ] = None,
@@ -82,6 +85,7 @@ def comment_(
         labels=labels,
         plan=_json(plan),
         policy=_json(policy),
+        scan=_json(scan),
         doctor=_json(doctor),
     )
     if full is not None:

@@ -31,6 +31,7 @@ class Review:
     plan: Mapping[str, Any] = field(default_factory=dict)
     """What ``bootstrap plan --against --format json`` printed; empty where it is not given, as the others are."""
     policy: Mapping[str, Any] = field(default_factory=dict)
+    scan: Mapping[str, Any] = field(default_factory=dict)
     doctor: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -174,6 +175,10 @@ def _notes(review: Review) -> list[Line]:
         if not finding.get("explained", True):
             text = f"{code(finding.get('rule'))} {code(finding.get('resource'))}: {html(finding.get('message', ''))}"
             lines.append((f"- policy: {text}", 1))
+    for finding in _listed(review.scan, "findings"):
+        if not finding.get("explained", True):
+            text = f"{code(finding.get('check'))} {code(finding.get('resource'))}: {html(finding.get('title', ''))}"
+            lines.append((f"- scan: {text}", 1))
     for finding in _listed(review.doctor, "findings"):
         if finding.get("verdict") == "blocked":
             text = f"{code(finding.get('subject'))}: {html(finding.get('detail', ''))}"
