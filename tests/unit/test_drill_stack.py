@@ -100,3 +100,11 @@ def test_one_that_is_there_is_left_alone(project: Path) -> None:
         drill_stack(project, "dev", **WHERE)
     assert made.read_text() == "mine"
     assert YAML(typ="safe").load(project / "Pulumi.dev.yaml")
+
+
+@pytest.mark.parametrize("text", ["config: [", "config: []\n", "- a\n", "config:\n  aks-bootstrap:dns: '{broken'\n"])
+def test_another_stack_file_that_cannot_be_read_is_told_and_nothing_is_written(project: Path, text: str) -> None:
+    (project / "Pulumi.other.yaml").write_text(text)
+    with pytest.raises(BootstrapError, match=r"Pulumi\.other\.yaml"):
+        drill_stack(project, "prod", **WHERE)
+    assert not (project / "Pulumi.drill.yaml").exists()

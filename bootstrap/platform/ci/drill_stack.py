@@ -1,7 +1,7 @@
 """Writes the stack file of a real drill: a stack of another name that shares no name of a resource with it."""
 
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,10 @@ def drill_stack(root: Path, stack: str, *, region: str, zone: str, zone_group: s
     file = root / f"Pulumi.{NAME}.yaml"
     if file.exists():
         raise BootstrapError(f"{file.name} is there: destroy what it built (`make down STACK={NAME}`), then remove it")
-    yaml = YAML()
     for other in sorted(root.glob("Pulumi.*.yaml")):
-        used = _section((yaml.load(other.read_text(encoding="utf-8")) or {}).get("config") or {}, "dns") or {}
-        if str(used.get("zone", "")).lower() == zone.lower():
+        if settings_of(root, other.stem.removeprefix("Pulumi.")).dns.zone == zone.lower():
             raise BootstrapError(f"--zone: got {zone!r}, which {other.name} uses; allowed: one that nobody uses")
+    yaml = YAML()
     document = yaml.load((root / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
     for key in _OF_A_STATE:
         document.pop(key, None)
@@ -95,7 +94,7 @@ def drill_stack(root: Path, stack: str, *, region: str, zone: str, zone_group: s
     return file
 
 
-def _section(config: MutableMapping[str, Any], name: str) -> Mapping[str, Any] | None:
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     found = config.get(f"aks-bootstrap:{name}")
     # `pulumi config set` writes a section as JSON
     found = json.loads(found) if isinstance(found, str) and found.startswith("{") else found
