@@ -7,6 +7,7 @@ import base64
 import datetime as dt
 import json
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kubernetes import config
@@ -143,12 +144,7 @@ class ClusterApi:
                 lease_duration_seconds=int(WATCH_SECONDS),
             ),
         )
-        try:
-            api.create_namespaced_lease(namespace, body, _request_timeout=_CALL_SECONDS)
-        except ApiException as error:
-            if error.status != 409:
-                raise
-            api.patch_namespaced_lease(name, namespace, body, _request_timeout=_CALL_SECONDS)
+        _write(api.create_namespaced_lease, api.patch_namespaced_lease, body)
 
     def renew_lease(self, name: str, namespace: str) -> None:
         """Renew the lease of an operation that goes on."""
@@ -189,12 +185,7 @@ class ClusterApi:
             ),
             data={_NOTE: note},
         )
-        try:
-            api.create_namespaced_config_map(namespace, body, _request_timeout=_CALL_SECONDS)
-        except ApiException as error:
-            if error.status != 409:
-                raise
-            api.patch_namespaced_config_map(name, namespace, body, _request_timeout=_CALL_SECONDS)
+        _write(api.create_namespaced_config_map, api.patch_namespaced_config_map, body)
 
     def certificate_refusal(self, name: str, namespace: str) -> str | None:
         """Return why one of cert-manager's certificates is not ready, or None when it is."""
@@ -308,6 +299,17 @@ class ClusterApi:
         except HTTPError as error:
             return f"the API server does not answer ({type(error).__name__})"
         return None
+
+
+def _write(create: Callable[..., Any], patch: Callable[..., Any], body: Any) -> None:  # noqa: ANN401 - as above
+    """Create an object, or change the one that is there."""
+    name, namespace = body.metadata.name, body.metadata.namespace
+    try:
+        create(namespace, body, _request_timeout=_CALL_SECONDS)
+    except ApiException as error:
+        if error.status != 409:
+            raise
+        patch(name, namespace, body, _request_timeout=_CALL_SECONDS)
 
 
 def _ready(found: dict[str, Any]) -> dict[str, Any] | None:

@@ -149,10 +149,9 @@ def bring_back(
         return Job(id="none", status="Completed", notes=())
     if before is None or before.over:
         # whoever restores by hand meanwhile is waited for: Azure takes one at a time
-        for other in backups.restores_into(cluster.id, now=now):
-            if not other.over:
-                say(f"another restore into {cluster.name} goes on")
-                await_job(backups, other.id, say)
+        for other in backups.going_into(cluster.id, now=now):
+            say(f"another restore into {cluster.name} goes on")
+            await_job(backups, other, say)
         point = chosen(backups, cluster, wish, now=now)
         if point is None:
             return None

@@ -159,8 +159,8 @@ class Backups:
             if _STORE in stores and found.recovery_point_state != models.RecoveryPointCompletionState.PARTIAL:
                 yield Point(cluster=cluster, instance=instance, id=each.name, at=found.recovery_point_time)
 
-    def restores_into(self, cluster: str, *, now: dt.datetime) -> list[Job]:
-        """Return the restores of the last days into a cluster, the latest first.
+    def going_into(self, cluster: str, *, now: dt.datetime) -> list[str]:
+        """Return the ids of the restores of the last days into a cluster that go on.
 
         Args:
             cluster: its ARM id.
@@ -173,13 +173,15 @@ class Backups:
         with _Said("earlier restores cannot be listed"):
             for each in self._client.jobs.list(*self._vault):
                 job = each.properties
-                if each.name and job and job.operation_category == _RESTORE and job.start_time > now - _LOOKED_BACK:
+                if not each.name or not job or job.operation_category != _RESTORE or _job(each.name, job).over:
+                    continue
+                if job.start_time > now - _LOOKED_BACK:
                     # a list leaves out where to
                     whole = self._client.jobs.get(*self._vault, each.name).properties
                     extended = whole.extended_info if whole else None
-                    if whole and extended and (extended.recovery_destination or "").lower() == cluster.lower():
-                        found.append((whole.start_time, _job(each.name, whole)))
-        return [job for _, job in sorted(found, key=lambda pair: pair[0], reverse=True)]
+                    if extended and (extended.recovery_destination or "").lower() == cluster.lower():
+                        found.append(each.name)
+        return found
 
     def begin(self, point: Point, cluster: Cluster, namespaces: Sequence[str] = ()) -> str:
         """Let Azure check a restore, and begin it; return the job's id.
