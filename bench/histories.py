@@ -8,10 +8,12 @@ APPS = 25
 VALUES = 'image:\n  repository: registry.example.com/app\n  tag: "{tag}"\n'
 FIRST = 1_700_000_000
 """When the history begins, in seconds; a commit a minute."""
+REVERT_EVERY = 99
+"""Which commits are reverts; every application has some of them."""
 
 
 def write_history(bare: Path, commits: int) -> Path:
-    """Make a bare repository in which each commit promotes one application, and one in a hundred is a revert.
+    """Make a bare repository in which each commit promotes one application, but for the reverts among them.
 
     Application n of :data:`APPS` is built from example/app-n, and a commit's place in the history is its run's number.
     """
@@ -30,7 +32,7 @@ def write_history(bare: Path, commits: int) -> Path:
         for number in range(1, commits):
             app, tag = f"app-{number % APPS:02}", f"{number:08x}"
             message = f"deploy: {app} dev {tag} [skip ci]\n\nSource-Repository: example/{app}\nSource-Run: {number}\n"
-            if number % 100 == 0:
+            if number % REVERT_EVERY == 0:
                 stream.write(f"get-mark :{number - APPS + 1}\n")
                 stream.flush()
                 reverted = made.readline().strip()

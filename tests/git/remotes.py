@@ -121,4 +121,4 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, *deeds: Callable[[], object]) -> 
         return real(self, *given, **named)
 
     monkeypatch.setattr(Repository, "push", push)
-    monkeypatch.setattr("bootstrap.delivery.promote.promote.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("bootstrap.delivery.promote.attempts.FIRST_PAUSE", 0.001)

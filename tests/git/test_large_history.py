@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.histories import APPS, VALUES, git, write_history
+from bench.histories import APPS, REVERT_EVERY, VALUES, git, write_history
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request
@@ -84,9 +84,17 @@ def test_from_a_clone_of_depth_one_commits_are_fetched_and_hardly_a_file(server,
     assert promote(shallow, request()).pushed
     (counts,) = fetched
     assert counts["commit"] == COMMITS - 1 + 1, "the history but the commit that is there, and our own"
-    # of the nine reverts and their parents: three trees, which tell that they are about another application
-    assert counts["tree"] <= 9 * 2 * 3 + 4
+    # what the reverts take back is in their subjects
+    assert counts["tree"] == 4, "our own"
     assert counts["blob"] < 10
+
+
+def test_of_reverts_in_other_words_a_few_trees_are_fetched(server, shallow, fetched):
+    for number in range(5):
+        commit(server, "app-05", "dev", f"5a5a5a5{number}", "Back\n\nThis reverts commit " + "a" * 40 + ".")
+    assert promote(shallow, request()).pushed
+    # of each and its parent three, which tell that it is about another application; then our own
+    assert 4 < fetched[0]["tree"] <= 5 * 2 * 3 + 4
 
 
 def test_a_whole_clone_fetches_nothing(server, fetched):
@@ -156,7 +164,7 @@ class TestFarBack:
         assert promote(clone(server, *options), request()).pushed
 
     def test_a_later_run_is_not_undone(self, server, options):
-        number = max(number for number in range(COMMITS) if number % APPS == 3 and number % 100)
+        number = max(number for number in range(COMMITS) if number % APPS == 3 and number % REVERT_EVERY)
         assert promote(clone(server, *options), request(run=number - 1)).overtaken
         assert promote(clone(server, *options), request(run=number + 1)).pushed
 

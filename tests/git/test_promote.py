@@ -551,6 +551,29 @@ def test_a_revert_that_lands_meanwhile_counts(remote, clone, monkeypatch):
     assert remote.subjects()[0].startswith("Revert")
 
 
+def test_a_reverted_digest_stays_out_under_the_name_of_another_commit(remote, clone):
+    promote(clone, request(f"{SHA}@{DIGEST}"))
+    revert(remote, "HEAD")
+    with pytest.raises(RefusedError, match="taken back"):
+        promote(clone, request(f"{OTHER}@{DIGEST}"))
+    with pytest.raises(RefusedError, match="taken back"):
+        promote(clone, request(SHA))
+    assert promote(clone, request(OTHER)).pushed
+
+
+def test_a_revert_of_several_commits_counts_for_each_whatever_its_subject_says(remote, clone):
+    taken = [str(promote(clone, request(app=app)).commit) for app in ("shop", "cart")]
+    revert(
+        remote,
+        taken[0],
+        edit=lambda text: (
+            f'Revert "deploy: cart dev {SHA} [skip ci]"\n\n' + "".join(f"This reverts commit {c}.\n" for c in taken)
+        ),
+    )
+    with pytest.raises(RefusedError, match="taken back"):
+        promote(clone, request())
+
+
 def test_a_reverted_image_of_another_environment_is_not_concerned(remote, clone):
     promote(clone, request())
     revert(remote, "HEAD")

@@ -107,7 +107,7 @@ def test_verify_asks_where_the_file_names_a_signer(
     remote: Remote, clone: Path, cosign: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_tenant(remote, tenant(KEYLESS, signed=False))
-    monkeypatch.setattr("bootstrap.delivery.promote.promote.verify", lambda *_: None)
+    monkeypatch.setattr("bootstrap.delivery.promote.attempts.verify", lambda *_: None)
     assert promote(clone, replace(REQUEST, verify=True)).commit
     assert (cosign / "asked").read_text().startswith("verify\n")
 

@@ -53,6 +53,7 @@ PURE = {
     "components/release/helm_record.py": ("tests/unit/test_helm_record.py",),
     "bootstrap/platform/plan/compare.py": ("tests/unit/test_plan_compare.py",),
     "bootstrap/delivery/promote/scalar.py": ("tests/unit/test_scalar.py",),
+    "bootstrap/delivery/promote/yaml_path.py": ("tests/unit/test_scalar.py",),
 }
 """Modules of which every mutant is tried, with their tests."""
 

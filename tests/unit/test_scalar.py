@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from bootstrap.delivery.promote.scalar import ScalarError, find_scalar, format_path, parse_path, replace_scalar
+from bootstrap.delivery.promote.scalar import find_scalar, replace_scalar
+from bootstrap.delivery.promote.yaml_path import ScalarError, format_path, parse_path
 
 SHA = "4f2a9c1d"
 TAG = ["image", "tag"]

@@ -43,14 +43,7 @@ class Git:
         Raises:
             GitError: it fails; the text is Git's own.
         """
-        try:
-            done = self.start(*command, given=given, more=more, seconds=seconds)
-        except subprocess.TimeoutExpired:
-            raise GitError(f"no answer after {seconds:.0f} s") from None
-        if done.returncode != 0:
-            said = redact(done.stderr.decode(errors="replace")).strip()
-            raise GitError(said or f"`git {command[0]}` failed with exit status {done.returncode}")
-        return done.stdout
+        return self.begin(*command, more=more).read(given=given, seconds=seconds)
 
     def start(
         self, *command: str, given: bytes = b"", more: Mapping[str, str] | None = None, seconds: float | None = None
@@ -61,17 +54,67 @@ class Git:
             GitError: Git is not there.
             TimeoutExpired: it took longer than ``seconds``.
         """
+        return self.begin(*command, more=more).end(given=given, seconds=seconds)
+
+    def begin(self, *command: str, more: Mapping[str, str] | None = None) -> "Running":
+        """Start a command, and leave it running until its end is asked for.
+
+        Raises:
+            GitError: Git is not there.
+        """
         try:
-            return subprocess.run(
+            process = subprocess.Popen(
                 ["git", "-C", str(self.folder), *command],
-                input=given,
                 env={**self.environment, **(more or {})},
-                capture_output=True,
-                check=False,
-                timeout=seconds,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
         except FileNotFoundError:
             raise GitError("Git is not on PATH") from None
+        return Running(command[0], process)
+
+
+class Running:
+    """A command that runs; what it prints before its end is waited for has to be little."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+        """Name the command, and hold its process."""
+        self._name, self._process = name, process
+
+    def read(self, *, given: bytes = b"", seconds: float | None = None) -> bytes:
+        """Wait for its end and return the bytes that it prints.
+
+        Raises:
+            GitError: it fails, or took longer than ``seconds`` from now; the text is Git's own.
+        """
+        try:
+            done = self.end(given=given, seconds=seconds)
+        except subprocess.TimeoutExpired:
+            raise GitError(f"no answer after {seconds:.0f} s") from None
+        if done.returncode != 0:
+            said = redact(done.stderr.decode(errors="replace")).strip()
+            raise GitError(said or f"`git {self._name}` failed with exit status {done.returncode}")
+        return done.stdout
+
+    def end(self, *, given: bytes = b"", seconds: float | None = None) -> "subprocess.CompletedProcess[bytes]":
+        """Wait for its end, whatever that is.
+
+        Raises:
+            TimeoutExpired: it took longer than ``seconds`` from now.
+        """
+        with self._process as process:
+            try:
+                printed, said = process.communicate(given, timeout=seconds)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, printed, said)
+
+    def stop(self) -> None:
+        """End it, whatever it does; what it started by itself may go on for a moment."""
+        with self._process as process:
+            process.kill()
 
 
 def redact(text: str) -> str:

@@ -15,9 +15,10 @@ from bootstrap.delivery.gitops import (
 )
 from bootstrap.delivery.promote.git import File, Repository, text_of
 from bootstrap.delivery.promote.request import DIGEST, TAG, Edit, Request
-from bootstrap.delivery.promote.scalar import Scalar, ScalarError, find_scalar, format_path, parse_path, replace_scalar
+from bootstrap.delivery.promote.scalar import Scalar, find_scalar, replace_scalar
 from bootstrap.delivery.promote.tenant import tenant_environment
 from bootstrap.delivery.promote.version import check_version, digest_of, is_digest, pin, same_image
+from bootstrap.delivery.promote.yaml_path import ScalarError, format_path, parse_path
 from bootstrap.errors import RefusedError
 
 TAGS = ("tag", "newTag")

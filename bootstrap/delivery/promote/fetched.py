@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from bootstrap.delivery.promote.command import Git, explained, redact
+from bootstrap.delivery.promote.command import Git, Running, explained, redact
 from bootstrap.delivery.promote.settings import address_to_write
 from bootstrap.delivery.promote.workspace import Workspace
 from bootstrap.errors import GitError
@@ -44,6 +44,7 @@ class Fetched:
         self._workspace = Workspace(folder)
         self.prefix, self._git = self._workspace.prefix, self._workspace.git
         self._started = self._whole = not self._workspace.shallow
+        self._begun = dict[str, Running]()
         try:
             self.remote = address_to_write(self._workspace.clone, remote)
         except BaseException:
@@ -61,7 +62,18 @@ class Fetched:
 
     def __exit__(self, *_: object) -> None:
         """Remove what was fetched."""
+        for running in self._begun.values():
+            running.stop()
         self._workspace.close()
+
+    def begin_fetch(self, branch: str) -> None:
+        """Begin to fetch a branch, for which :meth:`fetch` then waits.
+
+        Raises:
+            GitError: that is no name of a branch.
+        """
+        ref = self._checked_ref(branch)
+        self._begun[branch] = self._git.begin(*self._fetching(self._first_filter, f"+{ref}:{ref}"))
 
     def fetch(self, branch: str) -> str | None:
         """Fetch a branch of the remote and return its tip; None where there is no such branch.
@@ -69,11 +81,9 @@ class Fetched:
         Raises:
             GitError: the remote cannot be read.
         """
-        source = f"refs/heads/{branch}"
-        if self.ask("check-ref-format", source) is None:
-            raise GitError(f"{branch!r} is no name of a branch")
+        source = _ref(branch) if branch in self._begun else self._checked_ref(branch)
         try:
-            self._fetch_branch(source)
+            self._fetch_branch(source, self._begun.pop(branch, None))
         except GitError as error:
             if "couldn't find remote ref" in str(error):
                 return None
@@ -147,15 +157,26 @@ class Fetched:
         """Return what a Git command prints, stripped; None where it fails."""
         return self._git.ask(*command)
 
-    def _fetch_branch(self, ref: str) -> None:
-        if not self._started:
-            try:
-                return self._fetch("--filter=tree:0", f"+{ref}:{ref}")
-            except GitError as error:
-                # a server may take some filters only: git/upload-pack.c, "filter '%s' not supported"
-                if not re.search(r"filter .*not (supported|allowed)|max(imum)? depth", str(error)):
-                    raise
-        return self._fetch("--no-filter", f"+{ref}:{ref}")
+    def _checked_ref(self, branch: str) -> str:
+        ref = _ref(branch)
+        if self.ask("check-ref-format", ref) is None:
+            raise GitError(f"{branch!r} is no name of a branch")
+        return ref
+
+    @property
+    def _first_filter(self) -> str:
+        return "--no-filter" if self._started else "--filter=tree:0"
+
+    def _fetch_branch(self, ref: str, begun: Running | None) -> None:
+        refspec = f"+{ref}:{ref}"
+        try:
+            running = begun or self._git.begin(*self._fetching(self._first_filter, refspec))
+            running.read(seconds=NETWORK_SECONDS)
+        except GitError as error:
+            # a server may take some filters only: git/upload-pack.c, "filter '%s' not supported"
+            if self._started or not re.search(r"filter .*not (supported|allowed)|max(imum)? depth", str(error)):
+                raise
+            self._fetch("--no-filter", refspec)
 
     def _start_from(self, tip: str) -> None:
         """Complete the first fetch from a shallow clone by the files at the tip."""
@@ -176,18 +197,23 @@ class Fetched:
     def _fetch(self, *what: str, git: Git | None = None, given: bytes = b"") -> None:
         # what is asked for by its name is not there, whatever else is
         asked = ["-c", "fetch.negotiationAlgorithm=noop"] if given else []
+        (git or self._git).run(*asked, *self._fetching(*what), given=given, seconds=NETWORK_SECONDS)
+
+    def _fetching(self, *what: str) -> list[str]:
+        """Return the command that fetches something, which are options and refspecs."""
         options, refspecs = [word for word in what if word.startswith("-")], [w for w in what if not w.startswith("-")]
-        (git or self._git).run(
-            *asked,
+        return [
             *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-prune", "--no-recurse-submodules"),
             # only the refs that are named
             "--refmap=",
             *options,
             self.remote,
             *refspecs,
-            given=given,
-            seconds=NETWORK_SECONDS,
-        )
+        ]
+
+
+def _ref(branch: str) -> str:
+    return f"refs/heads/{branch}"
 
 
 def entry_of(tree: bytes, name: bytes, size: int) -> str | None:

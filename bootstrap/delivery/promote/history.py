@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from bootstrap.delivery.promote.git import Repository
-from bootstrap.delivery.promote.version import literal, spellings
+from bootstrap.delivery.promote.version import digest_of, literal, spellings, tag_of
 
 
 class Deed(NamedTuple):
@@ -190,7 +190,7 @@ def revert_of(
         value: what would be promoted, however it is written there.
         candidates: the commits of the history whose message has one of :data:`REVERTS`, and any others.
     """
-    reverts = [deed for deed in candidates if deed.undoes or _names(deed, title, value)]
+    reverts = [deed for deed in candidates if _names(deed, title, value) or _may_concern(deed, title, value)]
     # all but never does a revert concern this very image, and the rest of the history need not be read
     if not moving(repository, path, spellings(value), reverts):
         return None
@@ -244,6 +244,26 @@ def takes_back(last: Deed, earlier: Iterable[Deed], title: str, value: str) -> b
     # a revert that is reverted brings one image back and takes another out, which nobody took back
     promotions = [deed for deed in earlier if not deed.undoes]
     return any(deed.commit.startswith(tuple(last.undoes)) for deed in promotions)
+
+
+_REVERT_OF_PROMOTION = re.compile(
+    # a squash or a merge adds the number of the pull request
+    r'Revert "(?P<title>deploy: \S+ \S+) (?P<image>\S+)(?: \[skip ci\])?(?: \(#\d+\))?"(?: \[skip ci\])?(?: \(#\d+\))?'
+)
+
+
+def _may_concern(deed: Deed, title: str, value: str) -> bool:
+    """Whether a revert may be one of an image: where it says that it takes back another promotion, it is believed.
+
+    Of a long history all but a few are such, whose files are then not fetched. Of an image with a digest only another
+    environment's are: the subject need not name the digest, which another commit's build may have too.
+    """
+    if len(deed.undoes) != 1:
+        return bool(deed.undoes)
+    said = _REVERT_OF_PROMOTION.fullmatch(deed.subject)
+    if said is None:
+        return True
+    return said["title"] == title and (digest_of(value) is not None or tag_of(said["image"]) in (None, tag_of(value)))
 
 
 def _names(deed: Deed, title: str, value: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 from bootstrap.delivery.gitops import NAME, NAMES
 from bootstrap.delivery.promote.command import redact
 from bootstrap.delivery.promote.history import Deed
-from bootstrap.delivery.promote.scalar import ScalarError, parse_path
 from bootstrap.delivery.promote.version import digest_of, is_digest, short
+from bootstrap.delivery.promote.yaml_path import ScalarError, parse_path
 from bootstrap.errors import BootstrapError, RefusedError
 
 TAG, DIGEST = "image.tag", "image.digest"

@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bootstrap.delivery.gitops import NAME, NOT_BUILT, app_folder, apps_folder, environment_of, image_file
+from bootstrap.delivery.promote.attempts import tip_of
 from bootstrap.delivery.promote.edit import environment_file, image_in, image_paths, running
 from bootstrap.delivery.promote.environments import protected_by, read_environments
 from bootstrap.delivery.promote.git import Repository, text_of
 from bootstrap.delivery.promote.history import Deed, log, takes_back
-from bootstrap.delivery.promote.promote import promote, tip_of
+from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request, Result
 from bootstrap.delivery.promote.version import same_image
 from bootstrap.errors import RefusedError
