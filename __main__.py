@@ -2,8 +2,6 @@
 
 import startup  # noqa: F401 - first: it turns the garbage collector off before the SDKs are imported
 
-import pulumi
-
 from components.addons.argocd import ArgoCd, ArgoCdArgs
 from components.addons.cert_manager import CertManager, CertManagerArgs
 from components.addons.default_certificate import DefaultCertificate, DefaultCertificateArgs
@@ -38,8 +36,7 @@ if s.target is Target.AZURE:
 else:
     platform = local_platform(s, ExistingCluster("cluster", s.local).access)
 
-# Each addon begins when the one that it comes after serves.
-inside = platform.access
+inside = platform.access  # where each addon begins when the one that it comes after serves
 first = [*platform.credentials, *metrics_scraping(s, platform), *gateway_api(s, platform)]
 cert_manager = CertManager(inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.options(after=first))
 ingress = Ingress(inside.name("ingress"), IngressArgs.of(s, platform), inside.options(after=[cert_manager]))
@@ -59,5 +56,4 @@ if s.target is Target.AZURE:  # customers move when the new side serves; the old
     azure.back_up(backup, root)
     azure.dns_records(foundation, addresses, cluster, serving=[root, tls], immediate=[ingress])
 
-for name, value in {**platform.outputs, "argocdUrl": argocd.url}.items():
-    pulumi.export(name, value)
+platform.export(argocdUrl=argocd.url)

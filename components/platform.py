@@ -82,3 +82,8 @@ class Platform:
     """Facts of the infrastructure that charts may need."""
     outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)
     """What a user needs next."""
+
+    def export(self, **more: pulumi.Input[Any]) -> None:
+        """Make its outputs those of the stack, together with more."""
+        for name, value in {**self.outputs, **more}.items():
+            pulumi.export(name, value)

@@ -114,3 +114,7 @@ def test_every_on_demand_module_is_there() -> None:
                 assert isinstance(argument, ast.Constant)
                 name = str(argument.value)
                 assert name in MODULES or name.partition(".")[0] not in {m.partition(".")[0] for m in MODULES}, name
+
+
+def test_the_order_of_a_deployment_is_read_on_one_screen() -> None:
+    assert len((ROOT / "__main__.py").read_text(encoding="utf-8").splitlines()) < 60
