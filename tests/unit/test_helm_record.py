@@ -11,7 +11,9 @@ from components.release.helm_record import (
     Operation,
     Record,
     ReleaseConflictError,
+    UnreadableRecordError,
     Verdict,
+    decoded,
     judge,
     judge_unfinished,
     marked_failed,
@@ -196,10 +198,29 @@ def test_an_operation_that_may_be_alive_is_left_alone(claim):
 
 @pytest.mark.parametrize("claim", [Claim.OTHERS, Claim.NONE])
 def test_a_failed_release_of_somebody_else_keeps_its_records(claim):
-    with pytest.raises(ReleaseConflictError, match=r"belongs to .* and was not touched"):
+    with pytest.raises(
+        ReleaseConflictError,
+        match=r"release traefik/traefik \(revision 2, failed\) belongs to .* and was not touched; remove it with "
+        "`helm uninstall traefik -n traefik`",
+    ):
         unfinished([record("deployed", 1), record("failed", 2)], claim)
 
 
 def test_a_failed_release_of_another_chart_keeps_its_records():
     with pytest.raises(ReleaseConflictError, match="is of the chart 'nginx', not 'traefik'"):
         unfinished([record("failed", 1, chart="nginx")])
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("a", r"is damaged \(Error\)"),
+        (base64.b64encode(base64.b64encode(b"plain")).decode(), r"is damaged \(BadGzipFile\)"),
+        (base64.b64encode(base64.b64encode(gzip.compress(b"{")[:-9])).decode(), r"is damaged \(EOFError\)"),
+        (base64.b64encode(base64.b64encode(gzip.compress(b"{"))).decode(), r"is damaged \(JSONDecodeError\)"),
+        (base64.b64encode(base64.b64encode(gzip.compress(b"[]"))).decode(), "is not an object"),
+    ],
+)
+def test_a_record_that_helm_did_not_write_is_told_with_what_is_wrong(data, why):
+    with pytest.raises(UnreadableRecordError, match=f"^Helm's record {why}$"):
+        decoded(data)
