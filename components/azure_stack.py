@@ -35,10 +35,10 @@ from settings.foundation import Tags
 from settings.types import Cutover
 
 if TYPE_CHECKING:
-    from components.azure import backup as backups
-    from components.azure import metric_alerts
+    from components.azure import backup_vault, cluster_backup, metric_alerts
 else:  # parts of the SDK that only some stacks need
-    backups = on_demand("components.azure.backup")
+    backup_vault = on_demand("components.azure.backup_vault")
+    cluster_backup = on_demand("components.azure.cluster_backup")
     metric_alerts = on_demand("components.azure.metric_alerts")
 
 
@@ -161,13 +161,13 @@ class AzureStack:
         )
         return Cluster(f"cluster-g{self._cluster.generation}", args, self._opts)
 
-    def backup(self, network: Network, identities: Identities, cluster: Cluster) -> "backups.Backups | None":
+    def backup(self, network: Network, identities: Identities, cluster: Cluster) -> "cluster_backup.Backups | None":
         """Build what keeps backups, and what takes those of this generation, where the stack asks for them."""
         settings = self._settings.backup
         if not settings.enabled:
             return None
         propagation = RolePropagation()
-        vault_args = backups.BackupVaultArgs(
+        vault_args = backup_vault.BackupVaultArgs(
             names=self._names,
             location=self._location,
             tags=self._tags,
@@ -177,8 +177,8 @@ class AzureStack:
             control_plane_principal=identities.control_plane.principal_id,
             propagation=propagation,
         )
-        vault = backups.BackupVault(f"backup-vault-{self._location}", vault_args, self._opts)
-        cluster_args = backups.ClusterBackupArgs(
+        vault = backup_vault.BackupVault(f"backup-vault-{self._location}", vault_args, self._opts)
+        cluster_args = cluster_backup.ClusterBackupArgs(
             names=self._names,
             azure=self._azure,
             location=self._location,
@@ -189,9 +189,10 @@ class AzureStack:
             vault=vault,
             propagation=propagation,
         )
-        return backups.Backups(vault, backups.ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts))
+        taken = cluster_backup.ClusterBackup(cluster.access.name("backup"), cluster_args, self._opts)
+        return cluster_backup.Backups(vault, taken)
 
-    def back_up(self, backup: "backups.Backups | None", after: pulumi.Resource) -> None:
+    def back_up(self, backup: "cluster_backup.Backups | None", after: pulumi.Resource) -> None:
         """Have this generation backed up from now on, where the stack asks for it."""
         if backup is not None:
             backup.cluster.protect(after)
@@ -202,7 +203,7 @@ class AzureStack:
         network: Network,
         ingress: IngressAddresses,
         cluster: Cluster,
-        backup: "backups.Backups | None",
+        backup: "cluster_backup.Backups | None",
     ) -> None:
         """Build what tells people of changes that weaken the environment, and of trouble in it, where any are named."""
         if self._settings.observability.alerts is None:
@@ -221,7 +222,7 @@ class AzureStack:
         )
         alerts = Alerts("alerts", args, self._opts)
         if backup is not None:
-            backups.backup_alerts(self._names, backup.vault, self._location, alerts.receivers_id)
+            backup_vault.backup_alerts(self._names, backup.vault, self._location, alerts.receivers_id)
         if not self._settings.observability.alerts_on_metrics or foundation.monitor_workspace_id is None:
             return
         metric_args = metric_alerts.MetricAlertsArgs(
@@ -270,7 +271,7 @@ class AzureStack:
         ingress: IngressAddresses,
         identities: Identities,
         cluster: Cluster,
-        backup: "backups.Backups | None",
+        backup: "cluster_backup.Backups | None",
     ) -> Platform:
         """Federate the identities with this cluster, and return what the addons need to know."""
         registry, updater, repositories = foundation.registry_host, identities.image_updater, identities.argocd
@@ -318,7 +319,7 @@ class AzureStack:
             outputs=outputs(self._settings, self._azure, foundation, ingress, cluster),
         )
 
-    def _restore(self, cluster: Cluster, backup: "backups.Backups | None") -> Prerequisite | None:
+    def _restore(self, cluster: Cluster, backup: "cluster_backup.Backups | None") -> Prerequisite | None:
         """Return what brings back the applications of the generation before; the first one has none."""
         if backup is None or not self._settings.backup.restores or self._cluster.generation == 1:
             return None
