@@ -5,9 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from bootstrap.platform.plan.text import print_plan
+from bootstrap.platform.plan.view import view
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +39,18 @@ def test_the_text_shows_tree_order_releases_and_outputs_and_what_it_is_not():
     assert done.returncode == 0, done.stderr
     for words in ("ManagedCluster", "protected", "critical path", "argo-cd", "10.1.1", "vaultUri", "reads no cloud"):
         assert words in done.stdout
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_names_and_charts_of_releases_are_whole_at_every_width(prod, width):
+    text = StringIO()
+    print_plan(view(prod.evaluation), Console(width=width, file=text), values=False)
+    shown = text.getvalue().splitlines()
+    assert max(map(len, shown)) <= width
+    words = [line.split() for line in shown]
+    for release in prod.releases:
+        assert any(line[:2] == [release.inputs["name"], release.inputs["namespace"]] for line in words)
+        assert any(line[0] == release.inputs["name"] and release.inputs["chart"] in line for line in words if line)
 
 
 def test_json_is_the_same_on_every_run(prod):

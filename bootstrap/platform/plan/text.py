@@ -1,7 +1,7 @@
 """Prints a plan in a terminal."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -45,7 +45,8 @@ def print_plan(plan: PlanView, console: Console, *, values: bool) -> None:
     console.print()
     console.print(_timeline("each part, from its first resource to its last", plan.parts, total))
     console.print()
-    console.print(_releases(plan))
+    for table in _releases(plan, console):
+        console.print(table)
     if not values:
         console.print(Text("their final values: --values (make plan VALUES=1)", style="dim"))
     else:
@@ -149,14 +150,30 @@ def _timeline(title: str, steps: Sequence[Step], total: float) -> Table:
     return table
 
 
-def _releases(plan: PlanView) -> Table:
-    table = Table(title="releases, in order", title_justify="left", box=None, pad_edge=False)
-    for column in ("release", "namespace", "chart", "version", "chart by", "images by"):
-        table.add_column(column, overflow="fold")
-    for chart in plan.charts:
-        where = f"{chart.repository} {chart.chart}" if chart.repository else chart.chart
-        table.add_row(chart.release, chart.namespace, where, chart.version, chart.chart_by, chart.images_by)
-    return table
+def _releases(plan: PlanView, console: Console) -> Iterator[Table]:
+    """Yield the table of releases; where it is wider than the console, the charts follow in one of their own."""
+    charts = [f"{chart.repository} {chart.chart}" if chart.repository else chart.chart for chart in plan.charts]
+    rows = [(c.release, c.namespace, c.version, c.chart_by, c.images_by) for c in plan.charts]
+    columns = ("release", "namespace", "version", "chart by", "images by")
+
+    def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> Table:
+        made = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for column in columns:
+            made.add_column(column, overflow="fold")
+        for row in rows:
+            made.add_row(*row)
+        return made
+
+    whole = table(
+        "releases, in order",
+        (*columns[:2], "chart", *columns[2:]),
+        [(*row[:2], chart, *row[2:]) for row, chart in zip(rows, charts, strict=True)],
+    )
+    if console.measure(whole, options=console.options.update(max_width=1000)).maximum <= console.width:
+        yield whole
+    else:
+        yield table("releases, in order", columns, rows)
+        yield table("their charts", ("release", "chart"), zip((row[0] for row in rows), charts, strict=True))
 
 
 def _outputs(outputs: dict[str, Any]) -> Table:
