@@ -3,7 +3,6 @@
 import argparse
 import ast
 import contextlib
-import functools
 import gc
 import importlib
 import importlib.abc
@@ -27,7 +26,6 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from coverage import Coverage
 from ruamel.yaml import YAML
 
 from tests.mutation.mutants import Mutant, mutants
@@ -74,12 +72,10 @@ class Survivor:
 
 @dataclass
 class Order:
-    """In which order the tests run, as the first failure ends a run."""
+    """In which order the tests run, as the first failure ends a run: those that saw other mistakes, then the quick."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each takes without a mutant."""
-    reached: dict[tuple[str, int], set[str]] = field(default_factory=dict)
-    """Which ran a function, that begins at a line of a file."""
     seen: Counter[str] = field(default_factory=Counter)
     """How many mutants each was the first to see."""
     seen_in: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -90,51 +86,26 @@ class Order:
         self.seen[test] += 1
         self.seen_in[mutant.file, test] += 1
 
-    def rank(self, mutant: Mutant) -> "Rank":
-        """Return what sorts tests by how soon they will see a mutant."""
-        around = [span for span in functions(mutant.file) if mutant.line in span]
-        # the innermost begins last
-        direct = self.reached.get((mutant.file, max(span.start for span in around)), set()) if around else set()
-        files = {_file(test) for test in direct}
+    def likely(self, file: str) -> list[str]:
+        """Return the tests that most probably see a mutant of a module: to collect all of them takes longer."""
+        here = [test for (seen_in, test), _ in self.seen_in.most_common() if seen_in == file]
+        return list(dict.fromkeys([*here, *(test for test, _ in self.seen.most_common())]))[:_LIKELY]
 
-        def rank(test: str) -> tuple[int, int, int, float]:
-            reaches = 2 if test in direct else int(_file(test) in files)
-            return -self.seen_in[mutant.file, test], -reaches, -self.seen[test], self.seconds.get(test, 0)
-
-        return rank
-
-    def likely(self, mutant: Mutant) -> list[str]:
-        """Return the tests that most probably see a mutant: to collect all of them takes longer."""
-        files = set(tests_of(mutant.file))
-        return sorted((test for test in self.seconds if _file(test) in files), key=self.rank(mutant))[:_LIKELY]
-
-
-Rank = Callable[[str], tuple[int, int, int, float]]
-
-
-@functools.cache
-def functions(file: str) -> list[range]:
-    """Return the lines of each function of a module."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
-    return [range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in found]
-
-
-def _file(test: str) -> str:
-    return test.partition("::")[0]
+    def rank(self, file: str, test: str) -> tuple[int, int, float]:
+        """Return what sorts a test among those of a module's mutants."""
+        return -self.seen_in[file, test], -self.seen[test], self.seconds.get(test, 0)
 
 
 class _Watched:
     """Orders the tests of one run, and writes down how long each took, and which one failed."""
 
-    def __init__(self, told: Path, rank: Rank | None = None) -> None:
-        self._told, self._rank = told, rank
+    def __init__(self, order: Order, file: str, told: Path) -> None:
+        self._order, self._file, self._told = order, file, told
         self._seconds, self._failed = defaultdict[str, float](float), ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        if rank := self._rank:
-            items.sort(key=lambda item: rank(item.nodeid))
+        items.sort(key=lambda item: self._order.rank(self._file, item.nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
@@ -142,38 +113,7 @@ class _Watched:
             self._failed = report.nodeid
 
     def pytest_sessionfinish(self) -> None:
-        self.write(seconds=self._seconds, failed=self._failed)
-
-    def write(self, **what: object) -> None:
-        """Write down more."""
-        self._told.write_text(json.dumps({**_told(self._told), **what}), encoding="utf-8")
-
-
-class _Reaching:
-    """Takes down which tests run which functions of some modules."""
-
-    def __init__(self, watched: _Watched, files: Iterable[str]) -> None:
-        self._watched, self._files = watched, set(files)
-        self._coverage = Coverage(data_file=None, config_file=False, include=[str(ROOT / file) for file in self._files])
-
-    def pytest_sessionstart(self) -> None:
-        self._coverage.start()
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._coverage.switch_context(nodeid)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        self._coverage.stop()
-        data = self._coverage.get_data()
-        found = []
-        for file in sorted(self._files):
-            tests = data.contexts_by_lineno(str(ROOT / file))
-            for span in functions(file):
-                # a function's first line runs where it is defined
-                ran = {test for line in span[1:] or span for test in tests.get(line, ())}
-                found.append((file, span.start, sorted(ran - {""})))
-        self._watched.write(reached=found)
+        self._told.write_text(json.dumps({"seconds": self._seconds, "failed": self._failed}), encoding="utf-8")
 
 
 def tests_of(file: str) -> list[str]:
@@ -247,7 +187,7 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._mutant.code, file, "exec"), module.__dict__)  # noqa: S102 - our own module
 
 
-def _run(mutant: Mutant | None, tests: list[str], plugins: list[object]) -> int:
+def _run(mutant: Mutant | None, tests: list[str], order: Order, told: Path) -> int:
     """Run tests in this process, which ends with them; return pytest's exit status."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
@@ -273,16 +213,16 @@ def _run(mutant: Mutant | None, tests: list[str], plugins: list[object]) -> int:
             "--tb=short",
             f"--basetemp={folder}/pytest",
         ]
-        return int(pytest.main([*options, *tests], plugins))
+        return int(pytest.main([*options, *tests], [_Watched(order, mutant.file if mutant else "", told)]))
 
 
-def fork(mutant: Mutant | None, tests: list[str], *plugins: object) -> int:
-    """Begin a run in a process of its own."""
+def fork(mutant: Mutant | None, tests: list[str], order: Order, told: Path) -> int:
+    """Begin a run in a process of its own, which tells in a file how it went."""
     if child := os.fork():
         return child
     status = 70
     try:
-        status = _run(mutant, tests, list(plugins))
+        status = _run(mutant, tests, order, told)
     except BaseException:  # whatever ends the tests, the mutant did it
         status = 71
         if mutant is None:
@@ -304,8 +244,8 @@ def survivors_of(
                 while (waiting or unseen) and len(running) < processes:
                     everything = bool(unseen)
                     mutant, told = (unseen or waiting).pop(), Path(folder, f"{done}-{len(waiting)}-{everything}")
-                    tests = [] if everything else order.likely(mutant)
-                    child = fork(mutant, tests or tests_of(mutant.file), _Watched(told, order.rank(mutant)))
+                    tests = [] if everything else order.likely(mutant.file)
+                    child = fork(mutant, tests or tests_of(mutant.file), order, told)
                     running[child] = _Run(mutant, time.monotonic() + seconds, told, bool(tests))
                 child, status = os.waitpid(-1, os.WNOHANG)
                 if child:
@@ -405,15 +345,11 @@ def main(arguments: Sequence[str]) -> int:
     preload(tests)
     order, began = Order(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder, "told")
-        watched = _Watched(told)
-        reaching = _Reaching(watched, (mutant.file for _, tried in parts for mutant in tried))
-        _, status = os.waitpid(fork(None, tests, watched, reaching), 0)
+        _, status = os.waitpid(fork(None, tests, order, told := Path(folder, "told")), 0)
         if os.waitstatus_to_exitcode(status) != pytest.ExitCode.OK:
             say("the tests fail without any mutant: nothing was tried")
             return 1
         order.seconds = _told(told)["seconds"]
-        order.reached = {(file, line): set(ran) for file, line, ran in _told(told)["reached"]}
     seconds = _TIMES * (time.monotonic() - began)
     results = []
     for name, tried in parts:
