@@ -36,7 +36,7 @@ if s.target is Target.AZURE:
 else:
     platform = local_platform(s, ExistingCluster("cluster", s.local).access)
 
-inside = platform.access  # where each addon begins when the one that it comes after serves
+inside = platform.access  # an addon begins when the one that it comes after serves
 first = [*platform.credentials, *metrics_scraping(s, platform), *gateway_api(s, platform)]
 cert_manager = CertManager(inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.options(after=first))
 ingress = Ingress(inside.name("ingress"), IngressArgs.of(s, platform), inside.options(after=[cert_manager]))

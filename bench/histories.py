@@ -9,7 +9,7 @@ VALUES = 'image:\n  repository: registry.example.com/app\n  tag: "{tag}"\n'
 FIRST = 1_700_000_000
 """When the history begins, in seconds; a commit a minute."""
 REVERT_EVERY = 99
-"""Which commits are reverts; every application has some of them."""
+"""Which commits are reverts: of every application some, where there are 2,500 commits or more."""
 
 
 def write_history(bare: Path, commits: int) -> Path:
@@ -36,7 +36,8 @@ def write_history(bare: Path, commits: int) -> Path:
                 stream.write(f"get-mark :{number - APPS + 1}\n")
                 stream.flush()
                 reverted = made.readline().strip()
-                message = f'Revert "deploy: {app} dev {number - APPS:08x}"\n\nThis reverts commit {reverted}.\n'
+                subject = f"deploy: {app} dev {number - APPS:08x} [skip ci]"
+                message = f'Revert "{subject}"\n\nThis reverts commit {reverted}.\n'
             stream.write(_commit(number, message, [(f"gitops/apps/{app}/dev.yaml", VALUES.format(tag=tag))]))
     git(bare, "repack", "-a", "-d", "--quiet")
     return bare

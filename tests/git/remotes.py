@@ -86,7 +86,7 @@ def make_remote(folder: Path, apps: list[str]) -> Remote:
     return Remote(folder / "remote.git")
 
 
-def change(remote: Remote, app: str, env: str, edit: Callable[[str], str]) -> None:
+def change(remote: Remote, app: str, env: str, edit: Callable[[str], str], message: str = "by hand") -> None:
     """Push a change of a file by hand, as somebody else."""
     folder = remote.folder.parent / "someone"
     if not folder.exists():
@@ -95,7 +95,7 @@ def change(remote: Remote, app: str, env: str, edit: Callable[[str], str]) -> No
     git(folder, "reset", "--quiet", "--hard", "origin/main")
     path = folder / "gitops" / "apps" / app / f"{env}.yaml"
     path.write_bytes(edit(path.read_bytes().decode()).encode())
-    git(folder, "commit", "--quiet", "-am", "by hand")
+    git(folder, "commit", "--quiet", "-am", message)
     git(folder, "push", "--quiet", "origin", "HEAD:main")
 
 

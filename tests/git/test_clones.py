@@ -183,3 +183,35 @@ def test_what_a_killed_run_left_goes_with_a_later_run_and_what_a_running_one_has
     process.wait()
     run(clone, "shop", "dev", "latest", env=env)
     assert not folder.exists()
+
+
+def test_the_branch_is_fetched_while_the_rest_loads(clone):
+    script = """
+import sys
+from bootstrap.delivery.promote.command import Git
+begin = Git.begin
+def watched(self, *command, **more):
+    if "fetch" in command:
+        print("loaded" if "bootstrap.delivery.promote.attempts" in sys.modules else "loads", file=sys.stderr)
+    return begin(self, *command, **more)
+Git.begin = watched
+"""
+    command = [sys.executable, "-c", script + START, "promote", "shop", "dev", SHA, "--repository", str(clone)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ["loads"], "one fetch"
+
+
+def test_a_fetch_that_nobody_waits_for_is_ended(clone, temporary, monkeypatch):
+    git(clone, "config", "protocol.ext.allow", "always")
+    git(clone, "remote", "set-url", "origin", "ext::sleep 30")
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bootstrap.delivery.promote.attempts.write", interrupted)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        promote(clone, Request(app="shop", environment="dev", value=SHA))
+    assert time.monotonic() - began < 20
+    assert list(temporary.iterdir()) == []

@@ -80,8 +80,9 @@ def grow(server, count):
     git(server, "fast-import", "--quiet", given=stream)
 
 
-def test_from_a_clone_of_depth_one_commits_are_fetched_and_hardly_a_file(server, shallow, fetched):
-    assert promote(shallow, request()).pushed
+@pytest.mark.parametrize("app", ["app-03", f"app-{REVERT_EVERY * 5 % APPS:02}"], ids=["never reverted", "reverted"])
+def test_from_a_clone_of_depth_one_commits_are_fetched_and_hardly_a_file(server, shallow, fetched, app):
+    assert promote(shallow, request(app=app)).pushed
     (counts,) = fetched
     assert counts["commit"] == COMMITS - 1 + 1, "the history but the commit that is there, and our own"
     # what the reverts take back is in their subjects

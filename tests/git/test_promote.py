@@ -574,6 +574,26 @@ def test_a_revert_of_several_commits_counts_for_each_whatever_its_subject_says(r
         promote(clone, request())
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "deploy: update shop image",
+        "deploy: update shop image [skip ci]",
+        f"deploy: shop dev+prod {SHA} [skip ci]",
+        f"deploy: shop dev {SHA[:7]} [skip ci]",
+        # the title that a pull request had before it got another image, and that of one which changed more
+        f"deploy: shop dev {OTHER}",
+        f"deploy: shop prod {OTHER} (#12)",
+    ],
+)
+def test_a_revert_counts_whatever_the_commit_that_it_names_was_called(remote, clone, subject):
+    change(remote, "shop", "dev", lambda text: text.replace("0000000a", SHA), subject)
+    revert(remote, "HEAD")
+    assert remote.subjects()[0] == f'Revert "{subject}"'
+    with pytest.raises(RefusedError, match="taken back"):
+        promote(clone, request())
+
+
 def test_a_reverted_image_of_another_environment_is_not_concerned(remote, clone):
     promote(clone, request())
     revert(remote, "HEAD")

@@ -2,7 +2,8 @@
 
 From a shallow clone the branch's commits are fetched without their files, which is a small part of a history
 (https://git-scm.com/docs/git-rev-list, --filter=tree:0). Files of single commits are fetched when a rule needs them,
-and all of them when it cannot be decided otherwise. A server without filters sends everything at once.
+and all of them when it cannot be decided otherwise. A server without filters sends everything at once. The first fetch
+can be begun early, and goes on while the caller does something else.
 """
 
 import os
@@ -73,7 +74,8 @@ class Fetched:
             GitError: that is no name of a branch.
         """
         ref = self._checked_ref(branch)
-        self._begun[branch] = self._git.begin(*self._fetching(self._first_filter, f"+{ref}:{ref}"))
+        if branch not in self._begun:
+            self._begun[branch] = self._git.begin(*self._fetching(self._first_filter, f"+{ref}:{ref}"))
 
     def fetch(self, branch: str) -> str | None:
         """Fetch a branch of the remote and return its tip; None where there is no such branch.

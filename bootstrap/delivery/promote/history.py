@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from application_sources import NAME_PATTERN
 from bootstrap.delivery.promote.git import Repository
-from bootstrap.delivery.promote.version import digest_of, literal, spellings, tag_of
+from bootstrap.delivery.promote.version import digest_of, is_immutable, literal, spellings, tag_of
 
 
 class Deed(NamedTuple):
@@ -180,6 +181,7 @@ def revert_of(
     """Return the revert that took a value out of a file; None where it left in another way, or never was there.
 
     A revert is what `git revert` and the hosts' buttons write: ``Revert "<subject>"``, or "This reverts commit <sha>".
+    One whose subject says that it is of another promotion is taken at its word (:data:`_REVERT_OF_PUSH`).
     It holds until the value is brought in again by hand, by reverting the revert, or with ``--force-reverted``.
 
     Args:
@@ -246,24 +248,28 @@ def takes_back(last: Deed, earlier: Iterable[Deed], title: str, value: str) -> b
     return any(deed.commit.startswith(tuple(last.undoes)) for deed in promotions)
 
 
-_REVERT_OF_PROMOTION = re.compile(
-    # a squash or a merge adds the number of the pull request
-    r'Revert "(?P<title>deploy: \S+ \S+) (?P<image>\S+)(?: \[skip ci\])?(?: \(#\d+\))?"(?: \[skip ci\])?(?: \(#\d+\))?'
-)
+_REVERT_OF_PUSH = re.compile(rf'Revert "(?P<title>deploy: {NAME_PATTERN} {NAME_PATTERN}) (?P<image>\S+) \[skip ci\]"')
+"""What ``git revert`` calls the revert of a promotion that was pushed to the branch itself.
+
+Such a commit changes one file, and its subject is ours. A pull request may have another title when it is merged.
+"""
 
 
 def _may_concern(deed: Deed, title: str, value: str) -> bool:
-    """Whether a revert may be one of an image: where it says that it takes back another promotion, it is believed.
+    """Whether a revert may have taken an image out, by its message: not where it is of another promotion.
 
-    Of a long history all but a few are such, whose files are then not fetched. Of an image with a digest only another
-    environment's are: the subject need not name the digest, which another commit's build may have too.
+    In a long history nearly all reverts are of others, whose files are then not fetched.
     """
     if len(deed.undoes) != 1:
         return bool(deed.undoes)
-    said = _REVERT_OF_PROMOTION.fullmatch(deed.subject)
-    if said is None:
+    reverted = _REVERT_OF_PUSH.fullmatch(deed.subject)
+    if reverted is None or not is_immutable(reverted["image"]):
         return True
-    return said["title"] == title and (digest_of(value) is not None or tag_of(said["image"]) in (None, tag_of(value)))
+    if reverted["title"] != title:
+        return False
+    # the subject need not name the digest, and two commits may have been built into one image
+    tag, other = tag_of(value), tag_of(reverted["image"])
+    return None in (tag, other) or digest_of(value) is not None or str(tag).startswith(str(other))
 
 
 def _names(deed: Deed, title: str, value: str) -> bool:

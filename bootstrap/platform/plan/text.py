@@ -173,7 +173,7 @@ def _releases(plan: PlanView, console: Console) -> Iterator[Table]:
         yield whole
     else:
         yield table("releases, in order", columns, rows)
-        yield table("their charts", ("release", "chart"), zip((row[0] for row in rows), charts, strict=True))
+        yield table("\ntheir charts", ("release", "chart"), zip((row[0] for row in rows), charts, strict=True))
 
 
 def _outputs(outputs: dict[str, Any]) -> Table:
