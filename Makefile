@@ -160,5 +160,5 @@ test: setup ## unit and component tests, and the end-to-end smoke tests where th
 	@$(BIN)/pytest
 
 .PHONY: mutate
-mutate: setup ## how many small mistakes the tests would see, hours at most (SEED=..., COMPONENTS=300, ONLY=a/module.py, SKIP_PURE=1)
+mutate: setup ## how many small mistakes the tests would see, for hours or until Ctrl-C (SEED=..., COMPONENTS=300, ONLY=a/module.py, SKIP_PURE=1)
 	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed "$$SEED") $(if $(COMPONENTS),--components "$$COMPONENTS") $(if $(ONLY),--only "$$ONLY") $(if $(SKIP_PURE),--skip-pure)

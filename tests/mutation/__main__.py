@@ -232,18 +232,22 @@ def fork(mutant: Mutant | None, tests: list[str], order: Order, told: Path) -> i
         os._exit(status)
 
 
-def survivors_of(
+def tried_of(
     chosen: list[Mutant], processes: int, order: Order, seconds: float, say: Callable[[str], None]
-) -> list[Mutant]:
-    """Try mutants, several at a time, each for so many seconds at most; return those that all tests passed with."""
-    waiting, running, found, done = list(chosen), dict[int, _Run](), list[Mutant](), 0
+) -> tuple[list[Mutant], list[Mutant]]:
+    """Try mutants, several at a time, each for so many seconds at most, until all are or somebody interrupts it.
+
+    Returns:
+        Those that were tried, and those of them that all tests passed with.
+    """
+    waiting, running, found, done = list(chosen), dict[int, _Run](), list[Mutant](), list[Mutant]()
     unseen: list[Mutant] = []
     with tempfile.TemporaryDirectory() as folder:
         try:
             while waiting or unseen or running:
                 while (waiting or unseen) and len(running) < processes:
                     everything = bool(unseen)
-                    mutant, told = (unseen or waiting).pop(), Path(folder, f"{done}-{len(waiting)}-{everything}")
+                    mutant, told = (unseen or waiting).pop(), Path(folder, f"{len(done)}-{len(waiting)}-{everything}")
                     tests = [] if everything else order.likely(mutant.file)
                     child = fork(mutant, tests or tests_of(mutant.file), order, told)
                     running[child] = _Run(mutant, time.monotonic() + seconds, told, bool(tests))
@@ -254,20 +258,22 @@ def survivors_of(
                     if likely and os.waitstatus_to_exitcode(status) != pytest.ExitCode.TESTS_FAILED:
                         unseen.append(mutant)
                         continue
-                    done += 1
+                    done.append(mutant)
                     if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK:
                         found.append(mutant)
-                        say(f"survived ({done} of {len(chosen)} tried): {mutant}")
+                        say(f"survived ({len(done)} of {len(chosen)} tried): {mutant}")
                     elif test := _told(told).get("failed"):
                         order.learn(mutant, test)
-                    if done % 25 == 0:
-                        say(f"{done} of {len(chosen)} tried, {len(found)} survived")
+                    if len(done) % 25 == 0:
+                        say(f"{len(done)} of {len(chosen)} tried, {len(found)} survived")
                 else:
                     time.sleep(0.02)
                 _stop(pid for pid, run in running.items() if time.monotonic() > run.deadline)
+        except KeyboardInterrupt:
+            say(f"interrupted: {len(done)} of {len(chosen)} tried")
         finally:
             _stop(running)
-    return found
+    return done, found
 
 
 class _Run(NamedTuple):
@@ -335,7 +341,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     files = [] if given.skip_pure else given.only or list(PURE)
     parts = [(file, chosen_of([file], None, given.seed)) for file in files]
     if not given.only and given.components:
@@ -352,15 +358,19 @@ def main(arguments: Sequence[str]) -> int:
         order.seconds = _told(told)["seconds"]
     seconds = _TIMES * (time.monotonic() - began)
     results = []
-    for name, tried in parts:
-        survived = survivors_of(tried, given.processes, order, seconds, say)
+    whole = True
+    for name, chosen in parts:
+        tried, survived = tried_of(chosen, given.processes, order, seconds, say)
         results.append((name, tried, survived))
+        whole = len(tried) == len(chosen)
+        if not whole:
+            break
     say("")
     totals = [report(name, tried, survived, say) for name, tried, survived in results]
     counted, left = (sum(column) for column in zip(*totals, strict=True))
     share = 1 - left / counted if counted else 1.0
     say(f"killed: {share:.1%} of {counted} (at least {ENOUGH:.0%})")
-    return 0 if share >= ENOUGH else 1
+    return 0 if whole and share >= ENOUGH else 1
 
 
 if __name__ == "__main__":
