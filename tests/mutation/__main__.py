@@ -3,14 +3,17 @@
 import argparse
 import ast
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
+import math
 import os
 import random
+import re
 import resource
 import secrets
 import signal
@@ -41,6 +44,10 @@ _TIMES = 5
 
 _LIKELY = 30
 """How many tests are tried before all."""
+_PROVEN = 10
+"""How many of these are those that saw most mutants so far."""
+_PARAMETERS = 2
+"""With how many sets of parameters a test is among the rest of these."""
 
 _SETTINGS = (
     "tests/unit/test_settings_rules.py",
@@ -72,7 +79,7 @@ class Survivor:
 
 @dataclass
 class Order:
-    """In which order the tests run, as the first failure ends a run: those that saw other mistakes, then the quick."""
+    """In which order the tests run, as the first failure ends a run."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each takes without a mutant."""
@@ -86,26 +93,86 @@ class Order:
         self.seen[test] += 1
         self.seen_in[mutant.file, test] += 1
 
-    def likely(self, file: str) -> list[str]:
-        """Return the tests that most probably see a mutant of a module: to collect all of them takes longer."""
-        here = [test for (seen_in, test), _ in self.seen_in.most_common() if seen_in == file]
-        return list(dict.fromkeys([*here, *(test for test, _ in self.seen.most_common())]))[:_LIKELY]
+    def likely(self, mutant: Mutant) -> list[str]:
+        """Return the tests that most probably see a mutant: to collect all of them takes longer."""
+        files = set(tests_of(mutant.file))
+        known = [test for test in self.seconds if test.partition("::")[0] in files]
+        proven = [test for test, _ in self.seen.most_common() if test in known][:_PROVEN]
+        near, of_function = list[str](), Counter[str]()
+        for test in sorted(known, key=self.rank(mutant)):
+            of_function[test.partition("[")[0]] += 1
+            # what one set of parameters does not see, another seldom does
+            if of_function[test.partition("[")[0]] <= _PARAMETERS:
+                near.append(test)
+        return list(dict.fromkeys([*proven, *near]))[:_LIKELY]
 
-    def rank(self, file: str, test: str) -> tuple[int, int, float]:
-        """Return what sorts a test among those of a module's mutants."""
-        return -self.seen_in[file, test], -self.seen[test], self.seconds.get(test, 0)
+    def rank(self, mutant: Mutant) -> Callable[[str], tuple[float, ...]]:
+        """Return what sorts tests by how soon they will see a mutant: whose words are its own, then the quick."""
+        about = words_about(mutant)
+
+        def rank(test: str) -> tuple[float, ...]:
+            shared = sum(weight for word, weight in about.items() if word in words_of_test(test))
+            return -self.seen_in[mutant.file, test], -round(shared), self.seconds.get(test, 0)
+
+        return rank
+
+
+def words_about(mutant: Mutant) -> dict[str, float]:
+    """Return the words of a mutant and of the lines around it, each with its weight: a rare word weighs more."""
+    lines = (ROOT / mutant.file).read_text(encoding="utf-8").splitlines()
+    around = words("\n".join([Path(mutant.file).stem, *lines[max(0, mutant.line - 4) : mutant.line + 3]]))
+    own, rare = words(mutant.before + mutant.after), rarity()
+    return {word: rare.get(word, 0) * (2 if word in own else 1) for word in around | own}
+
+
+def words(text: str) -> set[str]:
+    """Return the words of names and texts: ``minTlsVersion`` and ``min_tls_version`` have the same."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}|\d{2,}", text)}
+
+
+@functools.cache
+def words_of_test(test: str) -> set[str]:
+    """Return the words of a test and of its parameters."""
+    name, _, parameters = test.partition("[")
+    return sources().get(name, set()) | words(parameters)
+
+
+@functools.cache
+def sources() -> dict[str, set[str]]:
+    """Return the words of every test function."""
+    found = {}
+    for path in sorted((ROOT / "tests").glob("*/test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        top = ast.parse(text).body
+        for prefix, body in [("", top), *((f"{n.name}::", n.body) for n in top if isinstance(n, ast.ClassDef))]:
+            for node in body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
+                    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                    own = "\n".join([path.stem, *lines[first - 1 : node.end_lineno]])
+                    found[f"{path.relative_to(ROOT)}::{prefix}{node.name}"] = words(own)
+    return found
+
+
+@functools.cache
+def rarity() -> dict[str, float]:
+    """Return the weight of each word that tests have: the fewer have it, the more."""
+    counts = Counter(word for own in sources().values() for word in own)
+    return {word: math.log(len(sources()) / count) for word, count in counts.items()}
 
 
 class _Watched:
     """Orders the tests of one run, and writes down how long each took, and which one failed."""
 
-    def __init__(self, order: Order, file: str, told: Path) -> None:
-        self._order, self._file, self._told = order, file, told
+    def __init__(self, order: Order, mutant: Mutant | None, told: Path) -> None:
+        self._order, self._mutant, self._told = order, mutant, told
         self._seconds, self._failed = defaultdict[str, float](float), ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: self._order.rank(self._file, item.nodeid))
+        if self._mutant:
+            rank = self._order.rank(self._mutant)
+            items.sort(key=lambda item: rank(item.nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
@@ -213,7 +280,7 @@ def _run(mutant: Mutant | None, tests: list[str], order: Order, told: Path) -> i
             "--tb=short",
             f"--basetemp={folder}/pytest",
         ]
-        return int(pytest.main([*options, *tests], [_Watched(order, mutant.file if mutant else "", told)]))
+        return int(pytest.main([*options, *tests], [_Watched(order, mutant, told)]))
 
 
 def fork(mutant: Mutant | None, tests: list[str], order: Order, told: Path) -> int:
@@ -248,7 +315,7 @@ def tried_of(
                 while (waiting or unseen) and len(running) < processes:
                     everything = bool(unseen)
                     mutant, told = (unseen or waiting).pop(), Path(folder, f"{len(done)}-{len(waiting)}-{everything}")
-                    tests = [] if everything else order.likely(mutant.file)
+                    tests = [] if everything else order.likely(mutant)
                     child = fork(mutant, tests or tests_of(mutant.file), order, told)
                     running[child] = _Run(mutant, time.monotonic() + seconds, told, bool(tests))
                 child, status = os.waitpid(-1, os.WNOHANG)
