@@ -107,12 +107,12 @@ class Order:
         return list(dict.fromkeys([*proven, *near]))[:_LIKELY]
 
     def rank(self, mutant: Mutant) -> Callable[[str], tuple[float, ...]]:
-        """Return what sorts tests by how soon they will see a mutant: whose words are its own, then the quick."""
+        """Return what sorts tests by how soon they see a mutant: by the words that they share, and their time."""
         about = words_about(mutant)
 
         def rank(test: str) -> tuple[float, ...]:
             shared = sum(weight for word, weight in about.items() if word in words_of_test(test))
-            return -self.seen_in[mutant.file, test], -round(shared), self.seconds.get(test, 0)
+            return -self.seen_in[mutant.file, test], -(1 + shared) / (0.05 + self.seconds.get(test, 0))
 
         return rank
 
@@ -399,7 +399,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="chooses the mutants of components/")
     parser.add_argument("--components", type=int, default=300, help="how many of components/ are tried")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many are tried at a time")
     parser.add_argument("--skip-pure", action="store_true", help="try those of components/ alone")
     parser.add_argument("--only", action="append", help="a module, of which every mutant is tried; may be repeated")
     given = parser.parse_args(arguments)
