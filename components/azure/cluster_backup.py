@@ -45,7 +45,7 @@ class ClusterBackup(pulumi.ComponentResource):
         """Create what has to be there when the vault takes the cluster in, and when it restores into it."""
         super().__init__("aks-bootstrap:backup:ClusterBackup", name, None, opts)
         self._args, self._suffix = args, f"-g{args.generation}"
-        cluster, vault, suffix = args.cluster, args.vault, f"-g{args.generation}"
+        cluster, vault, suffix = args.cluster, args.vault, self._suffix
         inside = pulumi.ResourceOptions(parent=self, deleted_with=cluster.resource)
         binding = aks.TrustedAccessRoleBinding(
             f"backup-access{suffix}",

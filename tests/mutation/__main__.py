@@ -183,6 +183,7 @@ class _Watched:
         self._told.write_text(json.dumps({"seconds": self._seconds, "failed": self._failed}), encoding="utf-8")
 
 
+@functools.cache
 def tests_of(file: str) -> list[str]:
     """Return the tests that could see a mistake in a module."""
     if file in PURE:

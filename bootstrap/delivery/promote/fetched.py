@@ -73,9 +73,13 @@ class Fetched:
         Raises:
             GitError: that is no name of a branch.
         """
-        ref = self._checked_ref(branch)
-        if branch not in self._begun:
-            self._begun[branch] = self._git.begin(*self._fetching(self._first_filter, f"+{ref}:{ref}"))
+        if branch in self._begun:
+            return
+        ref = _ref(branch)
+        if self.ask("check-ref-format", ref) is None:
+            raise GitError(f"{branch!r} is no name of a branch")
+        first = "--no-filter" if self._started else "--filter=tree:0"
+        self._begun[branch] = self._git.begin(*self._fetching(first, f"+{ref}:{ref}"))
 
     def fetch(self, branch: str) -> str | None:
         """Fetch a branch of the remote and return its tip; None where there is no such branch.
@@ -83,9 +87,10 @@ class Fetched:
         Raises:
             GitError: the remote cannot be read.
         """
-        source = _ref(branch) if branch in self._begun else self._checked_ref(branch)
+        self.begin_fetch(branch)
+        source = _ref(branch)
         try:
-            self._fetch_branch(source, self._begun.pop(branch, None))
+            self._end_fetch(source, self._begun.pop(branch))
         except GitError as error:
             if "couldn't find remote ref" in str(error):
                 return None
@@ -159,26 +164,14 @@ class Fetched:
         """Return what a Git command prints, stripped; None where it fails."""
         return self._git.ask(*command)
 
-    def _checked_ref(self, branch: str) -> str:
-        ref = _ref(branch)
-        if self.ask("check-ref-format", ref) is None:
-            raise GitError(f"{branch!r} is no name of a branch")
-        return ref
-
-    @property
-    def _first_filter(self) -> str:
-        return "--no-filter" if self._started else "--filter=tree:0"
-
-    def _fetch_branch(self, ref: str, begun: Running | None) -> None:
-        refspec = f"+{ref}:{ref}"
+    def _end_fetch(self, ref: str, begun: Running) -> None:
         try:
-            running = begun or self._git.begin(*self._fetching(self._first_filter, refspec))
-            running.read(seconds=NETWORK_SECONDS)
+            begun.read(seconds=NETWORK_SECONDS)
         except GitError as error:
             # a server may take some filters only: git/upload-pack.c, "filter '%s' not supported"
             if self._started or not re.search(r"filter .*not (supported|allowed)|max(imum)? depth", str(error)):
                 raise
-            self._fetch("--no-filter", refspec)
+            self._fetch("--no-filter", f"+{ref}:{ref}")
 
     def _start_from(self, tip: str) -> None:
         """Complete the first fetch from a shallow clone by the files at the tip."""
