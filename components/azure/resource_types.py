@@ -13,7 +13,7 @@ PREFIX = "azure-native:"
 """Begins the tokens of azure-native's types."""
 
 _ANY = frozenset({"location", "resourceGroupName"})
-"""Inputs whose change replaces a resource of any type."""
+"""Inputs whose change replaces a resource of any type, besides those that its id names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class ResourceType:
     slow_seconds: int | None = None
     """Seconds that nine of ten recorded creations took at most; None where nothing is recorded."""
     replaced_by: frozenset[str] = frozenset()
-    """Inputs whose change replaces the resource, besides its location and resource group."""
+    """Inputs whose change replaces the resource, besides its location, its name and what it is in (``places``)."""
     destructive: bool = False
     """Whether its removal or replacement loses data or interrupts somebody."""
     inner: frozenset[str] = frozenset()
@@ -75,7 +75,11 @@ class ResourceType:
     def replaces(self, path: str) -> bool:
         """Return whether a changed input, such as ``networkProfile.podCidr``, replaces the resource."""
         top = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
-        return top in _ANY or any(path == key or path.startswith((f"{key}.", f"{key}[")) for key in self.replaced_by)
+        return (
+            top in _ANY
+            or top in self.places
+            or any(path == key or path.startswith((f"{key}.", f"{key}[")) for key in self.replaced_by)
+        )
 
 
 def resource_type(token: str) -> ResourceType:
@@ -123,7 +127,6 @@ RESOURCE_TYPES = (
         api_version="2024-05-01",
         id=f"{_NETWORK}/virtualNetworks/{{virtualNetworkName}}",
         seconds=10,
-        replaced_by=frozenset({"virtualNetworkName"}),
         destructive=True,
     ),
     ResourceType(
@@ -132,7 +135,6 @@ RESOURCE_TYPES = (
         api_version="2024-05-01",
         id=f"{_NETWORK}/virtualNetworks/{{virtualNetworkName}}/subnets/{{subnetName}}",
         seconds=10,
-        replaced_by=frozenset({"subnetName", "virtualNetworkName"}),
     ),
     ResourceType(
         pulumi_type="network:NatGateway",
@@ -140,7 +142,7 @@ RESOURCE_TYPES = (
         api_version="2024-05-01",
         id=f"{_NETWORK}/natGateways/{{natGatewayName}}",
         seconds=20,
-        replaced_by=frozenset({"natGatewayName", "sku", "zones"}),
+        replaced_by=frozenset({"sku", "zones"}),
     ),
     ResourceType(
         pulumi_type="network:PublicIPAddress",
@@ -148,7 +150,7 @@ RESOURCE_TYPES = (
         api_version="2024-05-01",
         id=f"{_NETWORK}/publicIPAddresses/{{publicIpAddressName}}",
         seconds=8,
-        replaced_by=frozenset({"publicIpAddressName", "publicIPPrefix", "publicIPAllocationMethod", "sku", "zones"}),
+        replaced_by=frozenset({"publicIPPrefix", "publicIPAllocationMethod", "sku", "zones"}),
         destructive=True,
         fills_in={"ipAddress": "{}.ipAddress"},
     ),
@@ -158,7 +160,7 @@ RESOURCE_TYPES = (
         api_version="2024-05-01",
         id=f"{_NETWORK}/publicIPPrefixes/{{publicIpPrefixName}}",
         seconds=8,
-        replaced_by=frozenset({"publicIpPrefixName", "prefixLength", "sku", "zones"}),
+        replaced_by=frozenset({"prefixLength", "sku", "zones"}),
         destructive=True,
         fills_in={"ipPrefix": "{}.ipPrefix"},
     ),
@@ -168,7 +170,7 @@ RESOURCE_TYPES = (
         api_version="2024-05-01",
         id=f"{_NETWORK}/privateEndpoints/{{privateEndpointName}}",
         seconds=60,
-        replaced_by=frozenset({"privateEndpointName", "subnet"}),
+        replaced_by=frozenset({"subnet"}),
         destructive=True,
     ),
     ResourceType(
@@ -177,7 +179,6 @@ RESOURCE_TYPES = (
         api_version="2024-05-01",
         id=f"{_NETWORK}/privateEndpoints/{{privateEndpointName}}/privateDnsZoneGroups/{{privateDnsZoneGroupName}}",
         seconds=10,
-        replaced_by=frozenset({"privateEndpointName", "privateDnsZoneGroupName"}),
         destructive=True,
     ),
     ResourceType(
@@ -186,7 +187,6 @@ RESOURCE_TYPES = (
         api_version="2024-06-01",
         id=f"{_NETWORK}/privateDnsZones/{{privateZoneName}}",
         seconds=30,
-        replaced_by=frozenset({"privateZoneName"}),
         destructive=True,
     ),
     ResourceType(
@@ -195,7 +195,7 @@ RESOURCE_TYPES = (
         api_version="2024-06-01",
         id=f"{_NETWORK}/privateDnsZones/{{privateZoneName}}/virtualNetworkLinks/{{virtualNetworkLinkName}}",
         seconds=30,
-        replaced_by=frozenset({"privateZoneName", "virtualNetworkLinkName", "virtualNetwork"}),
+        replaced_by=frozenset({"virtualNetwork"}),
         destructive=True,
     ),
     ResourceType(
@@ -204,7 +204,7 @@ RESOURCE_TYPES = (
         api_version="2023-07-01-preview",
         id=f"{_NETWORK}/dnsZones/{{zoneName}}",
         seconds=5,
-        replaced_by=frozenset({"zoneName", "zoneType"}),
+        replaced_by=frozenset({"zoneType"}),
         destructive=True,
         fills_in={"nameServers": ["{}.nameServers"]},
     ),
@@ -213,7 +213,6 @@ RESOURCE_TYPES = (
         arm_type="Microsoft.Network/dnsZones/A",
         api_version="2023-07-01-preview",
         id=f"{_NETWORK}/dnsZones/{{zoneName}}/{{recordType}}/{{relativeRecordSetName}}",
-        replaced_by=frozenset({"relativeRecordSetName", "recordType", "zoneName"}),
         destructive=True,
     ),
     ResourceType(
@@ -222,7 +221,7 @@ RESOURCE_TYPES = (
         api_version="2024-11-01",
         id=f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{{vaultName}}",
         seconds=45,
-        replaced_by=frozenset({"vaultName", "properties.tenantId"}),
+        replaced_by=frozenset({"properties.tenantId"}),
         destructive=True,
         nested=True,
         fills_in={"properties": {"vaultUri": "{}.vaultUri"}},
@@ -233,7 +232,6 @@ RESOURCE_TYPES = (
         api_version="2023-01-01-preview",
         id=f"{_GROUP}/providers/Microsoft.ContainerRegistry/registries/{{registryName}}",
         seconds=20,
-        replaced_by=frozenset({"registryName"}),
         destructive=True,
         fills_in={"loginServer": "{}.loginServer"},
     ),
@@ -244,7 +242,6 @@ RESOURCE_TYPES = (
         api_version="2023-09-01",
         id=f"{_GROUP}/providers/Microsoft.OperationalInsights/workspaces/{{workspaceName}}",
         seconds=30,
-        replaced_by=frozenset({"workspaceName"}),
         destructive=True,
     ),
     ResourceType(
@@ -290,7 +287,6 @@ RESOURCE_TYPES = (
         arm_type="Microsoft.AlertsManagement/prometheusRuleGroups",
         api_version="2023-03-01",
         id=f"{_GROUP}/providers/Microsoft.AlertsManagement/prometheusRuleGroups/{{ruleGroupName}}",
-        replaced_by=frozenset({"ruleGroupName"}),
     ),
     ResourceType(
         pulumi_type="monitor:DataCollectionRuleAssociation",
@@ -311,7 +307,6 @@ RESOURCE_TYPES = (
         api_version="2025-01-01",
         id=_BACKUP_VAULT,
         seconds=30,
-        replaced_by=frozenset({"vaultName"}),
         destructive=True,
         nested=True,
         fills_in={"identity": {"principalId": "{}.principalId"}},
@@ -321,7 +316,6 @@ RESOURCE_TYPES = (
         arm_type="Microsoft.DataProtection/backupVaults/backupPolicies",
         api_version="2025-01-01",
         id=f"{_BACKUP_VAULT}/backupPolicies/{{backupPolicyName}}",
-        replaced_by=frozenset({"backupPolicyName", "vaultName"}),
         nested=True,
     ),
     ResourceType(
@@ -330,7 +324,7 @@ RESOURCE_TYPES = (
         api_version="2025-01-01",
         id=f"{_BACKUP_VAULT}/backupInstances/{{backupInstanceName}}",
         seconds=120,
-        replaced_by=frozenset({"backupInstanceName", "vaultName", "properties.dataSourceInfo"}),
+        replaced_by=frozenset({"properties.dataSourceInfo"}),
         destructive=True,
         nested=True,
     ),
@@ -340,7 +334,7 @@ RESOURCE_TYPES = (
         api_version="2024-01-01",
         id=f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{{accountName}}",
         seconds=20,
-        replaced_by=frozenset({"accountName", "kind"}),
+        replaced_by=frozenset({"kind"}),
         destructive=True,
     ),
     ResourceType(
@@ -348,7 +342,6 @@ RESOURCE_TYPES = (
         arm_type="Microsoft.Storage/storageAccounts/blobServices/containers",
         api_version="2024-01-01",
         id=f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{{accountName}}/blobServices/default/containers/{{containerName}}",
-        replaced_by=frozenset({"accountName", "containerName"}),
         destructive=True,
     ),
     ResourceType(
@@ -358,7 +351,7 @@ RESOURCE_TYPES = (
         id=f"{_GROUP}/providers/{{clusterRp}}/{{clusterResourceName}}/{{clusterName}}"
         "/providers/Microsoft.KubernetesConfiguration/extensions/{extensionName}",
         seconds=180,
-        replaced_by=frozenset({"clusterRp", "clusterResourceName", "clusterName", "extensionName", "extensionType"}),
+        replaced_by=frozenset({"extensionType"}),
         fills_in={"aksAssignedIdentity": {"principalId": "{}.principalId"}},
     ),
     ResourceType(
@@ -367,7 +360,6 @@ RESOURCE_TYPES = (
         api_version="2025-09-01",
         id=f"{_CLUSTER}/trustedAccessRoleBindings/{{trustedAccessRoleBindingName}}",
         seconds=30,
-        replaced_by=frozenset({"trustedAccessRoleBindingName", "resourceName"}),
     ),
     ResourceType(
         pulumi_type="managedidentity:UserAssignedIdentity",
@@ -375,7 +367,6 @@ RESOURCE_TYPES = (
         api_version="2023-01-31",
         id=_IDENTITY,
         seconds=5,
-        replaced_by=frozenset({"resourceName"}),
         destructive=True,
         fills_in={"clientId": "{}.clientId", "principalId": "{}.principalId", "tenantId": None},
     ),
@@ -390,7 +381,6 @@ RESOURCE_TYPES = (
         arm_type="Microsoft.Authorization/roleDefinitions",
         api_version="2022-05-01-preview",
         id="{scope}/providers/Microsoft.Authorization/roleDefinitions/{roleDefinitionId}",
-        replaced_by=frozenset({"roleDefinitionId", "scope"}),
     ),
     ResourceType(
         pulumi_type="authorization:RoleAssignment",
@@ -398,7 +388,7 @@ RESOURCE_TYPES = (
         api_version="2022-04-01",
         id="{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
         seconds=5,
-        replaced_by=frozenset({"roleAssignmentName", "scope", "roleDefinitionId", "principalId", "principalType"}),
+        replaced_by=frozenset({"roleDefinitionId", "principalId", "principalType"}),
     ),
     ResourceType(
         pulumi_type="authorization:ManagementLockByScope",
@@ -418,7 +408,6 @@ RESOURCE_TYPES = (
         # https://learn.microsoft.com/azure/templates/microsoft.containerservice/managedclusters
         replaced_by=frozenset(
             {
-                "resourceName",
                 "dnsPrefix",
                 "fqdnSubdomain",
                 "nodeResourceGroup",
@@ -456,8 +445,6 @@ RESOURCE_TYPES = (
         slow_seconds=426,
         replaced_by=frozenset(
             {
-                "agentPoolName",
-                "resourceName",
                 "vmSize",
                 "osType",
                 "osSKU",

@@ -125,10 +125,9 @@ def test_a_resource_that_moves_is_another_one_and_one_with_other_tags_is_not(ent
 
 
 @by_type
-def test_a_resource_whose_name_replaces_it_says_so(entry: ResourceType) -> None:
-    if entry.replaced_by:
-        own = [place for place in entry.places if place not in {"resourceGroupName", "resourceUri"}]
-        assert all(entry.replaces(place) for place in own)
+def test_a_resource_with_another_name_or_in_another_place_is_another_one(entry: ResourceType) -> None:
+    assert entry.places and all(entry.replaces(place) for place in entry.places)
+    assert not entry.replaced_by.intersection(entry.places), "its id names them already"
 
 
 def outputs(cls: type) -> Mapping[str, Any]:
