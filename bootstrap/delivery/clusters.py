@@ -70,7 +70,7 @@ def read_cluster(root: Path, name: str) -> Cluster:
 
     Raises:
         StackFileError: it is not what Pulumi takes.
-        GitOpsError: it says something else of the cluster than text.
+        GitOpsError: it says something else of the cluster than text, or of ``production`` than true or false.
     """
     if name not in cluster_names(root):
         there = ", ".join(cluster_names(root)) or "none"
@@ -148,7 +148,11 @@ def kubernetes_version(root: Path, name: str) -> str:
 
 
 def _production(root: Path, name: str) -> bool:
-    return stack_value(root, name, "production") == "true"
+    given = stack_value(root, name, "production")
+    if given not in {None, "true", "false"}:
+        # as the settings do: what was meant for production must not be delivered with the defaults of dev
+        raise GitOpsError(f"Pulumi.{name}.yaml: production: got {given!r}; allowed: true or false")
+    return given == "true"
 
 
 def _facts(root: Path, name: str) -> dict[str, str]:

@@ -223,6 +223,12 @@ def test_the_example_passes():
             "  aks-bootstrap:gitops:\n    region: West_Europe\n",
             ("Pulumi.dev.yaml", "", "gitops.region: got 'West_Europe'; allowed: lower-case letters"),
         ),
+        (
+            "Pulumi.prod.yaml",
+            "  aks-bootstrap:production: true\n",
+            "  aks-bootstrap:production: yes\n",
+            ("Pulumi.prod.yaml", "", "production: got 'yes'; allowed: true or false"),
+        ),
     ],
 )
 def test_a_mistake_is_found(project, file, before, after, expected):
