@@ -12,7 +12,6 @@ from components.addons.locked import warn_of_what_is_not_locked
 from components.addons.metrics_scraping import metrics_scraping
 from components.addons.root_application import RootApplication, RootApplicationArgs
 from components.azure_stack import AzureStack
-from components.existing_cluster import ExistingCluster
 from components.local_stack import local_platform
 from components.tenancy.admission_policies import AdmissionPolicies, AdmissionPoliciesArgs
 from settings import load
@@ -34,23 +33,21 @@ if s.target is Target.AZURE:
     azure.node_pools(cluster, network)  # beside the addons, which tolerate the system pool's taint
     platform = azure.platform(foundation, addresses, identities, cluster, backup)
 else:
-    platform = local_platform(s, ExistingCluster("cluster", s.local).access)
+    platform = local_platform(s)
 
-inside = platform.access  # an addon begins when the one that it comes after serves
+inside = platform.access  # an addon begins when those that it comes after serve
 first = [*platform.credentials, *metrics_scraping(s, platform), *gateway_api(s, platform)]
-cert_manager = CertManager(inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.options(after=first))
-ingress = Ingress(inside.name("ingress"), IngressArgs.of(s, platform), inside.options(after=[cert_manager]))
-external_secrets = ExternalSecrets(
-    inside.name("external-secrets"), ExternalSecretsArgs.of(s, platform), inside.options(after=[ingress])
-)
+cert_manager = CertManager(inside.name("cert-manager"), CertManagerArgs.of(s, platform), inside.after(*first))
+ingress = Ingress(inside.name("ingress"), IngressArgs.of(s, platform), inside.after(cert_manager))
+secrets = ExternalSecrets(inside.name("external-secrets"), ExternalSecretsArgs.of(s, platform), inside.after(ingress))
 tls = DefaultCertificate(
     inside.name("default-certificate"),
-    DefaultCertificateArgs.of(s, platform, ingress, external_secrets.release),
-    inside.options(after=[cert_manager, ingress, external_secrets]),
+    DefaultCertificateArgs.of(s, platform, ingress, secrets.release),
+    inside.after(cert_manager, ingress, secrets),
 )
-argocd = ArgoCd(inside.name("argocd"), ArgoCdArgs.of(s, platform), inside.options(after=[external_secrets, tls]))
-border = AdmissionPolicies(inside.name("admission"), AdmissionPoliciesArgs.of(platform), inside.options(after=[argocd]))
-root = RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.options(after=[argocd, border]))
+argocd = ArgoCd(inside.name("argocd"), ArgoCdArgs.of(s, platform), inside.after(secrets, tls))
+border = AdmissionPolicies(inside.name("admission"), AdmissionPoliciesArgs.of(platform), inside.after(argocd))
+root = RootApplication(inside.name("root"), RootApplicationArgs.of(s, platform), inside.after(argocd, border))
 
 if s.target is Target.AZURE:  # customers move when the new side serves; the old generation goes after that
     azure.back_up(backup, root)

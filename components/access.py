@@ -1,6 +1,5 @@
 """Access to a cluster, which every component inside it takes: AKS, or a cluster that already exists."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -80,8 +79,8 @@ class ClusterAccess:
         """Return a logical name of this generation."""
         return f"{base}{self.suffix}"
 
-    def options(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-        """Return options of a component inside the cluster, which waits for ``after`` to be ready.
+    def after(self, *others: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Return options of a component inside the cluster, which waits for others to be ready.
 
         Its children inherit the provider and ``deleted_with``, and start after the component has been registered. They
         are deleted with the provider, which goes when the generation goes: no delete waits for an API server then. The
@@ -90,5 +89,5 @@ class ClusterAccess:
         return pulumi.ResourceOptions(
             provider=self.provider,
             deleted_with=self.provider if self.may_be_gone else None,
-            depends_on=list(after),
+            depends_on=list(others),
         )

@@ -1,15 +1,15 @@
 """The local side: an existing cluster, and nothing in Azure."""
 
-from components.access import ClusterAccess
+from components.existing_cluster import ExistingCluster
 from components.platform import Platform
 from conventions import INGRESS_CLASS, SECRET_STORE
 from settings import Settings
 
 
-def local_platform(settings: Settings, access: ClusterAccess) -> Platform:
-    """Return what the addons need to know of a cluster that already exists."""
+def local_platform(settings: Settings) -> Platform:
+    """Reach the cluster that already exists, and return what the addons need to know of it."""
     return Platform(
-        access=access,
+        access=ExistingCluster("cluster", settings.local).access,
         facts={
             "environment": settings.environment,
             "dns-zone": settings.dns.zone,

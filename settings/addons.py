@@ -319,6 +319,11 @@ class ArgoCd(Section):
     notifications: Notifications | None = None
     """Report at each commit of ``gitops.repoUrl`` what became of it; the notifications controller runs only with it."""
 
+    @property
+    def image_updater(self) -> bool:
+        """Whether Argo CD Image Updater is installed."""
+        return self.image_updater_write_back == "git"
+
     @check
     def somebody_reaches_it(self) -> Iterator[Problem]:
         """No range at all would be no middleware, and so everybody."""
@@ -511,7 +516,7 @@ class Charts(Section):
     @check
     def repositories_without_charts(self) -> Iterator[Problem]:
         """https://helm.sh/docs/topics/registries/: of an OCI chart, its name is added to the repository."""
-        for key, name in _CHARTS.items():
+        for key, name in CHART_NAMES.items():
             yield from guarded(self._without_chart(key, name))
 
     def _without_chart(self, key: str, name: str) -> Iterator[Problem]:
@@ -525,7 +530,7 @@ class Charts(Section):
             )
 
 
-_CHARTS = {
+CHART_NAMES = {
     "certManager": "cert-manager",
     "traefik": "traefik",
     "externalSecrets": "external-secrets",

@@ -382,7 +382,7 @@ def room_for_addons(production: bool, system_pool: SystemPool, ingress: Ingress,
         production=production,
         ingress_replicas=ingress.replicas,
         high_availability=argocd.high_availability,
-        image_updater=argocd.image_updater_write_back == "git",
+        image_updater=argocd.image_updater,
         notifications=argocd.notifications is not None,
     ).cpu_millis
     of_each = room(active_vcpus(system_pool.vm_size))
@@ -441,7 +441,7 @@ def argocd_record(target: Target, dns: Dns, argocd: ArgoCd) -> Iterator[Problem]
 @rule
 def image_updater(argocd: ArgoCd, gitops: GitOps) -> Iterator[Problem]:
     """https://argocd-image-updater.readthedocs.io/en/stable/basics/update-methods/#method-git-credentials."""
-    if argocd.image_updater_write_back == "none":
+    if not argocd.image_updater:
         if argocd.image_updater_credential is not None:
             yield Problem(
                 ("argocd", "imageUpdaterCredential"), "got a value; allowed only with argocd.imageUpdaterWriteBack: git"

@@ -112,7 +112,6 @@ class ArgoCd(Addon):
                 chart=ARGO_CD,
                 charts=args.charts,
                 supply=args.supply,
-                namespace=NAMESPACE,
                 values=values(
                     args.settings,
                     host=host,
@@ -168,7 +167,7 @@ class ArgoCd(Addon):
             from_store("notifications-key", SECRET, key_secret(args.commit_status.app, vault=vault))
         if (pushes_with := args.settings.image_updater_credential) is not None:
             from_store(IMAGE_UPDATER_SECRET, IMAGE_UPDATER_SECRET, write_secret(pushes_with, vault=vault))
-        if args.settings.image_updater_write_back == "git":
+        if args.settings.image_updater:
             ImageUpdater(
                 args.access.name("image-updater"),
                 ImageUpdaterArgs(

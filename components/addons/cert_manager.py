@@ -20,7 +20,7 @@ from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Certificates, Charts
 from settings.types import Issuer
 
-NAMESPACE = "cert-manager"
+NAMESPACE = CERT_MANAGER.namespace
 SERVICE_ACCOUNT = "cert-manager"
 """The controller's service account, which the chart names after the release."""
 
@@ -86,7 +86,6 @@ class CertManager(Addon):
                 chart=CERT_MANAGER,
                 charts=args.charts,
                 supply=args.supply,
-                namespace=NAMESPACE,
                 values=values(
                     production=args.production,
                     keep_crds=args.charts.keep_crds,

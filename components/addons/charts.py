@@ -1,16 +1,23 @@
-"""Where each addon's chart comes from, which version, and where its values name images.
+"""What is known of each addon's chart: where it comes from, which version, what it brings, where it names images.
 
 This is the one place that Renovate reads; ``supply.lock.yaml`` has the digests.
 """
 
 from components.release.chart import Chart, ChartImage
+from conventions import ARGO_CD_NAMESPACE, IMAGE_UPDATER_GROUP
 
 # renovate: datasource=docker depName=quay.io/jetstack/charts/cert-manager
 CERT_MANAGER = Chart(
     name="cert-manager",
     repository="oci://quay.io/jetstack/charts",
     version="v1.21.1",
+    namespace="cert-manager",
     override=lambda charts: charts.cert_manager,
+    kinds={
+        "cert-manager.io": ("certificates", "certificaterequests", "clusterissuers", "issuers"),
+        "acme.cert-manager.io": ("challenges", "orders"),
+    },
+    injector="cert-manager-cainjector",
     images=(
         ChartImage(repository="quay.io/jetstack/cert-manager-controller", section="image"),
         ChartImage(repository="quay.io/jetstack/cert-manager-webhook", section="webhook.image"),
@@ -24,7 +31,10 @@ TRAEFIK = Chart(
     name="traefik",
     repository="oci://ghcr.io/traefik/helm",
     version="41.3.0",
+    namespace="traefik",
     override=lambda charts: charts.traefik,
+    kinds={"traefik.io": ("ingressroutes", "middlewares", "tlsstores")},
+    crds_folder=True,
     images=(ChartImage(repository="docker.io/library/traefik", section="image", registry=True),),
 )
 # renovate: datasource=helm registryUrl=https://charts.external-secrets.io depName=external-secrets
@@ -32,7 +42,10 @@ EXTERNAL_SECRETS = Chart(
     name="external-secrets",
     repository="https://charts.external-secrets.io",
     version="2.9.0",
+    namespace="external-secrets",
     override=lambda charts: charts.external_secrets,
+    kinds={"external-secrets.io": ("clustersecretstores", "externalsecrets", "secretstores")},
+    injector="external-secrets-cert-controller",
     images=(
         ChartImage(repository="ghcr.io/external-secrets/external-secrets", section="image"),
         ChartImage(repository="ghcr.io/external-secrets/external-secrets", section="webhook.image"),
@@ -44,7 +57,9 @@ ARGO_CD = Chart(
     name="argo-cd",
     repository="oci://ghcr.io/argoproj/argo-helm",
     version="10.1.1",
+    namespace=ARGO_CD_NAMESPACE,
     override=lambda charts: charts.argo_cd,
+    kinds={"argoproj.io": ("applications", "applicationsets", "appprojects")},
     images=(
         ChartImage(repository="quay.io/argoproj/argocd", section="global.image"),
         ChartImage(repository="ecr-public.aws.com/docker/library/redis", section="redis.image"),
@@ -58,7 +73,10 @@ IMAGE_UPDATER = Chart(
     name="argocd-image-updater",
     repository="oci://ghcr.io/argoproj/argo-helm",
     version="1.2.4",
+    namespace="argocd-image-updater",
     override=lambda charts: charts.image_updater,
+    installed=lambda settings: settings.argocd.image_updater,
+    kinds={IMAGE_UPDATER_GROUP: ("imageupdaters",)},
     images=(ChartImage(repository="quay.io/argoprojlabs/argocd-image-updater", section="image"),),
 )
 

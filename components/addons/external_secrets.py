@@ -35,7 +35,7 @@ from settings import Settings
 from settings.addon_requests import SMALL, WATCHER
 from settings.addons import Charts
 
-NAMESPACE = "external-secrets"
+NAMESPACE = EXTERNAL_SECRETS.namespace
 STORE_SERVICE_ACCOUNT = "vault-reader"
 """Signs in to the vault; the controller itself holds no rights in Azure."""
 KEEPER_SERVICE_ACCOUNT = "certificate-keeper"
@@ -105,7 +105,6 @@ class ExternalSecrets(Addon):
                 chart=EXTERNAL_SECRETS,
                 charts=args.charts,
                 supply=args.supply,
-                namespace=NAMESPACE,
                 values=values(production=args.production, keep_crds=args.charts.keep_crds, pushes=keeper is not None),
                 needs=self.needs,
             ),

@@ -67,4 +67,4 @@ def gateway_api(settings: Settings, platform: Platform) -> list[GatewayApi]:
     if not settings.ingress.gateway_api:
         return []
     inside = platform.access
-    return [GatewayApi(inside.name("gateway-api"), GatewayApiArgs.of(settings, platform), inside.options())]
+    return [GatewayApi(inside.name("gateway-api"), GatewayApiArgs.of(settings, platform), inside.after())]

@@ -27,7 +27,7 @@ from settings.addon_requests import WATCHER
 from settings.addons import Charts
 from settings.merge import merge
 
-NAMESPACE = "argocd-image-updater"
+NAMESPACE = IMAGE_UPDATER.namespace
 SERVICE_ACCOUNT = "argocd-image-updater"
 
 # no [skip ci]: a pull request's check would be skipped by it too
@@ -92,7 +92,6 @@ class ImageUpdater(Addon):
                 chart=IMAGE_UPDATER,
                 charts=args.charts,
                 supply=args.supply,
-                namespace=NAMESPACE,
                 values=values(args.registry, args.argocd_namespace, keep_crds=args.charts.keep_crds),
                 needs=self.needs,
             ),

@@ -25,7 +25,7 @@ from settings.addons import Ingress as IngressSettings
 from settings.merge import merge
 from settings.types import Issuer
 
-NAMESPACE = "traefik"
+NAMESPACE = TRAEFIK.namespace
 SERVICE, HTTP_PORT_NAME, HTTPS_PORT_NAME = "traefik", "web", "websecure"
 """The proxies' Service, which the chart names after the release, and its ports."""
 DEFAULT_CERTIFICATE = "default-certificate"
@@ -93,7 +93,6 @@ class Ingress(Addon):
                 chart=TRAEFIK,
                 charts=args.charts,
                 supply=args.supply,
-                namespace=NAMESPACE,
                 values=values(args.settings, args.address),
                 crds=CRDS_ALONE,
                 needs=self.needs,

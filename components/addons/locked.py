@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from components.addons.charts import IMAGE_UPDATER, PINNED
+from components.addons.charts import PINNED
 from components.release.lock import FILE, Lock, LockedChart
 from components.release.supply import LOCK, Supply, section_of
 from settings import Settings
@@ -21,8 +21,7 @@ def warn_of_what_is_not_locked(settings: Settings) -> None:
     if not settings.production or LOCK.get() is not None:
         return
     charts = Supply.of(settings).lock.charts
-    updating = settings.argocd.image_updater_write_back == "git"
-    installed = [chart.upstream(settings.charts) for chart in PINNED if updating or chart.name != IMAGE_UPDATER.name]
+    installed = [chart.upstream(settings.charts) for chart in PINNED if chart.installed(settings)]
     left = [chart.name for chart in installed if not charts.get(chart.key, LockedChart()).whole]
     if left:
         pulumi.log.warn(

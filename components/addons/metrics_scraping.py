@@ -78,5 +78,5 @@ def metrics_scraping(settings: Settings, platform: Platform) -> list[MetricsScra
         return []
     inside = platform.access
     return [
-        MetricsScraping(inside.name("metrics-scraping"), MetricsScrapingArgs(access=platform.access), inside.options())
+        MetricsScraping(inside.name("metrics-scraping"), MetricsScrapingArgs(access=platform.access), inside.after())
     ]

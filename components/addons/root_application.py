@@ -54,7 +54,7 @@ class RootApplicationArgs:
             settings=settings.gitops,
             environment=settings.applications_environment,
             production=settings.production,
-            image_updater=settings.argocd.image_updater_write_back == "git",
+            image_updater=settings.argocd.image_updater,
             restore=platform.restore,
             facts=platform.facts,
         )

@@ -1,9 +1,14 @@
 """A Helm chart: where it comes from, which version, its images, and what the stack file overrides of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from settings import Settings
 from settings.addons import ChartOverride, Charts
+
+
+def _in_every_stack(_settings: Settings) -> bool:
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +30,18 @@ class Chart:
     name: str
     repository: str
     version: str
+    namespace: str
+    """Namespace of its release, which it has to itself."""
     override: Callable[[Charts], ChartOverride]
     """Finds the section of the stack file that overrides this chart."""
+    installed: Callable[[Settings], bool] = _in_every_stack
+    """Tells whether a stack installs it."""
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """API groups of its CRDs, and the plural names of those kinds in each that the addon does not work without."""
+    crds_folder: bool = False
+    """Whether its CRDs are in ``crds/``, which Helm never upgrades: the program applies them before the release."""
+    injector: str | None = None
+    """Deployment that writes the ``caBundle`` of the addon's webhooks; None where it has none."""
     images: tuple[ChartImage, ...] = ()
     """The images that the program can make it render."""
     digest: str | None = None

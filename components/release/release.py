@@ -41,15 +41,14 @@ class ReleaseArgs:
     """The stack file's settings of charts: mirror, overrides, time-out."""
     supply: Supply
     """The mirror of images and charts, and the digests of those that are locked."""
-    namespace: str
     values: Mapping[str, pulumi.Input[Any]]
     """The addon's own values; where images are, and what the stack file overrides, are merged over them, deeply."""
+    needs: Sequence[Probe]
+    """What has to serve before the release is created or updated."""
     pod_security: str = "restricted"
     """Pod Security Standard that the namespace enforces. https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
     crds: Mapping[str, Any] | None = None
     """Of a chart with a ``crds/`` folder: values with which it renders nothing but those CRDs."""
-    needs: Sequence[Probe] = ()
-    """What has to serve before the release is created or updated."""
     first: Sequence[Object] = ()
     """Objects that the release's pods need when they start, of kinds that are there or in ``crds``."""
 
@@ -66,13 +65,13 @@ class Release(pulumi.ComponentResource):
     """What waits for this waits for the release to be ready."""
 
     def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Create the namespace and the release; both carry the chart's name."""
+        """Create the namespace and the release; it carries the chart's name."""
         super().__init__("aks-bootstrap:release:Release", name, None, opts)
         chart, seconds = args.supply.chart(args.chart, args.charts), args.charts.timeout_seconds
         namespace = Namespace(
             name,
             metadata=ObjectMetaArgs(
-                name=args.namespace,
+                name=chart.namespace,
                 labels={
                     "pod-security.kubernetes.io/enforce": args.pod_security,
                     "pod-security.kubernetes.io/warn": "restricted",
@@ -88,7 +87,7 @@ class Release(pulumi.ComponentResource):
                     args.access,
                     chart,
                     args.crds,
-                    namespace=args.namespace,
+                    namespace=chart.namespace,
                     keep=args.charts.keep_crds,
                     parent=self,
                 )
@@ -107,7 +106,7 @@ class Release(pulumi.ComponentResource):
             )
             for wanted in args.first
         ]
-        guard = Guard(release=chart.name, namespace=args.namespace, chart=chart.name, needs=args.needs)
+        guard = Guard(release=chart.name, namespace=chart.namespace, chart=chart.name, needs=args.needs)
         self.ready = HelmRelease(
             name,
             name=chart.name,

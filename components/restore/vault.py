@@ -14,7 +14,8 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.mgmt.dataprotection import DataProtectionMgmtClient, models
 
-from conventions import ARGO_CD_NAMESPACE, BACKUP_NAMESPACE
+from components.addons.charts import PINNED
+from conventions import BACKUP_NAMESPACE
 
 ENDPOINT = "https://management.azure.com"
 ENDPOINT_OVERRIDE = "AKS_BOOTSTRAP_BACKUP_ENDPOINT"
@@ -26,14 +27,7 @@ _RESTORE = "Restore"
 _LOOKED_BACK = dt.timedelta(days=7)
 """Jobs before that are not of this cluster's beginning."""
 
-PLATFORM_NAMESPACES = (
-    ARGO_CD_NAMESPACE,
-    "argocd-image-updater",
-    "cert-manager",
-    BACKUP_NAMESPACE,
-    "external-secrets",
-    "traefik",
-)
+PLATFORM_NAMESPACES = tuple(sorted({BACKUP_NAMESPACE, *(chart.namespace for chart in PINNED)}))
 """Namespaces that this program fills; Azure itself leaves out those of Kubernetes."""
 
 

@@ -12,12 +12,14 @@ from components.addons import charts
 from components.addons.charts import PINNED
 from components.addons.placement import SYSTEM_POOL_TOLERATIONS
 from components.release.chart import Chart
-from settings.addons import ChartOverride, Charts
+from settings.addons import CHART_NAMES, ChartOverride, Charts
 from tests.component.conftest import STACKS, UPDATING, Program
 from tests.component.rehearsed_charts import is_on, parts, section, tolerations
 
 CHARTS = [chart for chart in vars(charts).values() if isinstance(chart, Chart)]
 """Every chart that the program pins."""
+TEST_PODS = {"configmapTest", "tests"}
+"""Sections of pods that only `helm test` would create. https://helm.sh/docs/topics/chart_tests/"""
 SECTIONS = {
     field.alias or name: name for name, field in Charts.model_fields.items() if field.annotation is ChartOverride
 }
@@ -149,6 +151,19 @@ def test_every_workload_of_every_addon_runs_on_the_system_pool(each: Program) ->
                 assert tolerations(values, place) == SYSTEM_POOL_TOLERATIONS, f"{chart} {'.'.join(place)}"
 
 
+def test_every_workload_of_every_addon_asks_for_what_it_needs_and_has_a_memory_limit(each: Program) -> None:
+    checked = 0
+    for release in each.releases:
+        chart, values = release.inputs["name"], release.inputs["values"]
+        for place in parts(chart, "resources"):
+            if is_on(chart, values, place) and not TEST_PODS.intersection(place):
+                asked = (section(values, place) or {}).get("resources") or {}
+                assert set(asked.get("requests", {})) == {"cpu", "memory"}, f"{chart} {'.'.join(place)}"
+                assert set(asked.get("limits", {})) == {"memory"}, f"{chart} {'.'.join(place)}"
+                checked += 1
+    assert checked > 10
+
+
 def test_production_runs_two_of_each_with_a_budget_and_nothing_else_has_one(dev: Program, prod: Program) -> None:
     """A budget over one replica would stop every drain."""
     checked = 0
@@ -183,7 +198,8 @@ def test_every_chart_has_a_section_of_its_own_in_the_stack_file() -> None:
         override = chart.override(Charts.model_validate(marked))
         return [key for key, section in marked.items() if section == override]
 
-    assert sorted(key for chart in CHARTS for key in found_in(chart)) == sorted(SECTIONS)
+    found = {key: chart.name for chart in CHARTS for key in found_in(chart)}
+    assert found == CHART_NAMES and found.keys() == SECTIONS.keys()
     assert len(CHARTS) == len(SECTIONS)
 
 

@@ -13,37 +13,23 @@ from tests.component.rehearsed_charts import own_values, schema
 
 CHARTS = [chart.name for chart in PINNED]
 
+LABELS = {"annotations", "nodeSelector", "podLabels"}
+"""Keys below which every chart takes any key."""
 FREE = {
-    "cert-manager": {"podLabels", "config"},
-    "traefik": {
-        "service.annotations",
-        "service.spec",
-        "tlsOptions",
-        "tlsStore",
-        "ports",
-        "gateway.listeners",
-    },
-    "external-secrets": {"crds.annotations"},
-    "argo-cd": {
-        "configs.cm",
-        "configs.params",
-        "repoServer.podLabels",
-        "repoServer.serviceAccount.annotations",
-        "server.ingress.annotations",
-        "server.podLabels",
-        "server.serviceAccount.annotations",
-    },
-    "argocd-image-updater": {"authScripts.scripts", "config", "podLabels", "serviceAccount.annotations"},
+    "cert-manager": {"config"},
+    "traefik": {"service.spec", "tlsOptions", "tlsStore", "ports", "gateway.listeners"},
+    "argo-cd": {"configs.cm", "configs.params"},
+    "argocd-image-updater": {"authScripts.scripts", "config"},
 }
-"""Where the real chart takes any key: labels, annotations, names that the user chooses, another program's settings."""
+"""Where else a real chart takes any key: names that the user chooses, another program's settings."""
 
 
 def restricted(places: set[str], chart: str) -> set[str]:
-    """Leave out the places where the chart takes any key; a node selector's keys are labels."""
+    """Leave out the places where the chart takes any key."""
     return {
         place
         for place in places
-        if not place.endswith("nodeSelector")
+        if place.rsplit(".", 1)[-1] not in LABELS
         and not any(f"{place}.".startswith(f"{free}.") for free in FREE.get(chart, ()))
     }
 

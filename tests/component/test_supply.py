@@ -30,6 +30,7 @@ def chart(repository: str = "oci://quay.io/example/charts") -> Chart:
         name="traefik",
         repository=repository,
         version="1.2.3",
+        namespace="traefik",
         override=lambda charts: charts.traefik,
         images=(
             ChartImage(repository="quay.io/example/one", section="deep.image"),

@@ -69,7 +69,7 @@ class Platform(ApiServer):
         self._fill()
 
     def _fill(self) -> None:
-        for group, plurals in KINDS.values():
+        for group, plurals in KINDS.items():
             for plural in plurals:
                 self.put(f"{CRDS}/{plural}.{group}", _crd(f"{plural}.{group}", group))
         bundle = base64.b64encode(self.authority.pem.encode()).decode()

@@ -22,10 +22,19 @@ ROOMS: dict[str, set[str]] = {
     "components.platform": BOTTOM | {"settings", "components.access"},
     "components.scraping": BOTTOM,
     "components.release": BOTTOM | {"settings", "components.access"},
+    # what is known of every chart is asked for above the addons, too
+    "components.addons.charts": BOTTOM | {"settings", "components.release"},
     "components.addons": BOTTOM
-    | {"settings", "components.access", "components.platform", "components.release", "components.scraping"},
+    | {
+        "settings",
+        "components.access",
+        "components.platform",
+        "components.release",
+        "components.scraping",
+        "components.addons.charts",
+    },
     "components.azure": BOTTOM | {"settings", "components.access", "components.platform", "components.scraping"},
-    "components.restore": BOTTOM | {"components.access", "components.release"},
+    "components.restore": BOTTOM | {"components.access", "components.release", "components.addons.charts"},
     "components.tenancy": BOTTOM | {"components.access", "components.platform"},
     "components.existing_cluster": BOTTOM | {"settings", "components.access"},
     "components": BOTTOM | {"settings", "components.*"},

@@ -28,7 +28,6 @@ from bootstrap.errors import UpError
 from bootstrap.platform import drills
 from bootstrap.platform.doctor.azure import Clients
 from bootstrap.platform.doctor.needs import Needs
-from bootstrap.platform.releases import RELEASES
 from bootstrap.platform.status import azure, gather
 from bootstrap.platform.status import cluster as of_cluster
 from bootstrap.platform.status.page import Addon, Application, Backups, Certificate, Page, Unread, Version
@@ -37,6 +36,7 @@ from bootstrap.platform.verify import connect
 from bootstrap.platform.verify.cluster import Cluster
 from components.addons.charts import PINNED
 from settings import Settings
+from settings.addons import Charts
 from tests.loopback import send_json, serving
 from tests.unit.loopback_api import SYSTEM, ApiServer, Refusal, serve_as
 from tests.unit.loopback_platform import conditions, named
@@ -93,10 +93,10 @@ def api() -> Iterator[ApiServer]:
         node = {"status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}}
         played.put("/api/v1/nodes", {"items": [node, node]})
         for chart in PINNED:
-            [namespace] = [place for place, release in RELEASES.items() if release == chart.name]
             if chart.name in {"cert-manager", "argo-cd"}:
                 played.put(
-                    f"/api/v1/namespaces/{namespace}/secrets/{chart.name}.v9", record(chart.name, chart.version, 9)
+                    f"/api/v1/namespaces/{chart.namespace}/secrets/{chart.name}.v9",
+                    record(chart.name, chart.version, 9),
                 )
         played.put("/api/v1/namespaces/argocd/secrets/argo-cd.v10", record("argo-cd", "9.0.0", 10, "failed"))
         played.put(
@@ -127,9 +127,9 @@ def cluster(api: ApiServer) -> Cluster:
     return Cluster(load.new_client_from_config_dict(api.kubeconfig()))
 
 
-def settings(write_back: str = "none") -> Settings:
-    charts = SimpleNamespace()
-    return cast("Settings", SimpleNamespace(argocd=SimpleNamespace(image_updater_write_back=write_back), charts=charts))
+def settings(*, image_updater: bool = False) -> Settings:
+    argocd = SimpleNamespace(image_updater=image_updater)
+    return cast("Settings", SimpleNamespace(argocd=argocd, charts=Charts()))
 
 
 def test_versions_are_those_that_run(cluster: Cluster) -> None:
@@ -139,23 +139,15 @@ def test_versions_are_those_that_run(cluster: Cluster) -> None:
     ]
 
 
-@pytest.fixture
-def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Charts that no stack file overrides."""
-    monkeypatch.setattr(of_cluster, "PINNED", [SimpleNamespace(name=c.name, upstream=lambda _, c=c: c) for c in PINNED])
-
-
-@pytest.mark.usefixtures("pinned")
 def test_an_addon_is_its_last_revision_beside_what_is_pinned(cluster: Cluster) -> None:
     found = {each.name: each for each in of_cluster.addons(cluster, settings())}
     assert (found["argo-cd"].version, found["argo-cd"].revision, found["argo-cd"].status) == ("9.0.0", 10, "failed")
     assert found["cert-manager"].version == found["cert-manager"].pinned
     assert found["traefik"].version is None and found["traefik"].status == "not installed"
     assert "argocd-image-updater" not in found, "it is off"
-    assert "argocd-image-updater" in {each.name for each in of_cluster.addons(cluster, settings("git"))}
+    assert "argocd-image-updater" in {each.name for each in of_cluster.addons(cluster, settings(image_updater=True))}
 
 
-@pytest.mark.usefixtures("pinned")
 @pytest.mark.parametrize("data", [None, "", "bm90IGJhc2U2NA==", *BROKEN])
 def test_a_record_that_cannot_be_read_hides_no_other_addon(cluster: Cluster, api: ApiServer, data: str | None) -> None:
     found = record("argo-cd", "9.0.0", 11)

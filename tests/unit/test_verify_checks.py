@@ -126,10 +126,10 @@ def test_a_healthy_cluster_gives_no_alarm_and_keeps_nothing(world: World) -> Non
 
 def test_the_gateway_api_is_asked_about_where_the_stack_has_it(world: World) -> None:
     subjects = {each.subject for each in world.examine("kinds", "webhooks").findings}
-    assert "Gateway API" not in subjects and "Gateway of the Gateway API" not in subjects
+    assert "gateway.networking.k8s.io" not in subjects and "Gateway of the Gateway API" not in subjects
     world.settings = {**LOCAL, "ingress": {"serviceType": "NodePort", "gatewayApi": True}}
     subjects = {each.subject for each in world.examine("kinds", "webhooks").findings}
-    assert {"Gateway API", "Gateway of the Gateway API"} <= subjects
+    assert {"gateway.networking.k8s.io", "Gateway of the Gateway API"} <= subjects
 
 
 def test_image_updater_is_asked_about_where_the_stack_has_it(world: World) -> None:

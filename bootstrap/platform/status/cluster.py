@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.helm_records import Record, records
-from bootstrap.platform.releases import RELEASES, installed
 from bootstrap.platform.status.page import Addon, Application, Certificate, Version
 from bootstrap.platform.verify.cluster import Cluster
 from bootstrap.platform.verify.objects import condition, is_true, name_of, path_of, said
@@ -32,13 +31,12 @@ def versions(cluster: Cluster) -> list[Version]:
 
 def addons(cluster: Cluster, settings: Settings) -> list[Addon]:
     """Return the last revision of every addon's release."""
-    wanted, found = installed(settings), []
-    charts = {chart.name: chart for chart in PINNED}
-    for namespace, name in RELEASES.items():
-        pinned = charts[name].upstream(settings.charts).version
+    found = []
+    for chart in PINNED:
+        name, namespace, pinned = chart.name, chart.namespace, chart.upstream(settings.charts).version
         if revisions := records(cluster, name, namespace):
             found.append(_addon(revisions[-1], pinned))
-        elif namespace in wanted:
+        elif chart.installed(settings):
             found.append(Addon(name=name, namespace=namespace, version=None, pinned=pinned, status="not installed"))
     return found
 

@@ -13,14 +13,12 @@ from bootstrap.platform.verify.cluster import ClusterError
 from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
 from components.addons import argocd, cert_manager, external_secrets, gateway_api
+from components.addons.charts import PINNED
 from components.release.probe import Probe
 from conventions import SECRET_STORE
 
 _DOWN = "failed calling webhook"
-_INJECTORS = {
-    cert_manager.NAMESPACE: "cert-manager-cainjector",
-    external_secrets.NAMESPACE: "external-secrets-cert-controller",
-}
+_INJECTORS = {chart.namespace: chart.injector for chart in PINNED if chart.injector is not None}
 """What keeps the caBundle of webhooks, by the namespace of those addons that have some."""
 _EXTERNAL_SECRET = Probe(
     addon="External Secrets Operator",
