@@ -1,5 +1,5 @@
 # Each target sets up what it needs; with Python >= 3.11 and PyPI alone, `make plan` and `make test` work on a fresh clone.
-STACK ?= $(if $(filter up verify status down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan policy evidence,$(MAKECMDGOALS)),prod,dev))
+STACK ?= $(if $(filter up verify status upgrade down recover drift,$(MAKECMDGOALS)),local,$(if $(filter scan policy evidence,$(MAKECMDGOALS)),prod,dev))
 # STACK is text: neither Make nor the shell runs what is in it
 ifneq ($(filter command environment,$(firstword $(origin STACK))),)
 override STACK := $(value STACK)
@@ -32,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## show the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # uv comes from PATH where it is there, from PyPI into .tools/ where it is not.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -64,11 +64,11 @@ plan: setup ## show what `pulumi up` would build: no cloud, no credentials, no P
 	@$(BIN)/bootstrap plan --stack "$$STACK" $(if $(VALUES),--values)
 
 .PHONY: doctor
-doctor: setup ## ask Azure, and change nothing: could the stack be deployed from here? (STACK=dev|prod, WHAT_IF=1)
+doctor: setup ## run preflight checks against Azure; read-only (STACK=dev|prod, WHAT_IF=1)
 	@$(BIN)/bootstrap doctor --stack "$$STACK" $(if $(WHAT_IF),--what-if)
 
 .PHONY: up
-up: setup ## bring a stack up for real (STACK=local unless said; YES=1, SKIP_PREVIEW=1, SKIP_DOCTOR=1, NO_VERIFY=1)
+up: setup ## deploy a stack (STACK=local by default; YES=1, SKIP_PREVIEW=1, SKIP_DOCTOR=1, NO_VERIFY=1)
 	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes) $(if $(SKIP_PREVIEW),--skip-preview) $(if $(SKIP_DOCTOR),--skip-doctor) $(if $(NO_VERIFY),--no-verify)
 
 .PHONY: verify
@@ -76,11 +76,11 @@ verify: setup ## ask a cluster that is up: does it do what a platform is for? (S
 	@$(BIN)/bootstrap verify --stack "$$STACK" $(if $(EGRESS_URL),--egress-url "$$EGRESS_URL")
 
 .PHONY: status
-status: setup ## show a stack that is up on one page, and change nothing (STACK=..., DRIFT=1)
+status: setup ## show a running stack on one page; read-only (STACK=..., DRIFT=1)
 	@$(BIN)/bootstrap status --stack "$$STACK" $(if $(DRIFT),--drift)
 
 .PHONY: upgrade
-upgrade: setup ## compare the versions to install with a stack that is up, then `make up` (STACK=..., CHECK=1 leaves that out)
+upgrade: setup ## compare the pinned versions with a running stack, then run `make up` (STACK=..., CHECK=1: compare only)
 	@$(BIN)/bootstrap upgrade --stack "$$STACK" $(if $(CHECK),--check) $(if $(YES),--yes)
 
 .PHONY: down
@@ -113,7 +113,7 @@ scan: setup ## checkov on the requests that Azure would get (STACK=prod), held t
 	@$(BIN)/python -m policy.scan --stack "$$STACK" $(if $(FORMAT),--format "$$FORMAT")
 
 .PHONY: policy
-policy: setup ## hold the plan to the rules of policy/ (STACK=prod), and to policy/exceptions.yaml
+policy: setup ## check the plan against the rules of policy/ (STACK=prod), and to policy/exceptions.yaml
 	@$(BIN)/bootstrap policy --stack "$$STACK"
 
 .PHONY: evidence
@@ -139,7 +139,7 @@ e2e: setup ## every end-to-end test: real engine, real API server (needs them on
 	@$(BIN)/pytest tests/e2e --e2e full -v
 
 .PHONY: bench
-bench: setup ## the measurements that the README quotes, as one table
+bench: setup ## measure previews, updates, plans, memory, promotions and rendering, as one table
 	@$(BIN)/python -m bench
 
 .PHONY: fidelity
@@ -160,5 +160,5 @@ test: setup ## unit and component tests, and the end-to-end smoke tests where th
 	@$(BIN)/pytest
 
 .PHONY: mutate
-mutate: setup ## how many small mistakes the tests would see, for hours or until Ctrl-C (SEED=..., COMPONENTS=300, ONLY=a/module.py, SKIP_PURE=1)
+mutate: setup ## mutation testing: what share of small faults the tests catch, for hours or until Ctrl-C (SEED=..., COMPONENTS=300, ONLY=a/module.py, SKIP_PURE=1)
 	@nice $(BIN)/python -m tests.mutation $(if $(SEED),--seed "$$SEED") $(if $(COMPONENTS),--components "$$COMPONENTS") $(if $(ONLY),--only "$$ONLY") $(if $(SKIP_PURE),--skip-pure)

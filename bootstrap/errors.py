@@ -38,7 +38,7 @@ class GitError(BootstrapError):
 
 
 class RefusedError(BootstrapError):
-    """A rule stands against what was asked for; nothing was changed."""
+    """A rule forbids the request; nothing was changed."""
 
     exit_code = 2
 

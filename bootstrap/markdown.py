@@ -21,12 +21,12 @@ _NOTHING = "(empty)"
 def code(text: object) -> str:
     """Return a text as inline code, on one line; also for the cell of a table."""
     shown = on_one_line(str(text)) or _NOTHING
-    return f"`{shown}`" if _PLAIN_CODE.fullmatch(shown) else f"<code>{_spelt(shown)}</code>"
+    return f"`{shown}`" if _PLAIN_CODE.fullmatch(shown) else f"<code>{_spelled(shown)}</code>"
 
 
 def html(text: object) -> str:
     """Return a text for the inside of an HTML element or a sentence, on one line; it mentions nobody and no issue."""
-    return _MENTION.sub(rf"\g<0>{_BREAK}", _spelt(text))
+    return _MENTION.sub(rf"\g<0>{_BREAK}", _spelled(text))
 
 
 def fence(lines: Iterable[str], language: str = "") -> list[str]:
@@ -39,7 +39,7 @@ def fence(lines: Iterable[str], language: str = "") -> list[str]:
 
 def details(title: str, body: Iterable[str]) -> list[str]:
     """Return lines that are shown when somebody opens them; the title is somebody else's text, the body is Markdown."""
-    return [f"<details><summary><code>{_spelt(title)}</code></summary>", "", *body, "", "</details>", ""]
+    return [f"<details><summary><code>{_spelled(title)}</code></summary>", "", *body, "", "</details>", ""]
 
 
 def label(text: object) -> str:
@@ -47,5 +47,5 @@ def label(text: object) -> str:
     return re.sub(r"[^A-Za-z0-9 ._/-]", lambda found: f"#{ord(found[0])};", on_one_line(str(text)))
 
 
-def _spelt(text: object) -> str:
+def _spelled(text: object) -> str:
     return _KEPT.sub(lambda found: f"&#{ord(found[0])};", on_one_line(str(text)))

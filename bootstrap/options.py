@@ -43,7 +43,7 @@ def text_or_json(command: str, output: Format) -> None:
         BootstrapError: Markdown is asked for.
     """
     if output is Format.MARKDOWN:
-        raise BootstrapError(f"--format: {command} knows text and json")
+        raise BootstrapError(f"--format: got '{output.value}'; allowed for {command}: text, json")
 
 
 def some_text(given: str) -> str:

@@ -23,18 +23,18 @@ _NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def on_one_line(text: str) -> str:
-    """Return a name as it can stand in a sentence: what is not seen is spelt out, line ends too."""
-    return _without_old_commands(_COMMAND.sub(r"\1\\x3a", _ON_ONE_LINE.sub(_spelt, text)))
+    """Return a name as it can stand in a sentence: what is not seen is spelled out, line ends too."""
+    return _without_old_commands(_COMMAND.sub(r"\1\\x3a", _ON_ONE_LINE.sub(_spelled, text)))
 
 
 def on_lines(text: str) -> str:
-    """Return a text of several lines: what is not seen is spelt out, and no line is a command of a workflow."""
+    """Return a text of several lines: what is not seen is spelled out, and no line is a command of a workflow."""
     return _COMMAND.sub(r"\1\\x3a", on_part_of_lines(text))
 
 
 def on_part_of_lines(text: str) -> str:
     """Return a text that may begin within a line; what begins a line is for the caller to look at."""
-    return _without_old_commands(_ON_LINES.sub(_spelt, text))
+    return _without_old_commands(_ON_LINES.sub(_spelled, text))
 
 
 def has_command(text: str) -> bool:
@@ -63,7 +63,7 @@ def _without_old_commands(text: str) -> str:
     return _OLD_COMMAND.sub(r"#\\x23", text)
 
 
-def _spelt(found: "re.Match[str]") -> str:
+def _spelled(found: "re.Match[str]") -> str:
     number = ord(found[0])
     width, letter = (2, "x") if number < 0x100 else (4, "u") if number < 0x10000 else (8, "U")
     return _NAMES.get(found[0]) or f"\\{letter}{number:0{width}x}"

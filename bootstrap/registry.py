@@ -126,11 +126,13 @@ class Repository:
             url = urljoin(f"{self.image.origin}/v2/{self.image.name}/", path)
             given = urlsplit(url)
         except ValueError:
-            raise RegistryError(f"{self.image.host} names an address that is none") from None
+            raise RegistryError(
+                f"{self.image.host} returned the upload URL {path!r}; allowed: an https:// URL"
+            ) from None
         # where a registry wants an upload sent is its choice, and a credential's way in is not
         if given.scheme != "https" and not (given.scheme == "http" and self.image.origin.startswith("http://")):
             raise RegistryError(
-                f"{self.image.host} names an address that is none: {given.scheme}://; allowed: https://"
+                f"{self.image.host} returned an upload URL that begins with {given.scheme}://; allowed: https://"
             )
         ours = given.netloc == self.image.host
         start = data.tell() if data is not None and not isinstance(data, bytes) else 0
@@ -282,12 +284,16 @@ def _realm(image: Image, given: str, credential: Credential | None) -> SplitResu
         realm = urlsplit(given)
         port = realm.port
     except ValueError:
-        raise RegistryError(f"{image.host} names no address for tokens") from None
+        raise RegistryError(
+            f"{image.host} returned a token realm that is not an https:// URL with a host and without credentials"
+        ) from None
     plain = realm.scheme == "http" and _is_loopback(realm.netloc) and _is_loopback(image.host)
     if realm.scheme != "https" and not plain:
         raise RegistryError(f"{image.host} wants its token fetched without TLS: a credential does not go there")
     if "@" in realm.netloc or not realm.hostname:
-        raise RegistryError(f"{image.host} names no address for tokens")
+        raise RegistryError(
+            f"{image.host} returned a token realm that is not an https:// URL with a host and without credentials"
+        )
     registry = urlsplit(image.origin)
     own = (realm.scheme, realm.hostname, port or _PORTS[realm.scheme]) == (
         registry.scheme,

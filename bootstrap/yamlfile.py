@@ -282,7 +282,7 @@ def _sections(lines: list[str]) -> Iterator[tuple[int, int, str]]:
     for index, start in enumerate(top):
         end = top[index + 1] if index + 1 < len(top) else len(lines)
         alone = re.match(r"(\w+)\s*:\s*(#.*)?$", lines[start])
-        # a misspelt config is told where its keys are known
+        # a misspelled config is told where its keys are known
         if not alone or not difflib.get_close_matches(alone[1].lower(), ["config"], cutoff=0.8):
             yield start, end, ""
             continue

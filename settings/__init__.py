@@ -59,7 +59,7 @@ class Settings(Section):
     azure: Azure | None = None
     """Subscription, tenant and region."""
     network: Network = Network()
-    """Addresses."""
+    """IP ranges of the virtual network, pods and services; subnets, private endpoints, egress."""
     cluster: Cluster | None = None
     """The AKS cluster."""
     system_pool: SystemPool = SystemPool()
@@ -67,25 +67,25 @@ class Settings(Section):
     node_pools: tuple[NodePool, ...] = ()
     """Pools for workloads."""
     key_vault: KeyVault = KeyVault()
-    """The vault."""
+    """The Key Vault of applications' secrets."""
     registry: Registry = Registry()
     """The container registry."""
     dns: Dns
-    """The zone of host names."""
+    """The DNS zone, its records, and when they move in a rebuild."""
     observability: Observability = Observability()
-    """What watches the cluster."""
+    """Logs, metrics, Defender, Azure Policy and alerts."""
     backup: Backup = Backup()
-    """Whether volumes survive their cluster."""
+    """Azure Backup: schedule, retention, and what a rebuild restores."""
     certificates: Certificates = Certificates()
-    """Who signs."""
+    """cert-manager's issuers and the default certificate."""
     ingress: Ingress = Ingress()
     """The ingress controller."""
     argocd: ArgoCd = ArgoCd()
-    """Argo CD."""
+    """Argo CD: access, repositories, notifications, Image Updater."""
     gitops: GitOps
-    """What the root Application points at."""
+    """Repositories, revisions and environment that Argo CD follows."""
     charts: Charts = Charts()
-    """Charts."""
+    """Sources, versions and value overrides of the addons' charts."""
     images: Images = Images()
     """Images of the addons."""
     local: Local = Local()
@@ -268,7 +268,7 @@ def parse(
     found = [*problems]
     unknown = [key for key in raw if key not in _NAMES]
     found += [Problem((key,), _unknown_key(key)) for key in unknown]
-    # a misspelt key is told once, not as a missing one too
+    # a misspelled key is told once, not as a missing one too
     unread = {*unread, *(meant for key in unknown if (meant := nearest(key, _NAMES)) and meant not in raw)}
     given = _given(raw)
     values = _with_production_defaults(given)

@@ -488,7 +488,7 @@ class ChartOverride(Section):
     repository: ChartRepository | None = None
     """Where the chart is drawn from; for OCI without the chart's name."""
     version: ChartVersion | None = None
-    """Its version."""
+    """Version of the chart, exact; the pinned one when left out."""
     values: dict[str, Any] = {}
     """Values merged over the program's own, last and deeply."""
 
@@ -509,7 +509,7 @@ class Charts(Section):
     image_updater: ChartOverride = ChartOverride()
     """Argo CD Image Updater, where it is installed."""
     timeout_seconds: Annotated[int, Field(strict=True, ge=60, le=3600)] = 600
-    """How long a release may take to be ready."""
+    """Seconds that a release may take to become ready."""
     keep_crds: Flag = True
     """Leave CRDs behind when a release is removed; without, everything of their kinds goes with them."""
 

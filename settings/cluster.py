@@ -66,7 +66,7 @@ class ApiServer(Section):
     def _public_range(self, index: int, cidr: Cidr) -> Iterator[Problem]:
         path = ("authorizedIpRanges", index)
         if cidr.prefixlen == 0:
-            yield Problem(path, f"got '{cidr}'; to open it, say exposure: {Exposure.OPEN.value}")
+            yield Problem(path, f"got '{cidr}'; to open it, set exposure: {Exposure.OPEN.value}")
         elif why := why_not_public(cidr):
             yield Problem(path, f"got '{cidr}', which is {why}; allowed: public ranges, as the endpoint is public")
 
@@ -107,15 +107,15 @@ class AutoscalerProfile(Section):
     scan_interval: Seconds = "10s"
     """Seconds between two looks, such as "10s"."""
     scale_down_delay_after_add: Minutes = "10m"
-    """Minutes after growing before it thinks of shrinking."""
+    """Time after a scale-up before scale-down is considered, such as ``10m``."""
     scale_down_unneeded_time: Minutes = "10m"
-    """Minutes that a node must be idle before it goes."""
+    """Time that a node must be idle before it goes, such as ``10m``."""
     scale_down_utilization_threshold: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.5
     """Share of a node's requests under which it counts as idle."""
     max_graceful_termination_seconds: Annotated[int, Field(strict=True, ge=0, le=3600)] = 600
     """Seconds that a pod gets to end when its node goes."""
     max_node_provision_time: Minutes = "15m"
-    """Minutes that a node may take to come up."""
+    """Time that a node may take to come up, such as ``15m``."""
     skip_nodes_with_local_storage: Flag = False
     """Never remove a node whose pods have local storage."""
     skip_nodes_with_system_pods: Flag = True
@@ -174,7 +174,7 @@ class EtcdEncryption(Section):
     """
 
     key_id: KeyId
-    """The key, with its version. After a new version, write all Secrets anew before the old version goes."""
+    """The key, with its version. After a new version, rewrite all Secrets before the old version goes."""
     vault_resource_id: VaultId
     """ARM id of its vault, one with Azure RBAC; the cluster's identity is given its roles there."""
     network_access: Literal["Public", "Private"] = "Public"

@@ -285,7 +285,7 @@ class Dns(Section):
     records: Annotated[tuple[Record, ...], Unique] = ("*",)
     """A records that lead to ingress, relative to the zone; ``@`` is the apex, ``*`` the wildcard."""
     ttl_seconds: Annotated[int, Field(strict=True, ge=30, le=86400)] = 300
-    """How long resolvers keep them, which bounds how long a rebuild's move takes to be seen."""
+    """Seconds that resolvers cache the records, and that a rebuild keeps the old cluster after they have moved."""
     cutover: Cutover = Cutover.SERVING
     """When a rebuild moves the records to the new cluster.
 
@@ -345,7 +345,7 @@ class Alerts(Section):
     """
 
     emails: Annotated[tuple[Email, ...], Unique]
-    """Their addresses."""
+    """E-mail addresses, 1 to 1,000."""
     metrics: Flag | None = None
     """Tell them too of certificates that are not renewed, secrets that are not read, applications that are degraded or
     not what Git has, and pods that find no node; wherever ``managedPrometheus`` is on when left out.
@@ -375,7 +375,7 @@ class Observability(Section):
     diagnostics: Flag = False
     """Who did what, to Log Analytics: changes to the cluster and sign-ins, and what is asked of vault and registry."""
     alerts: Alerts | None = None
-    """Who is told of changes that weaken the environment, and of trouble in it; nobody when left out."""
+    """E-mail alerts on changes that weaken the environment and on unhealthy workloads; none when left out."""
     retention_days: Annotated[int, Field(strict=True, ge=30, le=730)] = 30
     """Days that Log Analytics keeps data. https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure"""
     daily_cap_gib: Annotated[float, Field(strict=True, ge=0.023)] | None = None

@@ -57,7 +57,7 @@ class Pool(Section):
     max_pods: Annotated[int, Field(strict=True, ge=30, le=250)] = 110
     """Pods per node. https://learn.microsoft.com/azure/aks/quotas-skus-regions"""
     max_surge: Surge = "33%"
-    """Nodes added during an upgrade."""
+    """Nodes added during an upgrade: a number in quotes (``"1"``), or 1% to 100% of the pool."""
     drain_timeout_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
     """Minutes that a node may take to drain. https://learn.microsoft.com/azure/aks/upgrade-aks-cluster"""
     node_soak_minutes: Annotated[int, Field(strict=True, ge=0, le=30)] = 0

@@ -40,7 +40,7 @@ class Reader:
                 if read is not UNREAD:
                     values[name] = read
             elif alias in meant:
-                continue  # it is there and misspelt, which is told: neither missing nor at its default
+                continue  # it is there and misspelled, which is told: neither missing nor at its default
             elif field.is_required():
                 self._say((*path, alias), "missing; it has no default")
             else:

@@ -1,6 +1,6 @@
 """What Azure retires of what a stack can ask for, by date: the one table.
 
-A test that failed by date would break an old commit on the night of a rebuild, so nothing here refuses a stack:
+A test that failed by date would break an old commit during an emergency rebuild, so nothing here refuses a stack:
 `bootstrap doctor` says what is near its end, and the table is checked for its form only.
 
 Sources: the calendar of Kubernetes versions, https://learn.microsoft.com/azure/aks/supported-kubernetes-versions (of

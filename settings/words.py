@@ -147,7 +147,7 @@ def _pointed(text: str) -> str:
 
 
 def nearest(given: str, known: Iterable[str]) -> str | None:
-    """Return the known word that a misspelt one most likely means."""
+    """Return the known word that a misspelled one most likely means."""
     words = {_folded(word): word for word in known}
     folded = _folded(plain(given))
     if folded in words:

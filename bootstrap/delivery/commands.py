@@ -414,7 +414,7 @@ def freeze(
     Exit status: 0 written, 1 an error, and nothing was written.
     """
     if lift == (until is not None) or (lift and start is not None):
-        raise BootstrapError("say either --until, with or without --from, or --lift")
+        raise BootstrapError("got --until and --lift, or neither; allowed: --until [--from], or --lift")
     if until is None:
         freezing.lift(ROOT, environment)
         typer.echo(f"wrote {freezing.FILE}: {environment} is synced again")

@@ -14,6 +14,9 @@ from bootstrap.errors import GitOpsError, MissingToolError, RevisionError
 from bootstrap.revision import git, git_bytes
 from conventions import HALVES
 
+_LEFT_OUT = {".git", ".venv", ".tools"}
+"""Folders at the top that no Git has: its own, and those that `make setup` makes, with links to a Python."""
+
 
 def leads_out(top: Path, path: Path) -> bool:
     """Whether a link leads out of a folder, as Argo CD sees it: an absolute one does, wherever it leads."""
@@ -88,6 +91,6 @@ def told(path: Path, shown: str) -> str:
 def _links(folder: Path) -> Iterator[Path]:
     """Yield every link below a folder, through none of them."""
     for parent, folders, files in os.walk(folder):
-        if parent == str(folder) and ".git" in folders:
-            folders.remove(".git")
+        if parent == str(folder):
+            folders[:] = [name for name in folders if name not in _LEFT_OUT]
         yield from (path for name in sorted([*folders, *files]) if (path := Path(parent) / name).is_symlink())

@@ -200,7 +200,7 @@ def dump(value: object) -> str:
     yaml.width = 4096
     stream = StringIO()
     yaml.dump(value, stream)
-    # what is spelt out is in double quotes, where the same escapes mean the same
+    # what is spelled out is in double quotes, where the same escapes mean the same
     return on_part_of_lines(stream.getvalue().removeprefix(_HEADER))
 
 

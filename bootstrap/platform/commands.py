@@ -166,9 +166,9 @@ def doctor(
     ] = False,
     output: Annotated[Format, typer.Option("--format", "-f", help="text or json.")] = Format.TEXT,
 ) -> None:
-    """Ask Azure, and change nothing: could this stack be deployed from here?
+    """Run preflight checks: whether this stack can be deployed from this machine. Read-only.
 
-    Exit status: 0 nothing stands against it, 2 it is blocked, 1 an error.
+    Exit status: 0 nothing blocks it, 2 blocked, 1 an error.
     """
     text_or_json("doctor", output)
     found = diagnosis.examine(ROOT, stack, console=progress_console(stderr=True), preflight=preflight)
@@ -184,12 +184,12 @@ def up(
     stack: StackOption = "local",
     yes: YesOption = False,
     skip_preview: Annotated[bool, typer.Option("--skip-preview", help="Leave the preview out.")] = False,
-    skip_doctor: Annotated[bool, typer.Option("--skip-doctor", help="Do not ask Azure first.")] = False,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not ask the cluster at the end.")] = False,
+    skip_doctor: Annotated[bool, typer.Option("--skip-doctor", help="Skip the preflight checks.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Skip the checks after the update.")] = False,
 ) -> None:
     """Run `pulumi up`; first ask Azure whether it would do, and at the end the cluster whether it does what it is for.
 
-    Exit status: 0 success, 2 it is up and something does not work, 1 an error.
+    Exit status: 0 success, 2 deployed, but a check failed, 1 an error.
     """
     update.up(
         ROOT,
@@ -260,9 +260,9 @@ def upgrade(
     ] = None,
     output: Annotated[Format, typer.Option("--format", "-f", help="text, or json with --check.")] = (Format.TEXT),
 ) -> None:
-    """Compare the program's versions with what runs in a cluster, then run `up` if nothing is against it.
+    """Compare the program's versions with what runs in a cluster, then run `up` if nothing blocks it.
 
-    Needs Helm. Exit status: 0 nothing stands against it, 2 something does, and nothing was changed, 1 an error.
+    Needs Helm. Exit status: 0 nothing blocks it, 2 blocked, nothing was changed, 1 an error.
     """
     text_or_json("upgrade", output)
     if output is Format.JSON and not check:
@@ -304,7 +304,7 @@ def restore(
     """
     text_or_json("restore", output)
     if point is not None and not namespaces:
-        raise BootstrapError("--point says which backup; say with --namespace what comes back from it")
+        raise BootstrapError("got --point without --namespace; allowed: both")
     if namespaces and output is Format.JSON:
         raise BootstrapError("got --format json with --namespace; allowed for the list")
     restoring.check_namespaces(namespaces or ())
@@ -326,13 +326,19 @@ def restore(
 
 @commands.command()
 def down(stack: StackOption = "local", yes: YesOption = False) -> None:
-    """Undo `up`: destroy the stack, and remove the cluster and the state if `up` created them."""
+    """Undo `up`: destroy the stack, and remove the cluster and the state if `up` created them.
+
+    Exit status: 0 destroyed, or nothing to destroy; 1 an error.
+    """
     update.down(ROOT, stack, yes=yes, console=progress_console())
 
 
 @commands.command()
 def recover(stack: StackOption = "local") -> None:
-    """After a run that died: remove its lock, and import what it had created. The next `up` continues."""
+    """After a run that died: remove its lock, and import what it had created. The next `up` continues.
+
+    Exit status: 0 the next update can run, 1 an error.
+    """
     update.recover_stack(ROOT, stack, console=progress_console())
 
 
@@ -396,7 +402,10 @@ def adopt(
     stack: StackOption = "dev",
     folder: Annotated[Path, typer.Option(file_okay=False, exists=True, help="Where the import files go.")] = Path(),
 ) -> None:
-    """After the state is lost and the resources are not: write import files, and print the commands to run."""
+    """After the state is lost and the resources are not: write import files, and print the commands to run.
+
+    Exit status: 0 both files written, 1 an error.
+    """
     files = adoption.adopt(evaluation.evaluate(ROOT, stack))
     files.write(folder)
     typer.echo("run in an empty stack, one after the other:")
@@ -406,5 +415,8 @@ def adopt(
 
 @commands.command()
 def schema() -> None:
-    """Write stack.schema.json, from which editors complete and check stack files, from the settings' models."""
+    """Write stack.schema.json, from which editors complete and check stack files, from the settings' models.
+
+    Exit status: 0 written, 1 an error.
+    """
     typer.echo(f"wrote {schemas.write_schema(ROOT).relative_to(ROOT)}")

@@ -101,7 +101,7 @@ _MARKS = {
 
 
 def print_findings(findings: Sequence[Finding], console: Console, *, good: Callable[[list[Finding]], str]) -> None:
-    """Print findings as a table for eyes: what is fine in one line a check, the rest in full.
+    """Print findings as a table: passed checks on one line each, the rest in full.
 
     Args:
         findings: those of one check stand together.

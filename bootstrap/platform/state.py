@@ -31,7 +31,9 @@ def select_stack(run: Run) -> list[str]:
     lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
     salt = [line for line in lines if line.startswith("encryptionsalt:")]
     if not salt:
-        raise UpError(f"{kept} is gone, and with it the salt of the state's passphrase: restore it, or start anew")
+        raise UpError(
+            f"{kept} is gone, and with it the salt of the state's passphrase: restore it, or start with an empty state"
+        )
     ours = [line for line in before.decode().splitlines() if not line.startswith("encryptionsalt:")]
     kept.write_text("\n".join([*ours, *salt, ""]), encoding="utf-8")
     return ["--config-file", str(kept)]

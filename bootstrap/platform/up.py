@@ -176,33 +176,33 @@ def drift(root: Path, stack: str, *, console: Console) -> bool:
 
 
 def _ask_azure(run: Run) -> None:
-    """Ask whether the plan could be deployed, and go no further where it could not.
+    """Run preflight checks, and go no further where one blocks.
 
     Raises:
-        UpError: something stands against it.
+        UpError: a check blocks the deployment.
     """
     found = diagnosis.examine(run.root, run.stack, console=run.console)
     diagnosis.print_diagnosis(found, run.console)
     if found.blocked:
         raise UpError(
-            "this would fail, see above; nothing was changed. Where the doctor is wrong, "
-            f"`make up STACK={run.stack} SKIP_DOCTOR=1` goes on"
+            "preflight checks failed, see above; nothing was changed. To deploy anyway: "
+            f"`make up STACK={run.stack} SKIP_DOCTOR=1`"
         )
 
 
 @ends_tidily
 def _ask_cluster(run: Run) -> None:
-    """Ask whether the cluster does what a platform is for.
+    """Run end-to-end checks on the cluster.
 
     Raises:
-        NotServingError: something does not work.
+        NotServingError: a check failed.
     """
     run.console.print("\n[bold]what the cluster does[/]")
     found = verifying.verify_run(run)
     verification.print_report(found, run.console)
     if found.failed:
         raise NotServingError(
-            f"the stack is up, and something does not work, see above; `make verify STACK={run.stack}` asks again"
+            f"the stack is deployed, but a check failed, see above; `make verify STACK={run.stack}` repeats the checks"
         )
 
 

@@ -51,11 +51,11 @@ _ENVIRONMENTS = """\
 {{- range $key, $pattern := dict @CHART_PATTERNS@ }}
 {{- $given := get $chart $key }}
 {{- if not (and (kindIs "string" $given) (regexMatch $pattern $given)) }}
-{{- fail (printf "%s: chart.%s is missing, or is none" $file $key) }}
+{{- fail (printf "%s: chart.%s: got %s; allowed: text that matches %s" $file $key (toJson $given) $pattern) }}
 {{- end }}
 {{- end }}
 {{- else if not (and (kindIs "string" .chart) (regexMatch @NAME@ .chart)) }}
-{{- fail (printf "%s: chart is no folder's name, and no mapping" $file) }}
+{{- fail (printf "%s: chart: allowed: a folder of gitops/charts, or repository, name and version" $file) }}
 {{- end }}
 {{- if not (and (hasKey . "environments") (kindIs "map" .environments) .environments) }}
 {{- fail (printf "%s: environments is missing, or no mapping" $file) }}

@@ -34,7 +34,7 @@ _ENTRY_POINT: dict[str, Any] = {
         # https://doc.traefik.io/traefik/migrate/v3/#underscoreheadersstrategy
         "underscoreHeadersStrategy": "delete",
     },
-    # callers reach the proxies with their own addresses, so that nobody's word for another counts
+    # callers reach the proxies with their own addresses, so that forwarded-for headers are never trusted
     # https://doc.traefik.io/traefik/reference/install-configuration/entrypoints/#forwarded-headers
     "forwardedHeaders": {"trustedIPs": [], "insecure": False},
     "proxyProtocol": {"trustedIPs": [], "insecure": False},

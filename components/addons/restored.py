@@ -53,9 +53,7 @@ def await_answer(api: "cluster_api.ClusterApi", secret: str, namespace: str) -> 
     while (answer := _answer(api, secret, namespace)) is None and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     if answer is None:
-        pulumi.log.warn(
-            f"{namespace}/{secret}: nobody asked the vault within {seconds:.0f} s; a certificate is ordered"
-        )
+        pulumi.log.warn(f"{namespace}/{secret}: nobody asked the vault within {seconds:.0f} s; ordering a certificate")
     elif answer.restored:
         pulumi.log.info(f"{namespace}/{secret}: the vault has a certificate, and none is ordered unless it is due")
         time.sleep(min(_SEEN_SECONDS, seconds))

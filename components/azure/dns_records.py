@@ -17,6 +17,7 @@ class DnsRecordsArgs:
     """Names relative to the zone; ``@`` is the apex, ``*`` the wildcard."""
     address: pulumi.Input[str]
     ttl_seconds: int
+    """Time to live of every record, in seconds."""
     cluster: Mapping[str, pulumi.Input[str]]
     """The cluster that they lead to, which every record names in its metadata."""
     hooks: pulumi.ResourceHookBinding | None = None

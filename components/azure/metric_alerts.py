@@ -81,14 +81,14 @@ def rules(system_pool: SystemPool, node_pools: Sequence[NodePool], zones: tuple[
             expression=f'max {_OBJECT} ({APPLICATION}{{health_status=~"Degraded|Missing|Unknown"}}) == 1',
             minutes=15,
             severity=2,
-            summary="{{ $labels.cluster }}: application {{ $labels.name }} is degraded, or missing parts.",
+            summary="{{ $labels.cluster }}: application {{ $labels.name }} is degraded, or has missing resources.",
         ),
         MetricRule(
             name="ApplicationOutOfSync",
             expression=f'max {_OBJECT} ({APPLICATION}{{sync_status=~"OutOfSync|Unknown"}}) == 1',
             minutes=60,
             severity=3,
-            summary="{{ $labels.cluster }}: application {{ $labels.name }} is not what Git has, for an hour.",
+            summary="{{ $labels.cluster }}: application {{ $labels.name }} has been out of sync with Git for an hour.",
         ),
         MetricRule(
             name="PodsUnschedulable",
@@ -96,7 +96,7 @@ def rules(system_pool: SystemPool, node_pools: Sequence[NodePool], zones: tuple[
             f'and on (cluster, namespace, pod) {POD}{{node=""}}) > 0',
             minutes=15,
             severity=2,
-            summary="{{ $labels.cluster }}: {{ $value }} pods of {{ $labels.namespace }} find no node.",
+            summary="{{ $labels.cluster }}: {{ $value }} pods of {{ $labels.namespace }} are unschedulable.",
         ),
         MetricRule(
             name="MetricsMissing",
@@ -109,7 +109,7 @@ def rules(system_pool: SystemPool, node_pools: Sequence[NodePool], zones: tuple[
             ),
             minutes=30,
             severity=2,
-            summary="Nothing is read of {{ $labels.job }}, so that no rule about it can fire.",
+            summary="No metrics from {{ $labels.job }}: its alerts cannot fire.",
         ),
     ]
     if limits := list(_limits(system_pool, node_pools, zones)):
@@ -119,7 +119,7 @@ def rules(system_pool: SystemPool, node_pools: Sequence[NodePool], zones: tuple[
                 expression=" or ".join(limits),
                 minutes=60,
                 severity=3,
-                summary="{{ $labels.cluster }}: node pool {{ $labels.pool }} has had all of its nodes for an hour.",
+                summary="{{ $labels.cluster }}: node pool {{ $labels.pool }} has been at maxCount for an hour.",
             )
         )
     return found

@@ -38,7 +38,7 @@ async def reached(kubeconfig: str, exposure: Exposure) -> str:
     """Return a kubeconfig, once its API server has answered.
 
     The Kubernetes provider leaves everything as it is where the server does not answer, so that a cluster that is gone
-    stands in nobody's way. That must not pass for a run that did its work.
+    blocks nothing. That must not pass for a run that did its work.
 
     Args:
         kubeconfig: as JSON.

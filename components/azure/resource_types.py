@@ -38,7 +38,7 @@ class ResourceType:
     replaced_by: frozenset[str] = frozenset()
     """Inputs whose change replaces the resource, besides its location, its name and what it is in (``places``)."""
     destructive: bool = False
-    """Whether its removal or replacement loses data or interrupts somebody."""
+    """Whether its removal or replacement loses data or interrupts traffic."""
     inner: frozenset[str] = frozenset()
     """Inputs that Azure has under ``properties``, and not beside it as other types do: ``sku``, ``tags``."""
     nested: bool = False

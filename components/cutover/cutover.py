@@ -85,7 +85,7 @@ class Cutover:
         if _moves_to(hook):
             seconds = min(self._args.ttl_seconds, _seconds())
             pulumi.log.info(
-                f"{hook.name} has moved; the old side stays {seconds:.0f} s, until resolvers have forgotten it"
+                f"{hook.name} has moved; keeping the old cluster for {seconds:.0f} s, until resolver caches expire"
             )
             await asyncio.sleep(seconds)
 
@@ -114,7 +114,7 @@ class Cutover:
                     "which moves names all the same"
                 )
             if waits != told:
-                pulumi.log.info(f"names stay on the old side until the new one serves: {waits}")
+                pulumi.log.info(f"DNS stays on the old cluster until the new one serves: {waits}")
                 told = waits
             time.sleep(_POLL_SECONDS)
             # what was well before counts, should the old side go meanwhile
@@ -132,7 +132,7 @@ class Cutover:
         if ROOT_APPLICATION not in applications.states:
             missing.append("there is no root Application yet")
         found = compare(applications, before)
-        missing += [f"{application}, which is well on the old side" for application in found.worse]
+        missing += [f"{application}, which is healthy on the old cluster" for application in found.worse]
         if not missing and found.sick:
             pulumi.log.warn(f"names move although these are sick, as they are on the old side: {', '.join(found.sick)}")
         return "; ".join(missing)

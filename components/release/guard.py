@@ -137,7 +137,7 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
         if read in {"", "deployed"}:
             return read
         if pulumi.runtime.is_dry_run():
-            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {read}; the update looks into it")
+            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {read}; the update will repair it")
             return read
         if (api := await sign_in(access)) is None:
             return read
@@ -148,7 +148,7 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
         if message:
             if marker := os.environ.get(AGAIN):
                 Path(marker).touch()
-            raise pulumi.RunError(f"{message}; run `pulumi up` again: Helm adopts what is there")
+            raise pulumi.RunError(f"{message}; run `pulumi up` again: Helm adopts the existing objects")
         return read
 
     status.apply(settle)  # type: ignore[arg-type] # mypy infers nothing from a coroutine here

@@ -112,7 +112,7 @@ def judge(
 
     if pending and claim is Claim.OURS_ALIVE:
         raise ReleaseConflictError(
-            f"{what} is being worked on by another run of this stack; "
+            f"{what} is being changed by another run of this stack; "
             "wait for it to end, or stop its process, then run `pulumi up` again"
         )
     if operation is Operation.UPDATE and not pending:
@@ -160,7 +160,7 @@ def judge_unfinished(*, release: str, namespace: str, chart: str, records: Seque
     what = f"release {namespace}/{release} (revision {last.revision}, {last.status})"
     if last.in_progress and claim is Claim.OURS_ALIVE:
         raise ReleaseConflictError(
-            f"{what} is being worked on by another run of this stack; "
+            f"{what} is being changed by another run of this stack; "
             f"wait for it to end, or end it with `helm rollback {release} -n {namespace}`"
         )
     _refuse_of_others(what, last, release=release, namespace=namespace, chart=chart, claim=claim)

@@ -21,7 +21,7 @@ DESTRUCTIVE = frozenset(
         PROVIDER,
     }
 )
-"""Types whose removal or replacement interrupts somebody or loses data."""
+"""Types whose removal or replacement interrupts traffic or loses data."""
 
 _REPLACED_BY = {RELEASE: frozenset({"name", "namespace"}), PROVIDER: frozenset({"clusterIdentifier"})}
 

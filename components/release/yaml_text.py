@@ -1,4 +1,4 @@
-"""Reads YAML of somebody else: whatever it holds, it is data or one error."""
+"""Reads untrusted YAML: the result is plain data or a YamlTextError."""
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError

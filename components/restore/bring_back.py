@@ -80,7 +80,7 @@ def chosen(backups: Backups, into: Cluster, wish: Wish, *, now: dt.datetime) -> 
     if until - latest.at > wish.oldest:
         raise RestoreError(
             f"the last backup by {until:%Y-%m-%d %H:%M} UTC, {latest}, is older than one should be; if it is wanted, "
-            f'say backup.restore: "{latest.at + dt.timedelta(minutes=1):%Y-%m-%dT%H:%MZ}"'
+            f'set backup.restore: "{latest.at + dt.timedelta(minutes=1):%Y-%m-%dT%H:%MZ}"'
         )
     return latest
 
@@ -110,7 +110,7 @@ def await_job(
     while not (job := backups.job(id_)).over:
         minutes = int((clock() - began) // 60)
         if clock() - began > limit:
-            raise RestoreError(f"restore {id_} is {job.status} after {minutes} minutes, and goes on in Azure")
+            raise RestoreError(f"restore {id_} is {job.status} after {minutes} minutes; it continues in Azure")
         if (line := f"restore {id_}: {job.status}, {minutes - minutes % 5} min") != told:
             say(line)
             told = line
@@ -170,7 +170,7 @@ def whole(job: Job) -> Job:
         RestoreError: Azure warns of more than of objects that are there already.
     """
     if missing := [note for note in job.notes if is_loss(note)]:
-        raise RestoreError(f"restore {job.id} is not whole: {'; '.join(missing)}")
+        raise RestoreError(f"restore {job.id} is incomplete: {'; '.join(missing)}")
     return job
 
 

@@ -79,7 +79,7 @@ def restore_hook(name: str, args: RestoreArgs) -> pulumi.ResourceHook:
             return
         cluster_id, api = await args.cluster_id.future(), await sign_in(args.access)
         if cluster_id is None or api is None:
-            raise pulumi.RunError(f"the cluster cannot be restored into, as it is not known. {_WAYS_ON}")
+            raise pulumi.RunError(f"cannot restore: the cluster is not known yet. {_WAYS_ON}")
         token = _ProvidersToken(asyncio.get_running_loop(), args.provider)
         await asyncio.to_thread(_restore, args, cluster_id, api, token)
 
@@ -102,7 +102,8 @@ def _restore(
         ) from None
     if job is None:
         pulumi.log.warn(
-            f"NOTHING RESTORED: {args.vault_name} knows no other cluster, and applications begin with empty volumes"
+            f"NOTHING RESTORED: {args.vault_name} has no backups of another cluster; applications start with empty "
+            "volumes"
         )
         return
     for note in job.notes:
@@ -110,7 +111,7 @@ def _restore(
 
 
 class _ClustersMemory:
-    """What the cluster itself knows: a cluster of the same name that is made anew does not."""
+    """What the cluster itself knows: a cluster of the same name that is recreated does not."""
 
     def __init__(self, api: "cluster_api.ClusterApi") -> None:
         self._api = api

@@ -1,4 +1,4 @@
-"""Service accounts sign in to Azure as nobody that the platform did not name."""
+"""Service accounts may only use Azure identities that the platform lists."""
 
 from components.tenancy.policy import ANNOTATIONS, Policy, allowed, check, listed, policy
 from conventions import IDENTITIES_ANNOTATION

@@ -1,4 +1,4 @@
-"""A NetworkPolicy of an application opens no way to what tells a node's secrets.
+"""A NetworkPolicy of an application may not open egress to Azure's metadata endpoints.
 
 Policies add up, so that one of the application's can only open what the platform's default closes. Rules for incoming
 traffic are free: they open the application's own Pods.

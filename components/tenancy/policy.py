@@ -111,7 +111,7 @@ def literal(values: Sequence[str]) -> str:
 def quoted(text: str) -> str:
     """Return a text as an expression; raw, so that a regular expression stands as it is."""
     if "'" in text:
-        raise ValueError(f"{text!r} holds a quote")
+        raise ValueError(f"got {text!r}; allowed in a CEL literal: text without '")
     return f"r'{text}'"
 
 

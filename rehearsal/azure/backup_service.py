@@ -1,7 +1,7 @@
 """Azure Backup as the stand-in has it: backups of the cloud's clusters, and restores from them, on loopback.
 
 Bodies have the form of answers that Azure's command line has on record (Azure/azure-cli-extensions, dataprotection). An
-operation that goes on is spelt ``Inprogress`` there, and a job ``InProgress``; a list of jobs has no details here.
+operation that goes on is spelled ``Inprogress`` there, and a job ``InProgress``; a list of jobs has no details here.
 """
 
 import datetime as dt

@@ -13,8 +13,8 @@ EVIL = "evil.example.net/shop:1"
 
 
 def made(base: str, namespace: str, **changes: Any) -> dict[str, Any]:
-    spelt = {path.replace("__", "."): value for path, value in changes.items()}
-    return Case(name="", base=base, changes=spelt).document(namespace)
+    spelled = {path.replace("__", "."): value for path, value in changes.items()}
+    return Case(name="", base=base, changes=spelled).document(namespace)
 
 
 @pytest.fixture(scope="module")

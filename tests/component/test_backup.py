@@ -244,7 +244,7 @@ def test_a_vault_without_backups_lets_pass_loudly(
     restore: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     restore(backed_up=False)
-    assert "NOTHING RESTORED: vault knows no other cluster" in caplog.text
+    assert "NOTHING RESTORED: vault has no backups of another cluster" in caplog.text
 
 
 def test_a_restore_that_fails_ends_the_run_and_says_the_two_ways_on(restore: Callable[..., None]) -> None:

@@ -77,7 +77,7 @@ def test_the_test_that_holds_a_control_exists(test: str) -> None:
 
 
 def test_what_a_control_asks_of_the_plan_can_be_there() -> None:
-    """A misspelt rule or type would be found by nobody: an optional resource need not be there."""
+    """A misspelled rule or type would be found by nobody: an optional resource need not be there."""
     rules = {each.name for each in every_rule()}
     azure = {each.pulumi_type for each in RESOURCE_TYPES}
     for id_, control in CONTROL_IDS.items():

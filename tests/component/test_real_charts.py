@@ -136,7 +136,7 @@ def test_a_proxy_that_ends_goes_on_serving_until_azure_has_noticed(one: Program)
 
 
 def test_chart_knows_every_value(one: Program) -> None:
-    """A misspelt key is silently ignored by a chart without a schema."""
+    """A misspelled key is silently ignored by a chart without a schema."""
     for release in one.several("helm.sh/v3:Release"):
         inputs = release.inputs
         archive = Path(CHARTS) / f"{inputs['name']}-{inputs['version']}.tgz"

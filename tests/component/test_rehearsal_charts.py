@@ -40,7 +40,7 @@ def complaints(chart: str, values: dict[str, Any]) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema(chart)).iter_errors(whole)]
 
 
-def misspelt(values: dict[str, Any], parent: str = "") -> list[tuple[str, dict[str, Any]]]:
+def misspelled(values: dict[str, Any], parent: str = "") -> list[tuple[str, dict[str, Any]]]:
     """Return the values once for each of their keys, with a letter too many in that one; beside what holds the key."""
     found = []
     for key, value in values.items():
@@ -48,7 +48,7 @@ def misspelt(values: dict[str, Any], parent: str = "") -> list[tuple[str, dict[s
         found.append((parent, {**others, f"{key}x": value}))
         if isinstance(value, dict):
             path = f"{parent}.{key}" if parent else key
-            found += [(place, {**others, key: inner}) for place, inner in misspelt(value, path)]
+            found += [(place, {**others, key: inner}) for place, inner in misspelled(value, path)]
     return found
 
 
@@ -72,10 +72,10 @@ def test_what_it_gives_with_the_gateway_api_is_taken(program: Callable[..., Prog
 
 @pytest.mark.parametrize("changes", [{}, {"ingress": {"gatewayApi": True}}], ids=["plain", "gateway-api"])
 @pytest.mark.parametrize("chart", CHARTS)
-def test_each_key_that_the_program_sets_is_refused_when_it_is_misspelt(
+def test_each_key_that_the_program_sets_is_refused_when_it_is_misspelled(
     program: Callable[..., Program], chart: str, changes: dict[str, Any]
 ) -> None:
-    variants = misspelt(program("prod", **UPDATING, **changes).release(chart).inputs["values"])
+    variants = misspelled(program("prod", **UPDATING, **changes).release(chart).inputs["values"])
     taken = {place for place, values in variants if complaints(chart, values) == []}
     assert restricted(taken, chart) == set()
     assert "" not in taken and len(variants) > 10
@@ -121,7 +121,7 @@ def test_a_key_that_the_real_chart_does_not_have_is_refused(chart, path):
     assert [text for text in complaints(chart, values) if f"'{wrong}' was unexpected" in text] != []
 
 
-def test_a_misspelt_key_of_argo_cds_rbac_is_refused():
+def test_a_misspelled_key_of_argo_cds_rbac_is_refused():
     assert complaints("argo-cd", {"configs": {"rbac": {"policy.team.csv": "", "policy.matchMode": "glob"}}}) == []
     assert complaints("argo-cd", {"configs": {"rbac": {"policy.defaults": "role:admin"}}}) != []
 

@@ -109,9 +109,9 @@ def test_a_field_that_does_not_exist_and_a_pod_that_may_do_more_are_refused(appl
 
     pod["spec"]["securityContext"]["runAsNonRoot"] = False
     assert "violates PodSecurity" in apply([pod]).stderr
-    for kind, spelt in (("Deployment", "replica"), ("ExternalSecret", "refreshIntervall")):
+    for kind, spelled in (("Deployment", "replica"), ("ExternalSecret", "refreshIntervall")):
         [document] = [document for document in documents if document["kind"] == kind]
-        document["spec"][spelt] = 1
+        document["spec"][spelled] = 1
         done = apply([document])
         assert done.returncode == 1
-        assert spelt in done.stderr
+        assert spelled in done.stderr

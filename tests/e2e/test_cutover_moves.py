@@ -84,13 +84,13 @@ def test_names_wait_for_the_new_side_and_nothing_of_the_old_one_is_touched(
         stays(port, "certificate traefik/default-certificate is not issued: cert-manager has not looked at it yet")
         new.issue(pem)
         new.applications(root="Synced, Healthy", shop="Synced, Degraded", sick="Synced, Degraded")
-        stays(port, "does not serve: shop (Synced, Degraded), which is well on the old side.")
+        stays(port, "does not serve: shop (Synced, Degraded), which is healthy on the old cluster.")
         new.applications(shop="Synced, Healthy")
         done = project.pulumi("up", "--yes", "--skip-preview", check=False)
     told = " ".join(done.stdout.split())
     assert done.returncode == 0, told[-3000:]
     assert "these are sick, as they are on the old side: sick (Synced, Degraded)" in told
-    assert "has moved; the old side stays 6 s" in told
+    assert "has moved; keeping the old cluster for 6 s" in told
     assert led_to(sandbox).isdisjoint(address)
     assert clusters(sandbox) == {"aks-platform-dev-g2"}
     assert set(project.changes("--expect-no-changes")) == {"same"}

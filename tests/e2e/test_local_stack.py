@@ -111,7 +111,7 @@ def test_a_release_that_a_live_run_is_installing_is_not_changed(cluster, local, 
     second = local.pulumi("up", "--yes", "--skip-preview", check=False)
 
     assert second.returncode != 0
-    assert "is being worked on by another run of this stack" in second.stdout
+    assert "is being changed by another run of this stack" in second.stdout
     assert helm_records(api, "traefik") == {"1": "pending-install"}
     simulator.stop()
     local.kill(first)

@@ -106,7 +106,7 @@ def test_app_new_says_what_it_wrote_and_what_to_do_next(copy):
         (["render", "hello", "stage"], "there is no environment 'stage'"),
         (["render", "hello", "dev", "--against", "nowhere"], "'nowhere' is no revision"),
         (["render", "hello", "dev", "--live"], "set KUBECONFIG, or say --kubeconfig"),
-        (["overlay", "--format", "markdown"], "overlay knows text and json"),
+        (["overlay", "--format", "markdown"], "--format: got 'markdown'; allowed for overlay: text, json"),
         (["overlay", "helo"], "there is no application 'helo'"),
         (["validate", "--nope"], "No such option: --nope"),
         (["app", "new", "Shop"], "got 'Shop' for an application's name"),

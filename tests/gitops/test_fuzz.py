@@ -129,7 +129,7 @@ def changed_node(draw, file):
     document = copy.deepcopy(read(file)[0])
     path = draw(st.sampled_from(list(paths(document))))
     if not path:
-        return spelt(draw(ODD))
+        return spelled(draw(ODD))
     parent = document
     for step in path[:-1]:
         parent = parent[step]
@@ -145,10 +145,10 @@ def changed_node(draw, file):
         parent[draw(st.sampled_from(["", "a.b", "metadata", "kind", "x"]))] = parent.pop(path[-1])
     else:
         twice = f"{json.dumps(str(path[0]))}: {json.dumps(draw(ODD), default=str)}\n"
-    return spelt(document) + twice
+    return spelled(document) + twice
 
 
-def spelt(value):
+def spelled(value):
     """Spell a document; JSON in lines is YAML, and what it cannot hold is broken text."""
     if isinstance(value, dict):
         return "".join(f"{json.dumps(str(key))}: {json.dumps(item, default=str)}\n" for key, item in value.items())

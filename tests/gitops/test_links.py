@@ -111,6 +111,9 @@ def test_a_folder_without_git_is_looked_through(project, tmp_path):
     (tree / "docs").mkdir(parents=True)
     (tree / "docs/hosts").symlink_to("/etc/hosts")
     (tree / "docs/here").symlink_to("../docs")
+    for made in (".venv", ".tools"):  # by `make setup`
+        (tree / made).mkdir()
+        (tree / made / "python").symlink_to("/usr/bin/python3")
     assert [shown for _, shown in links_elsewhere(tree)] == ["docs/hosts"]
 
 

@@ -55,8 +55,8 @@ def test_a_tenant_may_leave_out_what_is_not_required(elements):
     [
         ({"name": "root"}, "shop.yaml: name is unknown"),
         ({"metadata": {}}, "shop.yaml: metadata is unknown"),
-        ({"chart": ""}, "shop.yaml: chart is no folder's name"),
-        ({"chart": 7}, "shop.yaml: chart is no folder's name"),
+        ({"chart": ""}, "shop.yaml: chart: allowed: a folder of gitops/charts"),
+        ({"chart": 7}, "shop.yaml: chart: allowed: a folder of gitops/charts"),
         ({"environments": {}}, "shop.yaml: environments is missing, or no mapping"),
         ({"environments": ["dev"]}, "shop.yaml: environments is missing, or no mapping"),
         ({"environments": "dev"}, "shop.yaml: environments is missing, or no mapping"),

@@ -184,7 +184,7 @@ def test_a_finding_comes_before_what_is_not_asked(server, kubeconfig):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--live", "nowhere"], "nowhere is no cluster; there are: dev, local, prod"),
+        (["--live", "nowhere"], "--live: got 'nowhere'; allowed: dev, local, prod"),
         (["--live", "prod"], "set KUBECONFIG"),
         (["--context", "c"], "are for --live"),
     ],

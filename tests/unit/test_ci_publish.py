@@ -159,7 +159,7 @@ def test_a_drift_is_text_whatever_is_in_it(server, api):
 
 
 def test_a_drift_that_takes_more_room_than_it_has_characters_still_fits_into_an_issue(server, api):
-    # a mark of direction is spelt out in six characters, and GitHub takes 65,536
+    # a mark of direction is spelled out in six characters, and GitHub takes 65,536
     publish.issue(api, "dev", "\u202e" * 40_000)
     [made] = server.issues.values()
     assert len(made["body"]) < 25_000

@@ -129,7 +129,7 @@ def test_names_move_when_the_new_side_serves_and_the_old_one_stays_until_resolve
     move = Move(new=Side([WELL]), old=Side([WELL]))
     move.run(monkeypatch, seconds="900")
     assert move.slept == [300]
-    assert move.seen == ["record-0 has moved; the old side stays 300 s, until resolvers have forgotten it"]
+    assert move.seen == ["record-0 has moved; keeping the old cluster for 300 s, until resolver caches expire"]
 
 
 def test_several_records_wait_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_several_records_wait_once_for_what_never_serves_too(monkeypatch: pytest
     move = Move(new=Side([[]]), old=Side([WELL]))
     with pytest.raises(pulumi.RunError, match="of which nothing was touched"):
         move.run(monkeypatch, records=3)
-    assert len([told for told in move.seen if told.startswith("names stay on the old side until")]) == 1
+    assert len([told for told in move.seen if told.startswith("DNS stays on the old cluster until")]) == 1
 
 
 def test_a_record_that_leads_to_the_same_place_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,10 +162,10 @@ def test_it_goes_on_as_soon_as_what_was_missing_is_there(monkeypatch: pytest.Mon
     waits = [told.partition("serves: ")[2] for told in move.seen[:-1]]
     assert waits == [
         "its API server does not answer (ApiException)",
-        "no route to host; there is no root Application yet; root (not there), which is well on the old side; "
-        "shop (not there), which is well on the old side",
-        "shop (not there), which is well on the old side",
-        "shop (OutOfSync, Missing), which is well on the old side",
+        "no route to host; there is no root Application yet; root (not there), which is healthy on the old cluster; "
+        "shop (not there), which is healthy on the old cluster",
+        "shop (not there), which is healthy on the old cluster",
+        "shop (OutOfSync, Missing), which is healthy on the old cluster",
     ]
 
 

@@ -24,7 +24,7 @@ def told(rendered, live):
         ({"requests": {"cpu": 1}}, {"requests": {"cpu": "1"}}),
     ],
 )
-def test_what_the_cluster_added_or_spelt_otherwise_is_none(rendered, live):
+def test_what_the_cluster_added_or_spelled_otherwise_is_none(rendered, live):
     assert told(rendered, live) == []
 
 

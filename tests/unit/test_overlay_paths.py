@@ -51,7 +51,7 @@ def test_what_is_left_empty_goes_too():
     assert with_value({"a": {"b": 1}}, ["a", "c", "d"], 2) == {"a": {"b": 1, "c": {"d": 2}}}
 
 
-def test_a_key_with_a_dot_is_spelt_in_quotes():
+def test_a_key_with_a_dot_is_spelled_in_quotes():
     assert (
         spell(["annotations", "azure.workload.identity/client-id"]) == 'annotations."azure.workload.identity/client-id"'
     )

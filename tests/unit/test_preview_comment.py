@@ -185,7 +185,7 @@ def test_the_most_that_can_be_said_still_fits():
 
 
 def test_what_takes_more_room_than_it_has_characters_still_fits():
-    # a letter of tags is spelt out in ten characters; nothing here has a word or a label that is known
+    # a letter of tags is spelled out in ten characters; nothing here has a word or a label that is known
     said = [{"severity": "error", "message": "\U000e0041" * 600}] * 3
     lost = [step("delete", "x" * 80, f"{PREFIX}old{n}:SomethingThatTheProgramHasForgotten{n}") for n in range(100)]
     more = {"findings": [{"rule": "<" * 20, "message": "<" * 20, "explained": False}] * 90}

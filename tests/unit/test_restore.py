@@ -229,7 +229,7 @@ def test_warnings_of_volumes_end_the_run_and_others_are_handed_on(
     if lost:
         memory = Remembered()
         for _ in range(2):  # until somebody says that it is all right
-            with pytest.raises(RestoreError, match=f"is not whole: {code}: "):
+            with pytest.raises(RestoreError, match=f"is incomplete: {code}: "):
                 restore(backups, memory=memory)
         assert len(service.restores) == 1
     else:
@@ -253,7 +253,7 @@ def test_one_that_takes_too_long_goes_on_in_azure(
     service: BackupService, backups: Backups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(restoring.SECONDS_OVERRIDE, "0.0001")
-    with pytest.raises(RestoreError, match=r"is InProgress after 0 minutes, and goes on in Azure"):
+    with pytest.raises(RestoreError, match=r"is InProgress after 0 minutes; it continues in Azure"):
         restore(backups)
 
 

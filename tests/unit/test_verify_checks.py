@@ -337,7 +337,7 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         gone(f"{CRDS}/middlewares.traefik.io"),
         "kinds",
         "there is none",
-        "somebody deleted it",
+        "it was deleted",
         "make up",
     ),
     "a stored version is not served": (
@@ -419,7 +419,7 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         gone(DEPLOYMENT),
         "workloads",
         "there is none",
-        "somebody deleted it",
+        "it was deleted",
         "helm --kube-context one -n traefik get manifest traefik | kubectl --context one apply -f -",
     ),
     "nothing runs": (
@@ -544,7 +544,7 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
     "no class, and Traefik remembers": (
         gone("/apis/networking.k8s.io/v1/ingressclasses/traefik"),
         "argocd",
-        "answers still",
+        "still answers",
         "IngressClass traefik is gone",
         "helm --kube-context one -n traefik",
     ),
@@ -559,7 +559,7 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         page(503, gone("/apis/discovery.k8s.io/v1/namespaces/argocd/endpointslices/argocd-server")),
         "argocd",
         "answered 503",
-        "no Pod stands",
+        "has no ready endpoints",
         "endpointslices",
     ),
     "argocd-server is cut off": (page(504), "argocd", "answered 504", "Traefik does not reach", "networkpolicies"),
@@ -593,8 +593,8 @@ FAULTS: dict[str, tuple[Callable[[World], Any], str, str, str, str]] = {
         "describe deployment/hello",
     ),
     "nothing is compared": (no_longer_compared, "argocd", "last compared", "repo-server", "networkpolicies"),
-    "no root": (gone(f"{APPLICATIONS}/root"), "argocd", "there is none", "somebody deleted it", "make up"),
-    "no ApplicationSet": (gone(SET), "argocd", "there is none", "somebody deleted it", "make up"),
+    "no root": (gone(f"{APPLICATIONS}/root"), "argocd", "there is none", "it was deleted", "make up"),
+    "no ApplicationSet": (gone(SET), "argocd", "there is none", "it was deleted", "make up"),
     "nothing is generated": (
         lambda w: w.change(SET, status=conditions(ErrorOccurred="True")),
         "argocd",

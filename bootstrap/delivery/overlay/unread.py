@@ -75,12 +75,12 @@ def unread(
         undecided = _Trial(values, Path(folder), say).undecided(list(wanted))
     for path in undecided:
         names = wanted[path]
-        spelt = tuple(str(step) for step in path)
+        spelled = tuple(str(step) for step in path)
         yield Finding(
             rule=Rule.UNREAD,
             app=values.app,
             environments=tuple(name for name in names if name is not None),
-            path=spelt,
+            path=spelled,
             files=tuple(layers[name].shown for name in names),
             message=f"no template of the chart {values.templates[next(iter(values.templates))].chart.name} reads it"
             f" ({shown(_at(layers[names[0]].data, path))})",

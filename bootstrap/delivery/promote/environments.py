@@ -67,7 +67,7 @@ def check_environment(repository: Repository, edit: Edit, request: Request) -> N
     protecting = protected_by(repository, edit.tip, rules, request.app, request.environment)
     if protecting and not request.pull_request:
         raise RefusedError(
-            f"{request.environment} is protected ({protecting}): people merge what goes there. Say --pull-request"
+            f"{request.environment} is protected ({protecting}): people merge what goes there. Pass --pull-request"
         )
     own = tenant_environment(repository, edit.tip, request.app, request.environment)
     # a digest alone stands in a value of its own

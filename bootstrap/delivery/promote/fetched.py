@@ -41,7 +41,7 @@ class Fetched:
             GitError: the folder is in no clone, or Git is not there.
         """
         if remote.startswith("-"):
-            raise GitError(f"{remote!r} is no remote")
+            raise GitError(f"--remote: got {remote!r}; allowed: a remote of the clone, or a URL")
         self._workspace = Workspace(folder)
         self.prefix, self._git = self._workspace.prefix, self._workspace.git
         self._started = self._whole = not self._workspace.shallow
@@ -77,7 +77,7 @@ class Fetched:
             return
         ref = _ref(branch)
         if self.ask("check-ref-format", ref) is None:
-            raise GitError(f"{branch!r} is no name of a branch")
+            raise GitError(f"--branch: got {branch!r}; allowed: the name of a branch")
         first = "--no-filter" if self._started else "--filter=tree:0"
         self._begun[branch] = self._git.begin(*self._fetching(first, f"+{ref}:{ref}"))
 

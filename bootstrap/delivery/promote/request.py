@@ -70,12 +70,14 @@ class Request:
         if self.source == self.environment:
             raise BootstrapError(f"--from and --to are both {self.environment}")
         if self.digest is not None and not is_digest(self.digest):
-            raise RefusedError(f"--digest: {self.digest!r} is no digest; it looks like sha256:<64 hexadecimal digits>")
+            raise RefusedError(f"--digest: got {self.digest!r}; allowed: sha256:<64 hexadecimal digits>")
         if self.digest and self.value and (digest_of(self.value) or self.digest) != self.digest:
-            raise RefusedError(f"--digest is not the digest that {self.value} names")
+            raise RefusedError(
+                f"--digest: got {self.digest}; allowed: {digest_of(self.value)}, which {self.value} names"
+            )
         for option, text in (("--source-repository", self.source_repository), ("--source-run", self.source_run)):
             if text is not None and not (text.isprintable() and text.strip()):
-                raise BootstrapError(f"{option} has to be one line of text")
+                raise BootstrapError(f"{option}: got {text!r}; allowed: one line of printable text")
         if self.attempts < 1:
             raise BootstrapError(f"--attempts: got {self.attempts}; allowed: a whole number above zero")
         if not (self.seconds > 0 and math.isfinite(self.seconds)):

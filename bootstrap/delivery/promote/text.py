@@ -1,4 +1,4 @@
-"""A promotion, and what ran, for eyes in a terminal."""
+"""Prints a promotion or a history in a terminal."""
 
 from collections.abc import Sequence
 

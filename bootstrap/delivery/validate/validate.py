@@ -74,7 +74,7 @@ def validate(root: Path, live: Live | None = None) -> Report:
     """
     require_folder(root)
     if live is not None and live.environment not in (names := cluster_names(root)):
-        raise GitOpsError(f"{live.environment} is no cluster; there are: {', '.join(names)}")
+        raise GitOpsError(f"--live: got {live.environment!r}; allowed: {', '.join(names)}")
     by_file = list(check_files(root))
     clusters, unread = _clusters(root)
     tenants, mistaken = read_tenants(root)

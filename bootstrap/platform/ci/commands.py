@@ -73,9 +73,9 @@ def comment_(
     full: Annotated[Path | None, typer.Option(dir_okay=False, help="Write all of it here, however long.")] = None,
     output: Annotated[Format, typer.Option("--format", "-f", help="markdown or json.")] = Format.MARKDOWN,
 ) -> None:
-    """Print a preview as the one comment that its pull request gets: 4,000 characters at most, what is lost first.
+    """Print a preview as the one comment that its pull request gets: 4,000 characters at most, losses first.
 
-    Exit status: 0 success, 3 what holds data or serves somebody goes and the label that agrees to it is missing, 1 the
+    Exit status: 0 success, 3 what holds data or serves traffic is replaced or deleted without its label, 1 the
     preview has failed, or an error.
     """
     labels = [*(label or []), *_labels(_json(event))]
@@ -254,7 +254,7 @@ def _json(file: Path | None) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BootstrapError(f"{file} is not JSON: {error}") from None
     if not isinstance(document, dict):
-        raise BootstrapError(f"{file} is another kind of JSON than is read here")
+        raise BootstrapError(f"{file}: got JSON {type(document).__name__}; allowed: an object")
     return document
 
 
@@ -263,4 +263,4 @@ def _labels(event: dict[str, Any]) -> list[str]:
     try:
         return [str(each["name"]) for each in (event.get("pull_request") or {}).get("labels") or []]
     except (TypeError, KeyError, AttributeError):
-        raise BootstrapError("the event is none of a pull request") from None
+        raise BootstrapError("--event: got no pull_request.labels[].name; allowed: a pull_request event") from None

@@ -1,4 +1,4 @@
-"""Writes a preview as the comment of a pull request: what is lost first, then every change, and never too long."""
+"""Writes a preview as the comment of a pull request: losses first, then every change, and never too long."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ class Review:
 
     @property
     def losses(self) -> list[Loss]:
-        """What goes that holds data or serves somebody."""
+        """What goes that holds data or serves traffic."""
         return losses(self.preview)
 
     @property
@@ -150,7 +150,7 @@ def _loss_lines(review: Review) -> list[Line]:
     found = review.losses
     if not found:
         return (
-            [] if review.preview.errors else [("Nothing that holds data or serves somebody is replaced or deleted.", 0)]
+            [] if review.preview.errors else [("Nothing that holds data or serves traffic is replaced or deleted.", 0)]
         )
     lines: list[Line] = [("> [!CAUTION]", 0)]
     for loss in found:

@@ -77,7 +77,7 @@ class _Rehearsal:
         if document is None:
             return cls(None, None, None)
         if document.get("version") != 1:
-            raise DrillError("this is nothing that `bootstrap rehearse --format json` prints")
+            raise DrillError("the file is not output of `bootstrap rehearse --format json`")
         if document.get("stack") != stack:
             raise DrillError(f"the rehearsal is of stack {document.get('stack')!r}, and --stack is {stack!r}")
         acts = document.get("acts")

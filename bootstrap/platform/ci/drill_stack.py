@@ -51,7 +51,7 @@ def drill_stack(root: Path, stack: str, *, region: str, zone: str, zone_group: s
     if settings.target is not Target.AZURE:
         raise BootstrapError(f"stack {stack} is not in Azure: `make up STACK={stack}` is its drill")
     if NAME in (settings.environment, stack):
-        raise BootstrapError(f"--stack: got {stack!r}, which is called like the drill's own; allowed: any other")
+        raise BootstrapError(f"--stack: got {stack!r}, the name of the drill's own stack; allowed: any other stack")
     file = root / f"Pulumi.{NAME}.yaml"
     if file.exists():
         raise BootstrapError(f"{file.name} is there: destroy what it built (`make down STACK={NAME}`), then remove it")

@@ -74,7 +74,7 @@ class GitHub:
         while url is not None:
             page, links = self._ask("GET", url)
             if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
-                raise GitHubError(f"GET {url}: what it answers is no list of objects")
+                raise GitHubError(f"GET {url}: the answer is not a list of objects")
             yield from page
             found = _NEXT.search(links)
             # the token is for this API, wherever a link leads
@@ -128,7 +128,7 @@ def number_of(found: Mapping[str, Any], key: str) -> int:
         GitHubError: there is none.
     """
     if not isinstance(number := found.get(key), int):
-        raise GitHubError(f"GitHub answers something without the {key} that it has to have")
+        raise GitHubError(f"GitHub's answer: {key}: got {found.get(key)!r}; allowed: a whole number")
     return number
 
 

@@ -1,4 +1,4 @@
-"""What a preview would take away that holds data or serves somebody, in words, and the labels that agree to it."""
+"""What a preview would take away that holds data or serves traffic, in words, and the labels that agree to it."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Loss:
 
 
 def losses(preview: Preview) -> list[Loss]:
-    """Return what is replaced or deleted that holds data or serves somebody, without what only goes along with it."""
+    """Return what is replaced or deleted that holds data or serves traffic, without what only goes along with it."""
     going = {each.urn: each for each in preview.operations if each.loses and each.custom}
     # the component that made a cluster made its group and the way into it too: they are one thing
     homes = {each.parent: urn for urn, each in going.items() if each.type == _CLUSTER and each.parent}

@@ -19,7 +19,7 @@ from bootstrap.platform.ci.github import GitHub, is_ours, number_of
 from bootstrap.platform.ci.markers import LIMIT, digest_in, is_stack, marker
 
 _ISSUE_LIMIT = 20_000
-"""Characters of a drift that an issue shows, with what is not seen spelt out; GitHub takes 65,536."""
+"""Characters of a drift that an issue shows, with what is not seen spelled out; GitHub takes 65,536."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,7 +155,7 @@ def _ask(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 
 def print_diagnosis(found: Diagnosis, console: Console) -> None:
-    """Print what was found as a table for eyes: what is fine in one line a check, the rest in full."""
+    """Print findings as a table: passed checks on one line each, the rest in full."""
     print_findings(found.findings, console, good=_together)
     console.print(f"\n{counted(found.findings)}; {len(found.calls)} questions to Azure in {found.seconds} s")
 

@@ -59,7 +59,7 @@ class Needs:
             UpError: the stack is not in Azure.
         """
         if settings.azure is None or settings.cluster is None:
-            raise UpError(f"stack {evaluation.stack} is not in Azure: there is nobody to ask")
+            raise UpError(f"stack {evaluation.stack} has target local; allowed: a stack with target: azure")
         self.settings = settings
         self.azure: Azure = settings.azure
         self.cluster_settings: Cluster = settings.cluster

@@ -1,4 +1,4 @@
-"""The evidence for eyes, for auditors, and for programs."""
+"""Renders evidence as text, Markdown for auditors, and JSON."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence

@@ -97,7 +97,8 @@ def lock_(
 ) -> None:
     """Ask registries what every stack's tags and versions stand for, and write supply.lock.yaml. Needs Helm.
 
-    Exit status: 0 success, 2 --check found a difference, 1 an error: what cannot be had is named, nothing is written.
+    Exit status: 0 success, 2 --check found a difference, 1 an error: unavailable
+    digests are listed and nothing is written.
     """
     console = progress_console(stderr=True)
     listed = listing.list_images(ROOT, charts=charts)
@@ -119,7 +120,7 @@ def mirror_(
         str, typer.Option("--to", metavar="REGISTRY", parser=_registry, help="Such as example.azurecr.io/mirror.")
     ],
 ) -> None:
-    """Copy what supply.lock.yaml holds into a registry, by digest. Run it again to go on where it ended.
+    """Copy what supply.lock.yaml holds into a registry, by digest. Safe to rerun: it resumes where it stopped.
 
     Sign in with `docker login` or `az acr login` first, as somebody who may push.
 
@@ -157,4 +158,4 @@ def check_(
         typer.echo(line)
     if found:
         raise typer.Exit(DIFFERENT)
-    typer.echo(f"{where} has all that is locked")
+    typer.echo(f"{where} holds everything that is locked")

@@ -116,7 +116,7 @@ def replaces(token: str, path: str) -> bool:
 
 
 def is_destructive(token: str) -> bool:
-    """Return whether the removal or replacement of a resource loses data or interrupts somebody.
+    """Return whether the removal or replacement of a resource loses data or interrupts traffic.
 
     Raises:
         KeyError: it is a type of Azure's that the program does not use.

@@ -104,7 +104,7 @@ def report(evaluation: Evaluation, today: dt.date | None = None) -> Report:
 
 
 def print_report(found: Report, console: Console) -> None:
-    """Print findings, those that are no exceptions last, where the eye is."""
+    """Print findings, violations last."""
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     table.add_column(width=1)
     table.add_column(overflow="fold")

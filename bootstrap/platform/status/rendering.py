@@ -1,4 +1,4 @@
-"""The page for eyes, and as Markdown."""
+"""Renders the page as text and Markdown."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -136,7 +136,7 @@ def _drill(last: LastDrill, stack: str) -> Row:
 
 
 def print_page(page: Page, console: Console) -> None:
-    """Print the page as tables for eyes."""
+    """Print the page as tables."""
     console.print(f"[bold]{escape(page.stack)}[/] ({page.target}), {page.at:%Y-%m-%d %H:%M} UTC", highlight=False)
     for section in sections(page):
         table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False, expand=False)

@@ -192,7 +192,7 @@ def _program(upgrade: Upgrade, chart: Sequence[Definition], *, called: str) -> I
 
 
 def print_check(found: Diagnosis, console: Console) -> None:
-    """Print what was found as a table for eyes, and how it came out."""
+    """Print findings as a table, then a summary."""
     print_findings(
         found.findings,
         console,

@@ -1,4 +1,4 @@
-"""Everything that was found of one stack: for eyes, as JSON, and as JUnit's XML."""
+"""All findings about one stack, as text, JSON and JUnit XML."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +63,7 @@ def _xml(text: str) -> str:
 
 
 def print_report(found: Report, console: Console) -> None:
-    """Print what was found as a table for eyes, and how it came out."""
+    """Print findings as a table, then a summary."""
     print_findings(found.findings, console, good=_together)
     seconds = f"{found.seconds:.0f} s"
     console.print(f"\n{escape(found.stack)}: {counted(found.findings)}; {seconds}", highlight=False)

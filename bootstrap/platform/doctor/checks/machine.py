@@ -43,11 +43,11 @@ def _pulumi(program: str, environment: Mapping[str, str]) -> Finding:
     except subprocess.TimeoutExpired:
         return unknown("tools", "pulumi", f"{program} does not say its version within {_SECONDS} s")
     except OSError as error:
-        return blocked("tools", "pulumi", f"{program} does not run: {error.strerror}", "install it anew")
+        return blocked("tools", "pulumi", f"{program} does not run: {error.strerror}", "reinstall it")
     found, wanted = done.stdout.strip().lstrip("v"), version("pulumi")
     if done.returncode != 0:
         said = redact(done.stderr).strip()[:200]
-        return blocked("tools", "pulumi", f"{program} does not run: {said}", "install it anew")
+        return blocked("tools", "pulumi", f"{program} does not run: {said}", "reinstall it")
     if _numbers(found) < _numbers(wanted):
         # an older engine may not have what the SDK asks of it, such as hooks
         return blocked("tools", "pulumi", f"{found} is older than the SDK's {wanted}", f"install {wanted} or newer")

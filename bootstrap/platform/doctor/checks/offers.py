@@ -192,7 +192,7 @@ def kubernetes(needs: Needs, clients: Clients) -> Iterator[Finding]:
 def ends(needs: Needs, today: dt.date) -> Iterator[Finding]:
     """Say what of the plan Azure retires soon, or has retired, by a dated table.
 
-    It warns and stops nothing: on the night of a rebuild, what Azure still offers has to do.
+    It warns and stops nothing: an emergency rebuild must be able to use whatever Azure still offers.
     """
     found: dict[Retirement, None] = {}
     for request in needs.requests:

@@ -47,7 +47,7 @@ def _missing(target: Target, group: str, name: str) -> Finding:
         "kinds",
         f"CRD {name}",
         "there is none",
-        cause=f"somebody deleted it, and with it every object of its kind; {_addon(group)} does not work without",
+        cause=f"it was deleted, and with it every object of its kind; {_addon(group)} does not work without",
         remedy=_mended(target, group),
     )
 

@@ -52,7 +52,7 @@ def applications(target: Target) -> Iterator[Finding]:
     if found is None:
         found = target.cluster.items(_APPLICATIONS)
     if not any(name_of(each) == ROOT_APPLICATION for each in found):
-        cause = "somebody deleted it, or `up` never came so far"
+        cause = "it was deleted, or `up` never got that far"
         up = f"make up STACK={target.stack}"
         yield failed("argocd", f"application {ROOT_APPLICATION}", "there is none", cause=cause, remedy=up)
     if problem := _generation(target):
@@ -74,7 +74,7 @@ def _generation(target: Target) -> Finding | None:
     found = target.cluster.find(_SETS)
     subject, up = f"ApplicationSet {application_set.NAME}", f"make up STACK={target.stack}"
     if found is None:
-        return failed("argocd", subject, "there is none", cause="somebody deleted it", remedy=up)
+        return failed("argocd", subject, "there is none", cause="it was deleted", remedy=up)
     error = condition(found, "ErrorOccurred")
     if error.get("status") != "True" and is_true(found, "ResourcesUpToDate"):
         return None

@@ -34,7 +34,7 @@ def _page(target: Target) -> Finding:
         return failed("argocd", host, f"/healthz does not answer: {error}", cause=cause, remedy=remedy)
     if found.status == 200 and (wrong := _way(target)) is not None:
         # Traefik keeps the routes that it has rather than have none
-        told = "/healthz answers still, and will not once Traefik starts anew"
+        told = "/healthz still answers, but will stop when Traefik restarts"
         return failed("argocd", host, told, cause=wrong[0], remedy=wrong[1])
     if found.status == 200:
         return fine("argocd", host, "/healthz answers")
@@ -66,7 +66,7 @@ def _way(target: Target) -> tuple[str, str] | None:
     endpoints = [each for found in slices for each in found.get("endpoints") or []]
     if all((each.get("conditions") or {}).get("ready") is False for each in endpoints):
         show = target.kube("-n", ARGO_CD_NAMESPACE, "get", "pods,service,endpointslices")
-        return "no Pod stands behind the Service argocd-server", show
+        return "Service argocd-server has no ready endpoints", show
     return None
 
 
@@ -85,7 +85,7 @@ def _sign_in(target: Target) -> Iterator[Finding]:
     configuration = target.cluster.find(path_of("", "v1", "configmaps", ARGO_CD_NAMESPACE, "argocd-cm"))
     restore = target.restore(ARGO_CD_NAMESPACE)
     if configuration is None:
-        cause = "somebody deleted it"
+        cause = "it was deleted"
         yield failed("argocd", "sign-in", "ConfigMap argocd-cm is gone", cause=cause, remedy=restore)
         return
     data, wrong = configuration.get("data") or {}, []

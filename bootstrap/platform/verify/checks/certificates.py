@@ -36,7 +36,7 @@ def _issuer(target: Target, issuer: Issuer) -> Finding:
     found = target.cluster.find(path_of(_GROUP, _VERSION, "clusterissuers", name=issuer.value))
     up = f"make up STACK={target.stack}"
     if found is None:
-        return failed("certificates", subject, "there is none", cause="somebody deleted it", remedy=up)
+        return failed("certificates", subject, "there is none", cause="it was deleted", remedy=up)
     if is_true(found, "Ready"):
         return fine("certificates", subject, "Ready")
     told = said(condition(found, "Ready"))

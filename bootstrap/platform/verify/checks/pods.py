@@ -74,7 +74,7 @@ def _pulled(target: Target, image: str) -> Finding:
         if re.search(form, end.problem):
             return failed("pods", subject, f"not pulled: {end.problem[:300]}", cause=cause, remedy=remedy or show)
     if "ContainersNotReady" in end.problem:
-        return unknown("pods", subject, f"not pulled after {seconds:.0f} s, and nothing is said of why", show)
+        return unknown("pods", subject, f"not pulled after {seconds:.0f} s, no reason reported", show)
     return unknown("pods", subject, end.problem[:300], show)
 
 

@@ -26,7 +26,7 @@ def stores(target: Target) -> Iterator[Finding]:
         subject = f"ClusterSecretStore {name}"
         if store is None:
             yield failed(
-                "secrets", subject, "there is none", cause="somebody deleted it", remedy=f"make up STACK={target.stack}"
+                "secrets", subject, "there is none", cause="it was deleted", remedy=f"make up STACK={target.stack}"
             )
         elif is_true(store, "Ready"):
             yield fine("secrets", subject, "Ready")

@@ -45,10 +45,10 @@ def _missing(target: Target, namespace: str, release: str, there: set[tuple[str,
         yield unknown("workloads", f"release {release}", told, target.manifest(namespace))
         rendered = set()
     for kind, name in sorted(rendered - there):
-        cause = "somebody deleted it; Pulumi sees no drift inside a chart"
+        cause = "it was deleted; Pulumi sees no drift inside a chart"
         yield failed("workloads", f"{kind} {namespace}/{name}", "there is none", cause=cause, remedy=restore)
     if not there:
-        cause = f"the release {release} is not installed, or somebody deleted its workloads"
+        cause = f"the release {release} is not installed, or its workloads were deleted"
         yield failed("workloads", f"namespace {namespace}", "nothing runs in it", cause=cause, remedy=restore)
 
 
