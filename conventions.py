@@ -53,9 +53,9 @@ DEFAULT_ISSUER, PRODUCTION_ISSUER = "letsencrypt-staging", "letsencrypt"
 """Who signs certificates where the stack file says nothing."""
 INGRESS_CLASS = "traefik"
 """Ingress class that the bootstrap creates."""
-SECRET_STORE = "vault"  # noqa: S105 - a name
+SECRET_STORE = "vault"
 """ClusterSecretStore that the bootstrap creates for applications."""
-ARGO_CD_SECRET_STORE = "argocd"  # noqa: S105 - a name
+ARGO_CD_SECRET_STORE = "argocd"
 """ClusterSecretStore of the same secrets for Argo CD's own credentials: only its namespace may use it."""
 CERTIFICATE_STORE = "certificates"
 """ClusterSecretStore of the proxies' certificate alone: only their namespace may use it, and it may write."""
@@ -83,7 +83,7 @@ VAULT_KEY = r"((secret|cert|key)/)?[0-9A-Za-z-]{1,127}"
 """An object of the vault, as ExternalSecrets name it. https://external-secrets.io/latest/provider/azure-key-vault/."""
 IMAGE_UPDATER_GROUP = "argocd-image-updater.argoproj.io"
 """API group of Image Updater's objects."""
-IMAGE_UPDATER_SECRET = "image-updater-git"  # noqa: S105 - a name
+IMAGE_UPDATER_SECRET = "image-updater-git"
 """Secret in Argo CD's namespace that Image Updater pushes with, where it has a credential of its own."""
 ROOT_KINDS = (
     Kind("", "ServiceAccount", "serviceaccounts"),

@@ -86,7 +86,7 @@ class _OnDemand(ModuleType):
     ``LazyLoader`` would leave an entry in ``sys.modules``, which ``inspect`` goes through, and so loads everything.
     """
 
-    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    def __getattr__(self, attribute: str) -> Any:
         return getattr(importlib.import_module(self.__name__), attribute)
 
 

@@ -35,16 +35,16 @@ def main() -> None:
         streams.flush()
     except typer.TyperException as error:
         # the words before the comma are those of the library that converts options
-        status = _told(f"{error.format_message().replace('Value error, ', '')} (see `bootstrap --help`)")
+        status = _report(f"{error.format_message().replace('Value error, ', '')} (see `bootstrap --help`)")
     except typer.Abort:
         status = 1
     except BootstrapError as error:
-        status = _told(str(error), error.exit_code)
+        status = _report(str(error), error.exit_code)
     except BrokenPipeError:
         # whoever reads the result has seen enough of it
         status = 1
     except OSError as error:
-        status = _told(_place(error))
+        status = _report(_place(error))
     except Exception as error:
         # pydantic turns a Ctrl-C that comes while it builds a model into an error of its own
         if type(error).__name__ != "SchemaError" or "KeyboardInterrupt" not in str(error):
@@ -56,14 +56,14 @@ def main() -> None:
 
 
 def _have_a_home() -> None:
-    """Do as container runtimes do for an identity that nobody has heard of: / is its home."""
+    """Do as container runtimes do for a UID without a passwd entry: its home is /."""
     try:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = "/"
 
 
-def _told(message: str, status: int = 1) -> int:
+def _report(message: str, status: int = 1) -> int:
     with contextlib.suppress(OSError):
         typer.secho(f"error: {on_lines(message)}", fg=typer.colors.RED, err=True)
     return status

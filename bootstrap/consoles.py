@@ -13,12 +13,12 @@ from bootstrap.plain import on_lines, on_part_of_lines
 class PlainConsole(Console):
     """A console that shows names as they are: no terminal and no runner obeys anything in them."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - Rich's own
+    def __init__(self, **options: Any) -> None:
         """Take what Rich's console takes."""
         super().__init__(**options)
         self.push_render_hook(_Hook())
 
-    def out(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - Rich's own
+    def out(self, *objects: Any, **options: Any) -> None:
         """Print without wrapping."""
         super().out(*(on_lines(str(item)) for item in objects), **options)
 

@@ -125,7 +125,7 @@ class _Reader:
         data = None if node is None else self._value(node, ())
         return Document(data, self._spelling, self._flaws, self._broken)
 
-    def _value(self, node: Node, place: Place) -> Any:  # noqa: ANN401 - YAML data
+    def _value(self, node: Node, place: Place) -> Any:
         if node in self._above:
             return self._refuse(node, place, "got an alias of what it is in, which never ends; allowed: plain values")
         if len(self._above) > _DEEPEST:
@@ -185,7 +185,7 @@ class _Reader:
         self._refuse(node, place, f"got a {kind} as a key; allowed: text; {{...}} needs quotes to be text")
         return None
 
-    def _scalar(self, node: ScalarNode, kind: str, place: Place) -> Any:  # noqa: ANN401, PLR0911 - a line for each kind
+    def _scalar(self, node: ScalarNode, kind: str, place: Place) -> Any:  # noqa: PLR0911 - a line for each kind
         text: str = node.value
         if kind in ("str", "value", "merge"):
             return text

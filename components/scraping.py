@@ -25,8 +25,8 @@ class Job:
 
 CERTIFICATE_EXPIRATION = "certmanager_certificate_expiration_timestamp_seconds"
 CERTIFICATE_RENEWAL = "certmanager_certificate_renewal_timestamp_seconds"
-EXTERNAL_SECRET = "externalsecret_status_condition"  # noqa: S105 - a metric
-PUSH_SECRET = "pushsecret_status_condition"  # noqa: S105 - a metric
+EXTERNAL_SECRET = "externalsecret_status_condition"
+PUSH_SECRET = "pushsecret_status_condition"
 APPLICATION = "argocd_app_info"
 
 JOBS: Sequence[Job] = (

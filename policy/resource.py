@@ -33,7 +33,7 @@ class Resource:
         """Type and name, which exceptions are matched against and messages begin with."""
         return f"{self.type} {self.name}"
 
-    def get(self, path: str) -> Any:  # noqa: ANN401 - properties of any type
+    def get(self, path: str) -> Any:
         """Return what is at a path; None where nothing is: see :func:`at`."""
         return at(self.properties, path)
 
@@ -62,7 +62,7 @@ class Stack:
         return [self._by_urn[urn] for urn in resource.references.get(prop, ()) if urn in self._by_urn]
 
 
-def at(value: Any, path: str) -> Any:  # noqa: ANN401 - properties of any type
+def at(value: Any, path: str) -> Any:
     """Return what is at a path such as ``pools[0].mode`` or ``labels["a.b/c"]``; None where nothing is."""
     for match in _INDEX.finditer(path):
         if match[1] is not None:

@@ -108,7 +108,7 @@ def main(arguments: Sequence[str], today: dt.date | None = None) -> int:
     return 1 if wrong else 0
 
 
-def why_not_scanned(results: Any) -> str:  # noqa: ANN401 - checkov's JSON
+def why_not_scanned(results: Any) -> str:
     """Return why checkov's answer is of no scan; empty where it is of one.
 
     Of a file that it cannot read, or in which it finds no resource, it says that nothing failed.

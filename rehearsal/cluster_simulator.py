@@ -87,7 +87,7 @@ class ClusterSimulator:
                 if patches:
                     patch(found.metadata.name, patches)
 
-    def _selector(self, webhook: Any) -> dict[str, Any] | None:  # noqa: ANN401 - as above
+    def _selector(self, webhook: Any) -> dict[str, Any] | None:
         """Return the selector that a webhook should have, or None where it has it."""
         selects = webhook.object_selector.match_labels if webhook.object_selector else None
         answers, disabled = (
@@ -98,7 +98,7 @@ class ClusterSimulator:
             return None
         return MATCHES_NOTHING if answers else {}
 
-    def _is_available(self, service: Any) -> bool:  # noqa: ANN401 - as above
+    def _is_available(self, service: Any) -> bool:
         """Return whether the Deployment that a webhook's Service is named after has a pod."""
         api: Any = client.AppsV1Api(self._api)  # as above
         found = api.list_namespaced_deployment(service.namespace, field_selector=f"metadata.name={service.name}").items

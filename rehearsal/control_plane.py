@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from rehearsal.azure.cloud import ControlPlaneAddress
 from rehearsal.errors import RehearsalError
 
-TOKEN = "rehearsal"  # noqa: S105 - opens throwaway clusters on loopback, and nothing else
+TOKEN = "rehearsal"
 """Bearer token of an administrator of every control plane; the rehearsal's kubelogin prints it."""
 
 BINARIES = ("kwokctl", "kwok", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")

@@ -28,7 +28,7 @@ _NUMBERED = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20}
 """vCPUs of the sizes that the first two versions of the D family only number."""
 
 
-def why_no_vm_size(name: str) -> str | None:  # noqa: PLR0911 - one line for each thing that can be wrong  # noqa: PLR0911 - one line for each thing that can be wrong
+def why_no_vm_size(name: str) -> str | None:  # noqa: PLR0911 - one line for each thing that can be wrong
     """Say what is wrong with the name of an Azure size, such as ``Standard_D4ds_v5``; None where nothing is."""
     match = _SIZE.fullmatch(name)
     if match is None:
@@ -82,11 +82,6 @@ def _spelling(name: str) -> str | None:
     return f"write {written}" if written != name and _SIZE.fullmatch(written) and not why_no_vm_size(written) else None
 
 
-def is_vm_size(name: str) -> bool:
-    """Tell whether a name has the form of an Azure size, such as ``Standard_D4ds_v5``."""
-    return _SIZE.fullmatch(name) is not None and why_no_vm_size(name) is None
-
-
 def is_burstable(name: str) -> bool:
     """Tell whether a size is of the B series, which AKS advises against for system pools.
 
@@ -103,12 +98,6 @@ def is_arm(name: str) -> bool:
     """
     match = _SIZE.fullmatch(name)
     return match is not None and "p" in match["features"]
-
-
-def vcpus(name: str) -> int:
-    """Return the number of vCPUs in a size's name; 0 when the name is not a size."""
-    match = _SIZE.fullmatch(name)
-    return int(match["vcpus"]) if match else 0
 
 
 def active_vcpus(name: str) -> int:

@@ -61,7 +61,7 @@ class Form:
                 return "it looks like another word than it is" if lookalikes(value) else f"write {written}"
         return None
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Check after what is below has made a text of it."""
         return core_schema.no_info_after_validator_function(self, handler(source))
 

@@ -47,7 +47,7 @@ class Reader:
                 values[name] = field.get_default(call_default_factory=True)
         return model.partly(values, [names[key] for key in data if key in names])
 
-    def _read(self, kind: Any, value: Any, path: Path, adapter: Callable[[], TypeAdapter[Any]]) -> Any:  # noqa: ANN401
+    def _read(self, kind: Any, value: Any, path: Path, adapter: Callable[[], TypeAdapter[Any]]) -> Any:
         try:
             return adapter().validate_python(value)
         except ValidationError as error:
@@ -64,14 +64,14 @@ class Reader:
         self._say(path, self._sentence(kind, value, path, details[0], adapter()))
         return UNREAD
 
-    def _item(self, kind: Any, value: Any, path: Path) -> Any:  # noqa: ANN401
+    def _item(self, kind: Any, value: Any, path: Path) -> Any:
         return self._read(kind, value, path, lambda: _adapter_of(kind))
 
-    def _entry(self, kinds: tuple[Any, ...], key: Any, value: Any, path: Path) -> Any:  # noqa: ANN401
-        told = len(self.problems)
+    def _entry(self, kinds: tuple[Any, ...], key: Any, value: Any, path: Path) -> Any:
+        before = len(self.problems)
         self._item(kinds[0], key, (*path, key))
         read = self._item(kinds[1], value, (*path, key))
-        return read if len(self.problems) == told else UNREAD
+        return read if len(self.problems) == before else UNREAD
 
     def _whole(self, items: tuple[Any, ...], metadata: list[Any], path: Path) -> tuple[Any, ...]:
         valid = tuple(item for item in items if item is not UNREAD)
@@ -83,7 +83,7 @@ class Reader:
                     self._say(path, str(error))
         return items
 
-    def _sentence(self, kind: Any, value: Any, path: Path, detail: Any, adapter: TypeAdapter[Any]) -> str:  # noqa: ANN401 - what a value has
+    def _sentence(self, kind: Any, value: Any, path: Path, detail: Any, adapter: TypeAdapter[Any]) -> str:
         base, metadata = base_of(kind)
         spelled = self._spelled(path, value)
         got = f"got {show(value, spelled)}"
@@ -120,7 +120,7 @@ def _unquoted(got: str, text: str, adapter: TypeAdapter[Any]) -> str:
     return f"{got}; allowed: text, so put it in quotes: {in_quotes(text)}"
 
 
-def _remedy(base: Any, value: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each way to mistake a shape
+def _remedy(base: Any, value: Any) -> str:  # noqa: PLR0911 - one line for each way to mistake a shape
     if get_origin(base) is tuple:
         if isinstance(value, Mapping):
             return "; begin each entry with '- '"
@@ -144,7 +144,7 @@ def _remedy(base: Any, value: Any) -> str:  # noqa: ANN401, PLR0911 - one line f
     return ""
 
 
-def _kind(model: type[Section], name: str) -> Any:  # noqa: ANN401
+def _kind(model: type[Section], name: str) -> Any:
     field = model.model_fields[name]
     return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
 
@@ -157,7 +157,7 @@ def _adapter(model: type[Section], name: str) -> TypeAdapter[Any]:
 _ADAPTERS: dict[int, tuple[Any, TypeAdapter[Any]]] = {}
 
 
-def _adapter_of(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401
+def _adapter_of(kind: Any) -> TypeAdapter[Any]:
     # by identity, as not every annotation can be hashed; the entry keeps it alive
     if id(kind) not in _ADAPTERS:
         _ADAPTERS[id(kind)] = (kind, TypeAdapter(kind))

@@ -42,7 +42,7 @@ class UnreadError(Exception):
 class _Unread:
     """Stands for an invalid item of a list or a mapping: whatever is done with it ends the check."""
 
-    def _refuse(self, *_: object) -> Any:  # noqa: ANN401 - it stands for every type
+    def _refuse(self, *_: object) -> Any:
         raise UnreadError
 
     __getattr__ = __eq__ = __hash__ = __bool__ = __str__ = __repr__ = _refuse
@@ -96,7 +96,7 @@ class Section(BaseModel):
 
     if not TYPE_CHECKING:
 
-        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a field of any type
+        def __getattr__(self, name: str) -> Any:
             """Refuse to read a field that is not valid."""
             if name in type(self).model_fields:
                 raise UnreadError
@@ -128,11 +128,6 @@ def below(path: Path, found: Iterable[Problem]) -> Iterator[Problem]:
     """Yield problems with a path in front of theirs."""
     for problem in found:
         yield Problem(path + problem.path, problem.message)
-
-
-def valid(items: Iterable[Any]) -> Iterator[Any]:
-    """Yield the items that could be read."""
-    return (item for item in items if item is not UNREAD)
 
 
 def counted(lines: Sequence[object]) -> str:

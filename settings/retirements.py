@@ -34,7 +34,7 @@ class Retirement:
     besides: tuple[str, str] | None = None
     """Another property of the same object, and the regular expression that its value has to match too."""
 
-    def asked_for(self, value: Any) -> bool:  # noqa: ANN401 - JSON
+    def asked_for(self, value: Any) -> bool:
         """Tell whether an object of a request's body asks for it."""
         return isinstance(value, Mapping) and all(
             re.fullmatch(form, str(value.get(name, "")))
@@ -102,7 +102,7 @@ RETIREMENTS = (
 )
 
 
-def retirements(body: Any) -> Iterator[Retirement]:  # noqa: ANN401 - JSON
+def retirements(body: Any) -> Iterator[Retirement]:
     """Yield what Azure retires of what the body of a request asks for, whenever that is."""
     if isinstance(body, Mapping):
         yield from (found for found in RETIREMENTS if found.asked_for(body))

@@ -30,7 +30,7 @@ def warnings_of(charts: Charts) -> Iterator[str]:
                 )
 
 
-def _plain(value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - values of any chart
+def _plain(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _plain(item, f"{path}.{key}")

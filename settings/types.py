@@ -377,10 +377,6 @@ Surge = Annotated[
         refused=(_no_surge,),
     ),
 ]
-Url = Annotated[
-    str,
-    Form(rf"https?://{_WEB}(?:/{_PATH})?", "an http:// or https:// URL", hints=(_url_hint,), refused=(_no_url,)),
-]
 RepositoryUrl = Annotated[
     str,
     Form(

@@ -168,7 +168,7 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     return f"unknown key{_pointed(key)}; {hint}allowed: {', '.join(known)}"
 
 
-def base_of(kind: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - annotations have no common type
+def base_of(kind: Any) -> tuple[Any, list[Any]]:
     """Return what is left of an annotation without its metadata and without None, and the metadata."""
     metadata: list[Any] = []
     while True:
@@ -183,7 +183,7 @@ def base_of(kind: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - annotations h
             return kind, metadata
 
 
-def described(base: Any, metadata: Sequence[Any]) -> str:  # noqa: ANN401, PLR0911 - one line for each type
+def described(base: Any, metadata: Sequence[Any]) -> str:  # noqa: PLR0911 - one line for each type
     """Say what a type takes, as a reader of YAML would."""
     for item in metadata:
         if allowed := getattr(item, "allowed", None):
@@ -206,7 +206,7 @@ def described(base: Any, metadata: Sequence[Any]) -> str:  # noqa: ANN401, PLR09
     return _length(metadata)
 
 
-def choices(base: Any) -> list[str]:  # noqa: ANN401 - annotations have no common type
+def choices(base: Any) -> list[str]:
     """Return the words of a closed choice; none where a type is not one."""
     if get_origin(base) is Literal:
         return [choice for choice in get_args(base) if isinstance(choice, str)]

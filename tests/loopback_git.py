@@ -53,7 +53,7 @@ def git_host(folder: Path) -> Iterator[GitHost]:
                 return
             self._answer(self._asked(given))
 
-        do_POST = do_GET  # noqa: N815 - a name of http.server
+        do_POST = do_GET
 
         def _may(self) -> bool:
             try:

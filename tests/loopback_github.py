@@ -120,7 +120,7 @@ def github() -> Iterator[GitHubServer]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names of http.server
+        do_POST = do_PATCH = do_DELETE = do_GET
 
         def log_message(self, *_: object) -> None:
             pass

@@ -64,14 +64,14 @@ def refusing_proxy() -> Iterator[Proxy]:
     """Run a proxy that refuses."""
 
     class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
         def refuse(self) -> None:
             proxy.asked.append(f"{self.command} {self.path}")
             self.send_error(502)
 
-        do_CONNECT = do_GET = do_HEAD = do_POST = do_PUT = refuse  # noqa: N815 - the library's names
+        do_CONNECT = do_GET = do_HEAD = do_POST = do_PUT = refuse
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     proxy = Proxy(server.server_port)

@@ -55,7 +55,7 @@ def refuse_links_out(root: Path) -> None:
     }
     found |= dict(links_elsewhere(root))
     if found:
-        raise GitOpsError("\n".join(told(path, shown) for path, shown in sorted(found.items())))
+        raise GitOpsError("\n".join(describe_link(path, shown) for path, shown in sorted(found.items())))
 
 
 def refuse_links_of_chart(root: Path, chart: Path) -> None:
@@ -76,14 +76,14 @@ def refuse_links_of_chart(root: Path, chart: Path) -> None:
             for entry in listed:
                 path = Path(entry.path)
                 if entry.is_symlink() and leads_out(root, path):
-                    found[str(path)] = told(path, str(path.relative_to(root)))
+                    found[str(path)] = describe_link(path, str(path.relative_to(root)))
                 elif entry.is_dir():
                     todo.append(path)
     if found:
         raise GitOpsError("\n".join(found[path] for path in sorted(found)))
 
 
-def told(path: Path, shown: str) -> str:
+def describe_link(path: Path, shown: str) -> str:
     """Say of a link where it leads."""
     return f"{shown} is a link to {path.readlink()}, out of the repository: Argo CD would render nothing of it"
 

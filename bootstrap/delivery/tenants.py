@@ -253,7 +253,7 @@ def parse_tenant(text: str, shown: str) -> Tenant:
     try:
         tenant = Tenant.model_validate(given)
     except ValidationError as error:
-        mistakes += map(_told, error.errors())
+        mistakes += map(_message, error.errors())
     else:
         asking = [name for name, there in tenant.environments.items() if there and there.signed]
         if tenant.signed_by is None:
@@ -306,7 +306,7 @@ def environment_lines(environment: str, hosts: Sequence[str]) -> list[str]:
     return [f"{environment}:", f"  hosts: [{shown}]"]
 
 
-def _told(mistake: Mapping[str, Any]) -> str:
+def _message(mistake: Mapping[str, Any]) -> str:
     path = [part for part in mistake["loc"] if part != "[key]"]
     if path and path[0] in _MAPPINGS:
         return _told_below(str(path[0]), mistake, path)
@@ -340,8 +340,8 @@ def _told_below(key: str, mistake: Mapping[str, Any], path: Sequence[str | int])
     if not path:
         # a rule of ours says itself what is allowed
         own = mistake["type"] == "value_error"
-        told = str(mistake["ctx"]["error"]) if own else f"allowed: {_ALLOWED[key]}"
-        return f"{key}: got {mistake['input']!r}; {told}"
+        detail = str(mistake["ctx"]["error"]) if own else f"allowed: {_ALLOWED[key]}"
+        return f"{key}: got {mistake['input']!r}; {detail}"
     place = f"{key}.{_spelled(path[0])}"
     if mistake["type"] == "extra_forbidden":
         return f"{place} is unknown; allowed: {_keys(model)}"

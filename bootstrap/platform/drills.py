@@ -61,9 +61,9 @@ class Drill:
         """Return its row of the table."""
         outcome = SUCCEEDED
         if self.failure is not None:
-            told = on_one_line(self.failure.strip())
-            told = told if len(told) <= _FAILURE_LIMIT else f"{told[:_FAILURE_LIMIT]}…"
-            outcome = f"{FAILED}: {code(told)}"
+            detail = on_one_line(self.failure.strip())
+            detail = detail if len(detail) <= _FAILURE_LIMIT else f"{detail[:_FAILURE_LIMIT]}…"
+            outcome = f"{FAILED}: {code(detail)}"
         cells = (
             self.date.isoformat(),
             self.stack,
@@ -189,8 +189,8 @@ def _row(line: str, where: str) -> _Row:
     result, colon, failure = outcome.partition(": ")
     if outcome != SUCCEEDED and not (result == FAILED and colon):
         raise _malformed(where, "outcome", outcome, f"{SUCCEEDED}, {FAILED}: and what failed")
-    told = None if outcome == SUCCEEDED else _text_of(failure)
-    return _Row(line=line, date=date, stack=stack, commit=commit, what=what, failure=told)
+    detail = None if outcome == SUCCEEDED else _text_of(failure)
+    return _Row(line=line, date=date, stack=stack, commit=commit, what=what, failure=detail)
 
 
 def _text_of(code_: str) -> str:

@@ -117,12 +117,12 @@ def print_findings(findings: Sequence[Finding], console: Console, *, good: Calla
         plain = [each for each in ours if each.verdict is Verdict.FINE and not each.warning]
         if plain:
             table.add_row(_MARKS[Verdict.FINE], check, escape(good(plain)))
-        told = ""
+        last_asked = ""
         for each in ours:
             if each not in plain:
                 mark = "[yellow]![/]" if each.warning else _MARKS[each.verdict]
-                table.add_row(mark, check, _in_full(each, asked=each.asked if each.asked != told else ""))
-                told = each.asked
+                table.add_row(mark, check, _in_full(each, asked=each.asked if each.asked != last_asked else ""))
+                last_asked = each.asked
     console.print(table)
 
 

@@ -41,7 +41,7 @@ class Stack:
         Raises:
             UpError: Azure does not say.
         """
-        return _told(self.backups.points)
+        return _answered(self.backups.points)
 
     def restore(self, point: Point, namespaces: Sequence[str], say: Callable[[str], None]) -> Job:
         """Bring namespaces back, and wait for it; what is there already stays as it is.
@@ -53,7 +53,7 @@ class Stack:
         def run() -> Job:
             return await_job(self.backups, self.backups.begin(point, self.cluster, namespaces), say)
 
-        return _told(run)
+        return _answered(run)
 
     def to_json(self, points: Sequence[Point]) -> dict[str, Any]:
         """Return what ``--format json`` prints."""
@@ -144,7 +144,7 @@ def _age(age: dt.timedelta) -> str:
     return f"{hours} h" if hours < 48 else f"{hours // 24} d"
 
 
-def _told(ask: Callable[[], T]) -> T:
+def _answered(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except RestoreError as error:

@@ -73,7 +73,7 @@ def _describe(properties: dict[str, dict[str, Any]], model: type[Section]) -> No
                     properties[key] = dict(sorted({**properties[key], "description": inspect.cleandoc(text)}.items()))
 
 
-def _with_closed_mappings(schema: Any) -> Any:  # noqa: ANN401 - JSON
+def _with_closed_mappings(schema: Any) -> Any:
     """Refuse keys of another form, which pydantic leaves to whoever reads the schema."""
     if isinstance(schema, list):
         return [_with_closed_mappings(item) for item in schema]

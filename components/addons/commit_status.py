@@ -14,7 +14,7 @@ from settings import Settings
 from settings.notifications import StatusApp
 from settings.repositories import GITHUB_API, github_api
 
-SECRET = "argocd-notifications-secret"  # noqa: S105 - a name
+SECRET = "argocd-notifications-secret"
 """The Secret that the controller takes the values of ``$keys`` in its configuration from."""
 _KEY = "github-privateKey"
 _MINUTES = 30

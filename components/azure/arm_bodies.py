@@ -88,7 +88,7 @@ def from_body(token: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return inputs
 
 
-def _nested(key: str, value: Any) -> Any:  # noqa: ANN401 - inputs of any type
+def _nested(key: str, value: Any) -> Any:
     if key in _KEBAB:
         return {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(): item for name, item in value.items()}
     if key in _FLATTENED:
@@ -110,7 +110,7 @@ def _nested_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {**beside, "properties": {name: _nested(name, part) for name, part in item.items() if name not in _BESIDE}}
 
 
-def _flat(key: str, value: Any) -> Any:  # noqa: ANN401 - inputs of any type
+def _flat(key: str, value: Any) -> Any:
     if key in _KEBAB:
         return {re.sub(r"-(\w)", lambda match: match[1].upper(), name): item for name, item in value.items()}
     if key in _FLATTENED:

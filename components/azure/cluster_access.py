@@ -76,7 +76,7 @@ async def kubeconfig_of(
         login: kubelogin's ``--login`` mode.
         opts: the provider that asks Azure.
     """
-    token = "azure-native:containerservice:listManagedClusterUserCredentials"  # noqa: S105 - a function's name
+    token = "azure-native:containerservice:listManagedClusterUserCredentials"
     try:
         # not the SDK's form with outputs: one that fails ends the run, whoever handles it
         answer = await pulumi.runtime.invoke_async(

@@ -97,7 +97,7 @@ class ClusterApi:
         secret.metadata.labels["status"] = "failed"
         api.replace_namespaced_secret(record.secret, namespace, secret, _request_timeout=_CALL_SECONDS)
 
-    def lease(self, name: str, namespace: str) -> Any:  # noqa: ANN401 - the client is not typed
+    def lease(self, name: str, namespace: str) -> Any:
         """Return a lease, or None."""
         try:
             return CoordinationV1Api(self._client).read_namespaced_lease(
@@ -277,7 +277,7 @@ class ClusterApi:
             *_DEFINITIONS, kind.name, {"status": {"storedVersions": [kind.storage]}}, _request_timeout=_CALL_SECONDS
         )
 
-    def _custom(self) -> Any:  # noqa: ANN401 - the client is not typed
+    def _custom(self) -> Any:
         return CustomObjectsApi(self._client)
 
     def refusal(self, probe: Probe) -> str | None:
@@ -301,7 +301,7 @@ class ClusterApi:
         return None
 
 
-def _write(create: Callable[..., Any], patch: Callable[..., Any], body: Any) -> None:  # noqa: ANN401 - as above
+def _write(create: Callable[..., Any], patch: Callable[..., Any], body: Any) -> None:
     """Create an object, or change the one that is there."""
     name, namespace = body.metadata.name, body.metadata.namespace
     try:
@@ -318,7 +318,7 @@ def _ready(found: dict[str, Any]) -> dict[str, Any] | None:
     return next((condition for condition in conditions if condition["type"] == "Ready"), None)
 
 
-def _reason(error: Any) -> str:  # noqa: ANN401 - the client is not typed
+def _reason(error: Any) -> str:
     try:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, LookupError):

@@ -132,7 +132,7 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
         status: the release's, as the provider last read it; unknown where the release changes in this run.
     """
 
-    async def settle(found: Any) -> str:  # noqa: ANN401 - of the SDK
+    async def settle(found: Any) -> str:
         read = str(found.status or "") if found is not None else ""
         if read in {"", "deployed"}:
             return read
@@ -218,7 +218,7 @@ def serving_hooks(
             with suppress(cluster_api.NotAllowedError):
                 await asyncio.to_thread(await_webhooks, api, needs)
 
-    hook = pulumi.ResourceHook(f"{name}-ground", wait, pulumi.ResourceHookOptions(on_dry_run=True))
+    hook = pulumi.ResourceHook(f"{name}-serving", wait, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
 
 

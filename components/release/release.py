@@ -132,7 +132,7 @@ class Release(pulumi.ComponentResource):
         self.namespace = namespace.metadata.apply(lambda metadata: metadata.name or "")
         self.register_outputs({})
 
-    def once_installed(self, value: Any) -> pulumi.Output[Any]:  # noqa: ANN401 - any input of a resource
+    def once_installed(self, value: Any) -> pulumi.Output[Any]:
         """Return a value that is unknown in a preview of the release's creation.
 
         A resource with it is not sent to the API server then. Where a run died while it installed the release, CRDs and

@@ -108,7 +108,7 @@ def path_in_mirror(name: str) -> str:
     return name.replace(":", "_")
 
 
-def section_of(values: Mapping[str, Any], place: str) -> Any:  # noqa: ANN401 - values of any chart
+def section_of(values: Mapping[str, Any], place: str) -> Any:
     """Return what stands in values below keys with dots between them; None where there is nothing."""
     found: Any = values
     for key in place.split("."):

@@ -29,7 +29,7 @@ else:  # half a second, and only a rebuild needs it
 
 NOTE = "aks-bootstrap-restore"
 """ConfigMap in Argo CD's namespace that names the restore of a cluster, for runs that go on with it."""
-_TOKEN = "azure-native:authorization:getClientToken"  # noqa: S105 - a function's name
+_TOKEN = "azure-native:authorization:getClientToken"
 _TOKEN_SECONDS = 600
 """After which another is asked for: Azure's last an hour at least."""
 _WAYS_ON = (
@@ -135,7 +135,7 @@ class _ProvidersToken:
     def __init__(self, loop: asyncio.AbstractEventLoop, provider: pulumi.ProviderResource | None) -> None:
         self._loop, self._provider = loop, provider
 
-    def get_token(self, *_: str, **__: Any) -> "credentials.AccessToken":  # noqa: ANN401 - the protocol's
+    def get_token(self, *_: str, **__: Any) -> "credentials.AccessToken":
         """Ask the provider, from another thread than the program's.
 
         Raises:

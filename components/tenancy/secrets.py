@@ -4,7 +4,7 @@ from components.tenancy.policy import Policy, allowed, check, listed, policy, qu
 from conventions import SECRET_STORE, VAULT_KEY, VAULT_KEYS_ANNOTATION
 
 _STORE = f"the ClusterSecretStore {SECRET_STORE}"
-_TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secrets
+_TOKEN = "kubernetes.io/service-account-token"
 
 
 def policies() -> list[Policy]:

@@ -39,7 +39,7 @@ except PolicyFileError as error:
     sys.exit(f"policy pack: {error}")
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - properties of any type
+def plain(value: Any) -> Any:
     """Return properties as plain data: what is not known in a preview is a placeholder, and no error."""
     if isinstance(value, Mapping):
         return {key: plain(_item(value, key)) for key in value}
@@ -48,7 +48,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - properties of any type
     return value
 
 
-def _item(container: Any, key: Any) -> Any:  # noqa: ANN401 - properties of any type
+def _item(container: Any, key: Any) -> Any:
     try:
         return container[key]
     except UnknownValueError:

@@ -10,7 +10,7 @@ from policy.rules.helm import seen
 _RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
 _PRACTICES = "https://kubernetes.io/docs/concepts/security/rbac-good-practices"
 _NAMESPACE = "kubernetes:core/v1:Namespace"
-_SECRET_TYPE = "argocd.argoproj.io/secret-type"  # noqa: S105 - a label
+_SECRET_TYPE = "argocd.argoproj.io/secret-type"
 
 
 @rule(

@@ -134,7 +134,7 @@ class ResourceManager:
         return {"id": resource["id"], "name": name_of(resource["id"]), "type": arm_type, **body}
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _without_nulls(value: Any) -> Any:
     """Leave out what a body sets to null, which asks for nothing."""
     if isinstance(value, Mapping):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.loopback import send_json, serving
 
-_TOKEN = "installation-token"  # noqa: S105 - signs in to nothing else
+_TOKEN = "installation-token"
 _PREFIX = "/api/v3"
 """Of GitHub Enterprise Server. https://docs.github.com/en/enterprise-server@3.17/rest/using-the-rest-api."""
 
@@ -48,7 +48,7 @@ def github(installation: int) -> Iterator[GitHub]:
             status, body = played.answer(self.path, self.headers["Authorization"] or "", json.loads(sent or b"{}"))
             send_json(self, status, body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -156,7 +156,7 @@ class LoopbackAzure:
             def respond(self) -> None:
                 azure.respond(self)
 
-            do_GET = do_POST = do_PUT = do_DELETE = respond  # noqa: N815 - the names are the base class's
+            do_GET = do_POST = do_PUT = do_DELETE = respond
 
             def log_message(self, *args: object) -> None:
                 pass

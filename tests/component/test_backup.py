@@ -174,7 +174,7 @@ def restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     monkeypatch.setattr(restoring, "POLL_SECONDS", 0.01)
 
     async def invoke(token: str, _: Any, __: Any) -> dict[str, str]:
-        assert token == "azure-native:authorization:getClientToken"  # noqa: S105 - a function's name
+        assert token == "azure-native:authorization:getClientToken"
         return {"token": "of the program's provider"}
 
     monkeypatch.setattr(pulumi.runtime, "invoke_async", invoke)

@@ -537,7 +537,7 @@ def test_a_pulumi_that_hangs_cannot_be_known(world: World, monkeypatch: pytest.M
 
 
 def test_a_credential_in_the_states_address_is_not_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = "hunter2"  # noqa: S105
+    secret = "hunter2"
     monkeypatch.setattr(world, "around", replace(world.around, state=f"postgres://me:{secret}@db.example.com/state"))
     (world.tools / "pulumi").write_text(f"#!/bin/sh\necho postgres://me:{secret}@db.example.com >&2; exit 1\n")
     found = examine(world, monkeypatch)
@@ -602,7 +602,7 @@ def test_an_azure_that_does_not_answer_cannot_be_known(world: World, monkeypatch
     assert ("kubernetes", "no answer: connection refused") in {(each.check, each.detail) for each in found.findings}
 
 
-# --- manners of asking -----------------------------------------------------------------------------------------------
+# --- how it asks -----------------------------------------------------------------------------------------------------
 
 
 def test_ten_seconds_are_enough_with_300_ms_for_every_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,7 +207,7 @@ def test_an_update_is_leased_as_one(staged: Staged) -> None:
     release = staged.program.releases[0]
     args = pulumi.ResourceHookArgs(release.urn, "", release.name, release.type, new_inputs={}, old_outputs={})
     api = Api()
-    record = Record(secret="v1", revision=1, status="deployed", chart=release.inputs["name"])  # noqa: S106 - its name
+    record = Record(secret="v1", revision=1, status="deployed", chart=release.inputs["name"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "records", lambda *_: [record])
         patch.setattr(cluster_api, "ClusterApi", api.sign_in)
@@ -349,8 +349,8 @@ def test_a_release_that_a_refresh_took_for_finished_is_settled_by_an_update_and_
     watched = Guard(release="traefik", namespace="traefik", chart="traefik", needs=[])
     api = Api()
     api.records = lambda *_: [  # type: ignore[method-assign] # of this test
-        Record(secret="v1", revision=1, status="deployed", chart="traefik"),  # noqa: S106 - its name
-        Record(secret="v2", revision=2, status=status, chart="traefik"),  # noqa: S106 - its name
+        Record(secret="v1", revision=1, status="deployed", chart="traefik"),
+        Record(secret="v2", revision=2, status=status, chart="traefik"),
     ]
     api.claim_of = lambda *_, **__: Claim.OURS  # type: ignore[method-assign] # of this test
     dropped: list[str] = []

@@ -74,7 +74,7 @@ class KilledRuns:
 
 def test_a_stack_converges_after_forty_killed_runs(make_sandbox, client_of):
     """Every type of Azure resource and every release's installation and upgrade is interrupted at least once."""
-    chance = random.Random(SEED)  # noqa: S311 - reproducible, not secret
+    chance = random.Random(SEED)
     sandbox = make_sandbox("dev", behaviour=Behaviour(seconds_per_minute=6.0), audit=True)
     killed = KilledRuns(sandbox)
 

@@ -129,7 +129,7 @@ def test_a_healthy_cluster_gives_no_warning_and_keeps_nothing(platform: Platform
 
 def test_its_report_is_junits_too(platform: Platform) -> None:
     done = platform.clone.bootstrap("verify", "--format", "junit")
-    assert ElementTree.fromstring(done.stdout).get("failures") == "0"  # noqa: S314 - our own
+    assert ElementTree.fromstring(done.stdout).get("failures") == "0"
 
 
 def test_a_killed_run_leaves_what_the_next_one_removes(platform: Platform) -> None:

@@ -39,7 +39,7 @@ class Registry:
 class Handler(BaseHTTPRequestHandler):
     registry: Registry
 
-    def log_message(self, format, *args):  # noqa: A002 - the library's name
+    def log_message(self, format, *args):
         pass
 
     def reply(self, status, headers=(), body=b""):

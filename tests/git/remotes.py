@@ -108,16 +108,16 @@ def revert(remote: Remote, commit: str, edit: Callable[[str], str] | None = None
     git(folder, "push", "--quiet", "origin", "HEAD:main")
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, *deeds: Callable[[], object]) -> None:
+def meanwhile(monkeypatch: pytest.MonkeyPatch, *actions: Callable[[], object]) -> None:
     """Let things happen between a promotion's look at the branch and its push, one at each attempt."""
-    real, left = Repository.push, list(deeds)
+    real, left = Repository.push, list(actions)
 
     def push(self, *given, **named):
         if left:
-            deed = left.pop(0)
+            action = left.pop(0)
             with monkeypatch.context() as inside:
                 inside.setattr(Repository, "push", real)
-                deed()
+                action()
         return real(self, *given, **named)
 
     monkeypatch.setattr(Repository, "push", push)

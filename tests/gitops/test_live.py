@@ -45,7 +45,7 @@ class ApiServer:
                 status, body = played.answer(self.path.split("?")[0])
                 send_json(self, status, body)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - names that http.server calls
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
             def log_message(self, *_):
                 pass

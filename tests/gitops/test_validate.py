@@ -302,7 +302,7 @@ def test_an_image_that_may_be_another_tomorrow_is_found(project, image):
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
-SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: app-hello}\nstringData: {token: hunter2}\n"  # noqa: S105 - the mistake itself
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: app-hello}\nstringData: {token: hunter2}\n"
 
 
 @pytest.mark.parametrize(

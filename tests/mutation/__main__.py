@@ -374,7 +374,7 @@ def chosen_of(files: Sequence[str], most: int | None, seed: int) -> list[Mutant]
     """Return all mutants of some modules, or as many as a number, chosen by a seed."""
     makers = [make for file in files for make in mutants(ROOT, file)]
     if most is not None and most < len(makers):
-        makers = random.Random(seed).sample(makers, most)  # noqa: S311 - a choice, not a secret
+        makers = random.Random(seed).sample(makers, most)
     made = [make() for make in makers]
     return [mutant for mutant in made if mutant.before != mutant.after]
 

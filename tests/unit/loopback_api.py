@@ -155,9 +155,9 @@ def serve_as(kind: type[Server]) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
     class Quiet(ThreadingHTTPServer):

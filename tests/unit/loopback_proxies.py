@@ -126,7 +126,7 @@ def proxies(authority: Authority, zone: str) -> Iterator[Proxies]:
             self.send_response(played.pages.get(self.path, 404))
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
     class Plain(Secured):

@@ -18,7 +18,7 @@ from tests.loopback import serving
 from tests.loopback_github import BOT, REPOSITORY, github
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "token-of-the-test"  # noqa: S105 - of a server on loopback
+TOKEN = "token-of-the-test"
 COMMENT = f"{marker('dev')}\n{digest_marker('5d' * 32)}\n### Preview\n"
 
 
@@ -51,7 +51,7 @@ def answering() -> Iterator[Answers]:
             self.end_headers()
             self.wfile.write(state.body)
 
-        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names of http.server
+        do_POST = do_PATCH = do_DELETE = do_GET
 
         def log_message(self, *_: object) -> None:
             pass

@@ -17,7 +17,7 @@ from tests.loopback_github import REPOSITORY, github
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "5d" * 32
-TOKEN = "token-of-the-test"  # noqa: S105 - of a server on loopback
+TOKEN = "token-of-the-test"
 SOMEBODY = {"login": "mallory", "type": "User"}
 
 

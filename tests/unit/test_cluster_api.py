@@ -93,7 +93,7 @@ def test_the_records_of_a_release_are_those_that_helm_wrote_of_it(recorded: ApiS
 def test_a_record_without_data_or_labels_of_its_own_is_still_one(server: ApiServer, api: ClusterApi) -> None:
     labels = {"owner": "helm", "name": "traefik"}
     server.put(f"{SECRETS.format('traefik')}/v1", {"metadata": {"labels": labels}})
-    assert api.records("traefik", "traefik") == [Record(secret="v1", revision=0, status="unknown", chart="")]  # noqa: S106
+    assert api.records("traefik", "traefik") == [Record(secret="v1", revision=0, status="unknown", chart="")]
 
 
 def test_one_record_is_deleted_and_nothing_else(recorded: ApiServer, api: ClusterApi) -> None:

@@ -162,7 +162,7 @@ def test_what_is_not_helms_encoding_has_no_chart(data):
 
 def test_a_record_that_says_nothing_of_itself_is_the_oldest_and_in_no_progress():
     found = parse_record("x", {}, "")
-    assert found == Record(secret="x", revision=0, status="unknown", chart="")  # noqa: S106 - the Secret's name
+    assert found == Record(secret="x", revision=0, status="unknown", chart="")
     assert not found.in_progress
 
 

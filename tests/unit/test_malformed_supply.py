@@ -47,7 +47,7 @@ def answers() -> Iterator[Answers]:
     found = Answers()
 
     class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
         def do_GET(self) -> None:
@@ -63,7 +63,7 @@ def answers() -> Iterator[Answers]:
             if self.command == "GET":
                 self.wfile.write(body or b"")
 
-        do_HEAD = do_GET  # noqa: N815 - the library's name
+        do_HEAD = do_GET
 
         def do_POST(self) -> None:
             self.send_response(500)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.azure.naming import Names, pool_name
-from settings.azure_facts import ephemeral_disk_gib, is_burstable, is_vm_size, vcpus
+from settings.azure_facts import VM_SIZE, active_vcpus, ephemeral_disk_gib, is_burstable, why_no_vm_size
 from settings.pools import NodePool
 
 
@@ -90,15 +90,15 @@ def test_a_pools_name_changes_only_with_what_cannot_be_changed_in_place():
         ("Standard_E16ds_v5", 16, 600, False),
         ("Standard_B2ms", 2, 0, True),
         ("Standard_NC24ads_A100_v4", 24, 0, False),
-        ("Standard_E4-2ds_v5", 4, 150, False),
+        ("Standard_E4-2ds_v5", 2, 150, False),
     ],
 )
 def test_a_size_is_read_off_its_name(size, cores, disk, burstable):
-    assert is_vm_size(size)
-    assert (vcpus(size), ephemeral_disk_gib(size), is_burstable(size)) == (cores, disk, burstable)
+    assert re.fullmatch(VM_SIZE, size) and why_no_vm_size(size) is None
+    assert (active_vcpus(size), ephemeral_disk_gib(size), is_burstable(size)) == (cores, disk, burstable)
 
 
 @pytest.mark.parametrize("text", ["D4ds_v5", "Standard_", "standard_D4ds_v5", "Standard_D4ds v5", "", "Standard_D_v5"])
 def test_what_is_not_a_size_is_refused(text):
-    assert not is_vm_size(text)
+    assert re.fullmatch(VM_SIZE, text) is None or why_no_vm_size(text)
     assert ephemeral_disk_gib(text) == 0

@@ -238,7 +238,7 @@ class Writer:
     """Writes a tree as YAML in random forms; each scalar that can be changed is put between two marks."""
 
     def __init__(self, seed):
-        self.random, self.paths, self.anchors = random.Random(seed), [], 0  # noqa: S311 - no secret
+        self.random, self.paths, self.anchors = random.Random(seed), [], 0
 
     def document(self, tree):
         lines = [*(["# top", "%YAML 1.2", "---"] if self.random.random() < 0.2 else []), *self.block(tree, 0, [])]

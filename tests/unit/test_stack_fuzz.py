@@ -22,7 +22,7 @@ from tests.stacks.mistakes import base
 ROOT = Path(__file__).resolve().parents[2]
 FRESH = int(os.environ.get("AKS_BOOTSTRAP_FUZZ", "0"))
 STACKS = ("dev", "prod", "local")
-SECRET = "ghp_0123456789abcdefghij"  # noqa: S105 - made up
+SECRET = "ghp_0123456789abcdefghij"
 
 PLAIN = """
 ~ null true yes 0 -1 1.40 0123456 4582e10 .inf .nan 0x1F 1_000 2026-01-31 [ { ] } [] {} *x | > ' " # %TAG --- ...

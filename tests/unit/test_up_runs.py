@@ -217,7 +217,7 @@ def test_what_is_up_and_does_not_work_is_told_and_is_another_exit_status(
 ) -> None:
     found = failed("pods", "a Pod", "does not run", cause="no room", remedy="kubectl get nodes")
     monkeypatch.setattr(verify, "verify_run", lambda run: Report(stack=run.stack, findings=[found], seconds=1))
-    with pytest.raises(NotServingError, match=r"the stack is deployed, .* `make verify STACK=local` repeats the checks") as told:
+    with pytest.raises(NotServingError, match=r"deployed, .* `make verify STACK=local` repeats the checks") as told:
         local.up()
     assert told.value.exit_code == 2 and "kubectl get nodes" in local.said
 

@@ -898,7 +898,7 @@ def test_a_report_is_for_eyes_and_for_programs(world: World, width: int) -> None
     data = json.loads(json.dumps(found.to_json()))
     assert data["version"] == 1 and data["failed"] is True and data["stack"] == "local"
     assert {"check", "subject", "verdict", "detail", "remedy", "warning", "asked", "cause"} == set(data["findings"][0])
-    suite = ElementTree.fromstring(found.to_junit())  # noqa: S314 - our own
+    suite = ElementTree.fromstring(found.to_junit())
     assert int(suite.get("failures", "")) == len(suite.findall("testcase/failure")) == 1
     assert int(suite.get("skipped", "")) == len(suite.findall("testcase/skipped"))
     assert len(suite.findall("testcase")) == len(found.findings)
@@ -906,5 +906,5 @@ def test_a_report_is_for_eyes_and_for_programs(world: World, width: int) -> None
 
 def test_a_name_that_is_an_escape_sequence_is_shown_as_text() -> None:
     found = Finding(check="x", subject="\x1b[31m\ufffe", verdict=Verdict.FAILED, detail="d\x00")
-    suite = ElementTree.fromstring(Report(stack="s", findings=[found], seconds=1).to_junit())  # noqa: S314 - our own
+    suite = ElementTree.fromstring(Report(stack="s", findings=[found], seconds=1).to_junit())
     assert suite.find("testcase").get("name") == "\\x1b[31m"  # type: ignore[union-attr]

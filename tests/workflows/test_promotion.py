@@ -13,7 +13,7 @@ from tests.workflows.world import Ran, World
 
 pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not on PATH")
 
-TOKEN = "ghs_of-this-run"  # noqa: S105 - of a host on loopback
+TOKEN = "ghs_of-this-run"
 ONE, OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 PIPELINE = """\
 on: push

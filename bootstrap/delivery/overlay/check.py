@@ -65,7 +65,7 @@ def check(
     Raises:
         GitOpsError: files are not what they have to be; all of them at once, and nothing was written.
         HelmError: a chart does not render; nothing was written.
-        RevisionError: what ran before cannot be told.
+        RevisionError: what ran before cannot be determined.
     """
     require_folder(root)
     refuse_links_out(root)

@@ -55,10 +55,10 @@ def _history(root: Path, file: Path, revision: str, wanted: str) -> Iterator[str
     try:
         commit = commit_of(root, revision)
     except RevisionError as error:
-        raise RevisionError(f"{error}: what ran before cannot be told") from None
+        raise RevisionError(f"{error}: what ran before cannot be determined") from None
     if git(root, "rev-parse", "--is-shallow-repository") == "true":
         raise RevisionError(
-            "this clone has no history, so what ran before cannot be told: fetch all of it "
+            "this clone has no history, so what ran before cannot be determined: fetch all of it "
             "(`git fetch --unshallow`; fetch-depth: 0 in a workflow)"
         )
     name = file.relative_to(root).as_posix()

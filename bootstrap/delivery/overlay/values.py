@@ -146,8 +146,8 @@ def _unfit(app: str, names: Sequence[str], clusters: Mapping[str, tuple[str, ...
         if not chains:
             yield f"{shown}: no cluster reads it, by tenants/{app}.yaml and the stack files"
         elif len(set(chains.values())) > 1:
-            told = "; ".join(f"{cluster}: {', '.join((BASE, *chain))}" for cluster, chain in chains.items())
-            yield f"{shown} is laid over different files by gitops.environmentClass of its clusters: {told}"
+            detail = "; ".join(f"{cluster}: {', '.join((BASE, *chain))}" for cluster, chain in chains.items())
+            yield f"{shown} is laid over different files by gitops.environmentClass of its clusters: {detail}"
 
 
 def _depth(name: str, clusters: Mapping[str, tuple[str, ...]]) -> int:

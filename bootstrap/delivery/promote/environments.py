@@ -11,7 +11,7 @@ from bootstrap.delivery.gitops import apps_folder, image_file
 from bootstrap.delivery.overlay.rules import FILE, RulesFile, parse_file
 from bootstrap.delivery.promote.edit import image_in
 from bootstrap.delivery.promote.git import Repository, text_of
-from bootstrap.delivery.promote.history import deeds, near_first
+from bootstrap.delivery.promote.history import image_commits, near_first
 from bootstrap.delivery.promote.request import Edit, Request
 from bootstrap.delivery.promote.tenant import tenant_environment
 from bootstrap.delivery.promote.version import same_image, spellings
@@ -98,7 +98,9 @@ def _ran(repository: Repository, edit: Edit, app: str, environment: str) -> bool
         return True
     for since in near_first(repository, edit.tip):
         # a comment that names an image does not run it
-        commits = [deed.commit for deed in deeds(repository, edit.tip, file, spellings(edit.after), since=since)]
+        commits = [
+            entry.commit for entry in image_commits(repository, edit.tip, file, spellings(edit.after), since=since)
+        ]
         contents = repository.contents(file, commits)
         if any(same_image(image_in(content, edit.path), edit.after) for content in contents):
             return True

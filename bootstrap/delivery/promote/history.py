@@ -10,7 +10,7 @@ from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.version import digest_of, is_immutable, literal, spellings, tag_of
 
 
-class Deed(NamedTuple):
+class ImageCommit(NamedTuple):
     """A commit that brought an image into a file, or took it out."""
 
     commit: str
@@ -29,12 +29,12 @@ class Deed(NamedTuple):
     """More than one of a merge."""
 
     @property
-    def undoes(self) -> list[str]:
+    def reverted_commits(self) -> list[str]:
         """The commits that it reverts, where it names them."""
         return re.findall(r"This reverts commit ([0-9a-f]{7,64})", self.body)
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The commit as a message names it."""
         return f'{self.commit[:10]} "{self.subject}" of {self.author}, {self.date}'
 
@@ -56,9 +56,9 @@ _NEAR = (100, 2000)
 """How many commits back to look before all of a history is looked through."""
 
 
-def deeds(
+def image_commits(
     repository: Repository, tip: str, path: PurePosixPath, value: str, *, since: str | None = None, last: bool = False
-) -> list[Deed]:
+) -> list[ImageCommit]:
     """Return the commits that brought something into a file or took it out, the latest first.
 
     Git counts how often it stands in the file before and after each commit (its "pickaxe"), which is quick.
@@ -85,7 +85,7 @@ def near_first(repository: Repository, tip: str) -> list[str | None]:
     return [*(commit for commit in near if commit), None]
 
 
-def mentions(repository: Repository, tip: str, *texts: str) -> list[Deed]:
+def mentions(repository: Repository, tip: str, *texts: str) -> list[ImageCommit]:
     """Return the commits of a history whose message has one of the texts, the latest first.
 
     No file is read, so that it takes a shallow clone no more than the messages.
@@ -93,19 +93,21 @@ def mentions(repository: Repository, tip: str, *texts: str) -> list[Deed]:
     return _commits(repository, "--fixed-strings", *(f"--grep={text}" for text in texts), tip)
 
 
-def moving(repository: Repository, path: PurePosixPath, value: str, commits: Sequence[Deed]) -> list[Deed]:
-    """Return those of some commits that :func:`deeds` may return: they bring the value into the file, or take it out.
+def moving(
+    repository: Repository, path: PurePosixPath, value: str, commits: Sequence[ImageCommit]
+) -> list[ImageCommit]:
+    """Return those commits that bring a value into a file, or take it out: :func:`image_commits` may return them.
 
     What is not among these is not among those; a commit of a branch whose outcome was not merged is among these alone.
     """
     if not commits:
         return []
     alone = re.compile(_alone(value).encode(), re.MULTILINE)
-    changed = repository.changes(path, [deed.commit for deed in commits])
+    changed = repository.changes(path, [entry.commit for entry in commits])
     counts = {
         commit: (len(alone.findall(before)), len(alone.findall(after))) for commit, (before, after) in changed.items()
     }
-    return [deed for deed in commits if deed.commit in counts and len(set(counts[deed.commit])) > 1]
+    return [entry for entry in commits if entry.commit in counts and len(set(counts[entry.commit])) > 1]
 
 
 def _alone(value: str) -> str:
@@ -116,7 +118,7 @@ def _alone(value: str) -> str:
     return f"(^|[^A-Za-z0-9._@-]){value}([^A-Za-z0-9._@:-]|$)"
 
 
-def log(repository: Repository, revisions: str, path: PurePosixPath, *options: str) -> list[Deed]:
+def log(repository: Repository, revisions: str, path: PurePosixPath, *options: str) -> list[ImageCommit]:
     """Return the commits that concern a file, the latest first; their files have to be there.
 
     Args:
@@ -128,7 +130,7 @@ def log(repository: Repository, revisions: str, path: PurePosixPath, *options: s
     return _commits(repository, *options, revisions, "--", f":(top,literal){path}")
 
 
-def _commits(repository: Repository, *options: str) -> list[Deed]:
+def _commits(repository: Repository, *options: str) -> list[ImageCommit]:
     printed = repository.run(
         "-c",
         "log.follow=false",
@@ -146,14 +148,14 @@ def _commits(repository: Repository, *options: str) -> list[Deed]:
     # one iterator as many times as a commit has fields
     rows = zip(*[texts] * len(_FIELDS), strict=True)
     return [
-        Deed(commit, subject, body, author, date, source, run_number(run), run, digest, parents.split())
+        ImageCommit(commit, subject, body, author, date, source, run_number(run), run, digest, parents.split())
         for commit, subject, body, author, date, source, run, digest, parents in rows
     ]
 
 
 def setter(
     repository: Repository, tip: str, path: PurePosixPath, value: str, *, since: str | None = None
-) -> Deed | None:
+) -> ImageCommit | None:
     """Return the commit that brought in the value that a file now has.
 
     Args:
@@ -166,7 +168,7 @@ def setter(
     if not value:
         return None
     for start in [*([since] if since else []), *near_first(repository, tip)]:
-        if found := deeds(repository, tip, path, literal(value), since=start, last=True):
+        if found := image_commits(repository, tip, path, literal(value), since=start, last=True):
             return found[0]
     return None
 
@@ -176,8 +178,8 @@ REVERTS = ('Revert "', "This reverts commit ")
 
 
 def revert_of(
-    repository: Repository, tip: str, path: PurePosixPath, title: str, value: str, *, candidates: Iterable[Deed]
-) -> Deed | None:
+    repository: Repository, tip: str, path: PurePosixPath, title: str, value: str, *, candidates: Iterable[ImageCommit]
+) -> ImageCommit | None:
     """Return the revert that took a value out of a file; None where it left in another way, or never was there.
 
     A revert is what `git revert` and the hosts' buttons write: ``Revert "<subject>"``, or "This reverts commit <sha>".
@@ -192,12 +194,12 @@ def revert_of(
         value: what would be promoted, however it is written there.
         candidates: the commits of the history whose message has one of :data:`REVERTS`, and any others.
     """
-    reverts = [deed for deed in candidates if _names(deed, title, value) or _may_concern(deed, title, value)]
+    reverts = [entry for entry in candidates if _names(entry, title, value) or _may_concern(entry, title, value)]
     # all but never does a revert concern this very image, and the rest of the history need not be read
     if not moving(repository, path, spellings(value), reverts):
         return None
     # empty where the revert is of a branch whose outcome was not merged
-    found = deeds(repository, tip, path, spellings(value))
+    found = image_commits(repository, tip, path, spellings(value))
     return found[0] if found and takes_back(found[0], found[1:], title, value) else None
 
 
@@ -209,8 +211,8 @@ def later_run(
     *,
     source: str,
     run: int,
-    candidates: Iterable[Deed],
-) -> Deed | None:
+    candidates: Iterable[ImageCommit],
+) -> ImageCommit | None:
     """Return the commit that brought in the value that a file has, if a later run of the same source made it.
 
     Args:
@@ -223,16 +225,16 @@ def later_run(
         candidates: the commits of the history whose message has the source, and any others.
     """
 
-    def later(deed: Deed) -> bool:
-        return deed.source == source and deed.run is not None and deed.run > run
+    def later(entry: ImageCommit) -> bool:
+        return entry.source == source and entry.run is not None and entry.run > run
 
-    if not moving(repository, path, literal(value), [deed for deed in candidates if later(deed)]):
+    if not moving(repository, path, literal(value), [entry for entry in candidates if later(entry)]):
         return None
     there = setter(repository, tip, path, value)
     return there if there and later(there) else None
 
 
-def takes_back(last: Deed, earlier: Iterable[Deed], title: str, value: str) -> bool:
+def takes_back(last: ImageCommit, earlier: Iterable[ImageCommit], title: str, value: str) -> bool:
     """Whether the commit that took a value out is a revert of one that brought it in.
 
     Args:
@@ -244,8 +246,8 @@ def takes_back(last: Deed, earlier: Iterable[Deed], title: str, value: str) -> b
     if _names(last, title, value):
         return True
     # a revert that is reverted brings one image back and takes another out, which nobody took back
-    promotions = [deed for deed in earlier if not deed.undoes]
-    return any(deed.commit.startswith(tuple(last.undoes)) for deed in promotions)
+    promotions = [entry for entry in earlier if not entry.reverted_commits]
+    return any(entry.commit.startswith(tuple(last.reverted_commits)) for entry in promotions)
 
 
 _REVERT_OF_PUSH = re.compile(rf'Revert "(?P<title>deploy: {NAME_PATTERN} {NAME_PATTERN}) (?P<image>\S+) \[skip ci\]"')
@@ -255,14 +257,14 @@ Such a commit changes one file, and its subject is ours. A pull request may have
 """
 
 
-def _may_concern(deed: Deed, title: str, value: str) -> bool:
+def _may_concern(entry: ImageCommit, title: str, value: str) -> bool:
     """Whether a revert may have taken an image out, by its message: not where it is of another promotion.
 
     In a long history nearly all reverts are of others, whose files are then not fetched.
     """
-    if len(deed.undoes) != 1:
-        return bool(deed.undoes)
-    reverted = _REVERT_OF_PUSH.fullmatch(deed.subject)
+    if len(entry.reverted_commits) != 1:
+        return bool(entry.reverted_commits)
+    reverted = _REVERT_OF_PUSH.fullmatch(entry.subject)
     if reverted is None or not is_immutable(reverted["image"]):
         return True
     if reverted["title"] != title:
@@ -272,8 +274,8 @@ def _may_concern(deed: Deed, title: str, value: str) -> bool:
     return None in (tag, other) or digest_of(value) is not None or str(tag).startswith(str(other))
 
 
-def _names(deed: Deed, title: str, value: str) -> bool:
-    return re.match(rf'Revert "{re.escape(title)} {spellings(value)}(?![\w.@:-])', deed.subject) is not None
+def _names(entry: ImageCommit, title: str, value: str) -> bool:
+    return re.match(rf'Revert "{re.escape(title)} {spellings(value)}(?![\w.@:-])', entry.subject) is not None
 
 
 def run_number(run: str) -> int | None:

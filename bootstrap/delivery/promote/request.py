@@ -7,7 +7,7 @@ from typing import Any
 
 from bootstrap.delivery.gitops import NAME, NAMES
 from bootstrap.delivery.promote.command import redact
-from bootstrap.delivery.promote.history import Deed
+from bootstrap.delivery.promote.history import ImageCommit
 from bootstrap.delivery.promote.version import digest_of, is_digest, short
 from bootstrap.delivery.promote.yaml_path import ScalarError, parse_path
 from bootstrap.errors import BootstrapError, RefusedError
@@ -47,7 +47,7 @@ class Request:
     source_run: str | None = None
     digest: str | None = None
     """The digest of the image that the tag was pushed with, which is written with the tag."""
-    copied: Deed | None = None
+    copied: ImageCommit | None = None
     """The commit that brought the image into the environment whose image is taken."""
     copied_from: PurePosixPath | None = None
     """That environment's file."""

@@ -11,7 +11,7 @@ from bootstrap.delivery.promote.attempts import tip_of
 from bootstrap.delivery.promote.edit import environment_file, image_in, image_paths, running
 from bootstrap.delivery.promote.environments import protected_by, read_environments
 from bootstrap.delivery.promote.git import Repository, text_of
-from bootstrap.delivery.promote.history import Deed, log, takes_back
+from bootstrap.delivery.promote.history import ImageCommit, log, takes_back
 from bootstrap.delivery.promote.promote import promote
 from bootstrap.delivery.promote.request import Request, Result
 from bootstrap.delivery.promote.version import same_image
@@ -31,7 +31,7 @@ class Version:
     """Where in the environment's file the image is said."""
     image: str
     """Its tag or digest."""
-    since: Deed
+    since: ImageCommit
     """The commit that brought it in."""
     taken_back: bool
     """Whether a revert or a rollback took it out."""
@@ -147,48 +147,48 @@ def _versions(repository: Repository, tip: str, file: PurePosixPath, app: str, e
     states = list(_states(repository, tip, file, path))
     names = {image: next(first for _, first in states if same_image(first, image)) for _, image in states}
     now = names.get(now, now)
-    brought: dict[str, list[Deed]] = {}
-    for deed, image in states:
-        brought.setdefault(names[image], []).append(deed)
-    ended: dict[str, Deed] = {}
+    brought: dict[str, list[ImageCommit]] = {}
+    for entry, image in states:
+        brought.setdefault(names[image], []).append(entry)
+    ended: dict[str, ImageCommit] = {}
     for (later, _), (_, image) in pairwise(states):
         ended.setdefault(names[image], later)
     title = Request(app=app, environment=environment).title
     taken = {image for image, last in ended.items() if image != now and takes_back(last, brought[image], title, image)}
     others = [image for image in brought if image not in {now, *_NOTHING, *taken}]
     steps = {image: number for number, image in enumerate([now, *others])}
-    for deed, image in states:
+    for entry, image in states:
         if image not in _NOTHING:
             yield Version(
                 app=app,
                 environment=environment,
                 path=path,
                 image=image,
-                since=deed,
+                since=entry,
                 taken_back=names[image] in taken,
                 steps=steps.pop(names[image], None),
             )
 
 
-def _states(repository: Repository, tip: str, file: PurePosixPath, path: str) -> Iterator[tuple[Deed, str]]:
+def _states(repository: Repository, tip: str, file: PurePosixPath, path: str) -> Iterator[tuple[ImageCommit, str]]:
     """Yield the commits of the branch that changed the image, the latest first, and what each made of it.
 
     A commit that only adds the digest to a tag changes no image, and what it wrote is how the image is written.
     """
     repository.need_history()
     commits = log(repository, tip, file, "--first-parent")
-    images = [image_in(content, path) for content in repository.contents(file, [deed.commit for deed in commits])]
+    images = [image_in(content, path) for content in repository.contents(file, [entry.commit for entry in commits])]
     latest: str | None = None
-    for deed, image, before in zip(commits, images, [*images[1:], ""], strict=True):
+    for entry, image, before in zip(commits, images, [*images[1:], ""], strict=True):
         latest = image if latest is None else latest
         if not same_image(image, before):
-            yield _told(repository, deed, file), latest
+            yield _merged_change(repository, entry, file), latest
             latest = None
 
 
-def _told(repository: Repository, deed: Deed, file: PurePosixPath) -> Deed:
+def _merged_change(repository: Repository, entry: ImageCommit, file: PurePosixPath) -> ImageCommit:
     """Return the commit that says why: of a merge, the one that was merged."""
-    if len(deed.parents) < 2:
-        return deed
-    merged = log(repository, f"{deed.parents[0]}..{deed.commit}", file, "--no-merges", "-1")
-    return merged[0] if merged else deed
+    if len(entry.parents) < 2:
+        return entry
+    merged = log(repository, f"{entry.parents[0]}..{entry.commit}", file, "--no-merges", "-1")
+    return merged[0] if merged else entry

@@ -7,7 +7,7 @@ from bootstrap.delivery.promote.edit import image_in
 from bootstrap.delivery.promote.git import Repository
 from bootstrap.delivery.promote.history import (
     REVERTS,
-    Deed,
+    ImageCommit,
     later_run,
     log,
     mentions,
@@ -29,8 +29,8 @@ class Watch:
     2. Promotions of one source repository are ordered by the number of their run (``--source-run``): an earlier run
        never replaces what a later one promoted, however long its build took. It is overtaken, which is no error: what
        it has to do is done. The same holds for what is in an open pull request (:func:`later_request`).
-    3. Where the order cannot be told, who is there first stays: a value that somebody changed between our first look
-       and now is not replaced.
+    3. Where the order cannot be determined, who is there first stays: a value that somebody changed between our first
+       look and now is not replaced.
     4. What a revert took out stays out, until somebody lifts the revert.
     """
 
@@ -62,7 +62,7 @@ class Watch:
                 )
                 if later is not None:
                     return (
-                        f"{edit.path} of {edit.file} is {edit.before}, which a later run promoted: {later.told}. To "
+                        f"{edit.path} of {edit.file} is {edit.before}, which a later run promoted: {later.label}. To "
                         f"replace it all the same, say --expect {edit.before}"
                     )
             if seen is not None:
@@ -75,19 +75,19 @@ class Watch:
         source, ours = _source(request)
         if there and source and there.source == source and _less(there.run, ours):
             return
-        by = there.told if there else "a commit that cannot be told"
+        by = there.label if there else "a commit that cannot be determined"
         raise OvertakenError(
             f"{edit.file}: somebody changed {edit.path} from {seen.before!r} to {edit.before!r} while this ran: "
             f"{by}. Nothing says which of the two is newer; to replace it, say --expect {edit.before}"
         )
 
-    def _check_revert(self, edit: Edit, request: Request, candidates: Sequence[Deed]) -> None:
+    def _check_revert(self, edit: Edit, request: Request, candidates: Sequence[ImageCommit]) -> None:
         if request.force_reverted:
             return
         revert = revert_of(self._repository, edit.tip, edit.file, request.title, edit.after, candidates=candidates)
         if revert is not None:
             raise RefusedError(
-                f"{edit.file}: {edit.after} was taken back by {revert.told}, and that holds until somebody lifts it: "
+                f"{edit.file}: {edit.after} was taken back by {revert.label}, and that holds until somebody lifts it: "
                 "revert the revert, or say --force-reverted"
             )
 
@@ -120,7 +120,7 @@ def later_request(repository: Repository, edit: Edit, request: Request, head: st
         return None
     return (
         f"the branch of the open pull request has {image} at {edit.path} of {edit.file}, which is later: "
-        f"{there[0].told}. To replace it all the same, close the pull request and delete its branch"
+        f"{there[0].label}. To replace it all the same, close the pull request and delete its branch"
     )
 
 

@@ -27,7 +27,7 @@ def check_signed(repository: Repository, edit: Edit, request: Request) -> None:
 
     Raises:
         MissingToolError: cosign is not there.
-        RefusedError: the image is not signed so, or names no digest, or its repository cannot be told.
+        RefusedError: the image is not signed so, or names no digest, or its repository cannot be determined.
     """
     tenant = tenant_of(repository, edit.tip, request.app) if request.takes_back is None else None
     if tenant is None or tenant.signed_by is None:
@@ -76,8 +76,8 @@ def check_signature(image: str, signed_by: SignedBy) -> None:
     if done.returncode != 0:
         what = f"attestation {signed_by.attestation}" if signed_by.attestation else "signature"
         whose = f"{signed_by.identity} ({signed_by.issuer})" if signed_by.key is None else "the tenant's key"
-        told = " ".join(done.stderr.split())[-500:] or f"cosign ended with {done.returncode}"
-        raise RefusedError(f"{image} has no {what} of {whose}; nothing was promoted: {told}")
+        detail = " ".join(done.stderr.split())[-500:] or f"cosign ended with {done.returncode}"
+        raise RefusedError(f"{image} has no {what} of {whose}; nothing was promoted: {detail}")
 
 
 def _arguments(signed_by: SignedBy, key: str | None) -> list[str]:

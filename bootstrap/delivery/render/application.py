@@ -1,6 +1,5 @@
 """Reads the Applications of a cluster: what the platform's ApplicationSet makes of its tenants."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,11 +150,6 @@ def manifests(root: Path, environment: str) -> list[Manifest]:
 def application_names(root: Path, environment: str) -> list[str]:
     """Return the names of a cluster's Applications."""
     return sorted(tenants_of(root, read_cluster(root, environment)))
-
-
-def names_of(manifests: Iterable[Manifest]) -> list[str]:
-    """Return the names of the Applications among manifests."""
-    return sorted(manifest.name for manifest in manifests if manifest.kind == "Application")
 
 
 def read_application(root: Path, name: str, environment: str) -> Application:

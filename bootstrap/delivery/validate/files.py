@@ -15,7 +15,7 @@ from bootstrap.delivery.gitops import (
     OVERRIDES,
     layer_of,
 )
-from bootstrap.delivery.links import leads_out, links_elsewhere, told
+from bootstrap.delivery.links import describe_link, leads_out, links_elsewhere
 from bootstrap.delivery.manifests import load_all, load_mapping, read_text
 from bootstrap.delivery.overlay import rules
 from bootstrap.delivery.render.kinds import FILE as KINDS
@@ -53,7 +53,7 @@ def check_files(root: Path) -> Iterator[Finding]:
 def _links_elsewhere(root: Path) -> Iterator[Finding]:
     """Yield links out of the repository wherever they are in it: Argo CD renders nothing of such a repository."""
     for path, shown in links_elsewhere(root):
-        yield Finding(where=shown, path="", message=told(path, shown).removeprefix(f"{shown} "))
+        yield Finding(where=shown, path="", message=describe_link(path, shown).removeprefix(f"{shown} "))
 
 
 def _all(root: Path) -> Iterator[Path]:

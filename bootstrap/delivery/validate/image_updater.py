@@ -15,7 +15,7 @@ from bootstrap.delivery.render.application import Manifest
 from bootstrap.delivery.validate.findings import Finding
 from conventions import ARGO_CD_NAMESPACE, GITOPS_FOLDER, IMAGE_UPDATER_GROUP, IMAGE_UPDATER_KINDS, IMAGE_UPDATER_SECRET
 
-API_VERSION, KIND = f"{IMAGE_UPDATER_GROUP}/v1alpha1", IMAGE_UPDATER_KINDS[0][1]
+KIND = IMAGE_UPDATER_KINDS[0][1]
 ANNOTATIONS = f"{IMAGE_UPDATER_GROUP}/"
 """Begins the annotations by which an Application says how it is updated, with ``useAnnotations`` or in old versions."""
 

@@ -84,7 +84,7 @@ def validate(root: Path, live: Live | None = None) -> Report:
     try:
         kinds = Kinds(root)
     except GitOpsError:
-        # told by file already; what an object lives in and may be cannot be told without
+        # told by file already; what an object lives in and may be cannot be determined without
         kinds = None
     schemas = Schemas(root, kinds)
     by_cluster: dict[str, list[Manifest]] = {}
@@ -113,14 +113,14 @@ def validate(root: Path, live: Live | None = None) -> Report:
         findings += house.permitted(objects, project, where) if project else []
         if live is not None and cluster.name == live.environment:
             questions += [(f"{where}: {item.label}", item) for item in objects]
-    told = None if live is None else ask(live, questions)
+    detail = None if live is None else ask(live, questions)
     return Report(
         environments=[cluster.name for cluster in clusters],
         applications=len(pairs),
         objects=count,
-        findings=list(dict.fromkeys([*findings, *(told.findings if told else [])])),
-        asked=told.asked if told else None,
-        not_asked=told.not_asked if told else [],
+        findings=list(dict.fromkeys([*findings, *(detail.findings if detail else [])])),
+        asked=detail.asked if detail else None,
+        not_asked=detail.not_asked if detail else [],
     )
 
 

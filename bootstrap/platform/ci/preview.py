@@ -18,7 +18,7 @@ SECRET, UNKNOWN = "[secret]", "[unknown]"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 """Key of a value with a meaning of its own, such as a secret: sdk/go/common/resource/sig of the engine."""
-_ENGINE_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, and public
+_ENGINE_SECRET = "1b47061264138c4ac30d75fd1eb44270"
 _UNKNOWNS = frozenset(
     {
         # one for each kind of value: sdk/go/common/resource/plugin/rpc.go

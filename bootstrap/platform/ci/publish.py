@@ -112,13 +112,13 @@ def labels(github: GitHub, pull_request: int) -> str:
     return json.dumps({"pull_request": {"labels": found}})
 
 
-def issue(github: GitHub, stack: str, told: str | None, about: str = "drift") -> str:
+def issue(github: GitHub, stack: str, detail: str | None, about: str = "drift") -> str:
     """Let there be one open issue about a stack's drift, or its failed drill, or none, and return what was done.
 
     Args:
         github: the repository.
         stack: the stack.
-        told: how it differs, or what failed; None where nothing does.
+        detail: how it differs, or what failed; None where nothing does.
         about: one of :data:`TOPICS`.
 
     Raises:
@@ -127,13 +127,13 @@ def issue(github: GitHub, stack: str, told: str | None, about: str = "drift") ->
     mark, topic = marker(stack, about), TOPICS[about]
     listed = github.every("/issues?state=open&creator=github-actions%5Bbot%5D")
     there = [each for each in listed if "pull_request" not in each and is_ours(each, mark)]
-    if told is None:
+    if detail is None:
         for each in there:
             path = f"/issues/{number_of(each, 'number')}"
             github.send("POST", f"{path}/comments", {"body": topic.closing})
             github.send("PATCH", path, {"state": "closed", "state_reason": "completed"})
         return "closed the issue" if there else topic.nothing
-    body = issue_text(stack, told, about)
+    body = issue_text(stack, detail, about)
     if not there:
         made = github.send("POST", "/issues", {"title": topic.title.format(stack=stack), "body": body})
         return f"opened issue {number_of(made, 'number')}"
@@ -144,10 +144,10 @@ def issue(github: GitHub, stack: str, told: str | None, about: str = "drift") ->
     return f"edited issue {number}"
 
 
-def issue_text(stack: str, told: str, about: str = "drift") -> str:
+def issue_text(stack: str, detail: str, about: str = "drift") -> str:
     """Return what such an issue says; see :func:`issue`."""
     topic = TOPICS[about]
-    shown = on_lines(told.strip("\n").rstrip())
+    shown = on_lines(detail.strip("\n").rstrip())
     cut = (
         ["", f"The rest, {len(shown) - _ISSUE_LIMIT} characters, is in the run's log."]
         if len(shown) > _ISSUE_LIMIT

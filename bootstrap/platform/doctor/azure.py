@@ -203,7 +203,7 @@ class _OneToken:
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
 
-    def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401 - the protocol's
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Return the token, which is of the one scope that is asked for, for as long as it is good."""
         if options.get("claims"):  # Azure refused the token, and says what another one has to have
             return self._credential.get_token(*scopes, **options)

@@ -175,7 +175,7 @@ def _shown(planned: Planned, known: _Known) -> list[Shown]:
     return shown
 
 
-def meets(value: Any, must: Must) -> bool:  # noqa: ANN401 - a value of any type
+def meets(value: Any, must: Must) -> bool:
     """Tell whether a value is what it has to be."""
     [kind] = must.model_fields_set
     if kind == "contains":

@@ -24,7 +24,7 @@ class UnreadableError(Exception):
     """A value cannot be read; the text says why."""
 
 
-def run(arguments: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
+def run(arguments: Sequence[str]) -> Any:
     """Run a command that reads.
 
     Raises:
@@ -58,7 +58,7 @@ def asking(evaluation: Evaluation, context: str | None = None, run: Run = run) -
     types = {each.name: each.type for each in evaluation.registrations}
 
     @cache
-    def kubelet() -> Any:  # noqa: ANN401 - JSON
+    def kubelet() -> Any:
         nodes = run([*kubectl, "get", "nodes", "--output", "json"])["items"]
         if not nodes:
             raise UnreadableError("the cluster has no node")

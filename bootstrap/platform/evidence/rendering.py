@@ -140,5 +140,5 @@ def _live(answer: Answer) -> str:
     return f"{_text(answer.live.value)}{'' if answer.live.holds else ', which is not as it has to be'}"
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - a value of any type
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -96,7 +96,7 @@ def _arm_type(found: Registration) -> str:
     return f"{known.rsplit('/', 1)[0]}/{found.inputs['recordType']}" if found.type.endswith(":RecordSet") else known
 
 
-def _known(value: Any, ids: Mapping[str, str]) -> Any:  # noqa: ANN401 - inputs of any type
+def _known(value: Any, ids: Mapping[str, str]) -> Any:
     """Put ids in for what refers to them, in keys too."""
     if isinstance(value, dict):
         return {_known(key, ids): _known(item, ids) for key, item in value.items()}
@@ -107,7 +107,7 @@ def _known(value: Any, ids: Mapping[str, str]) -> Any:  # noqa: ANN401 - inputs 
     return _UNKNOWN.sub(lambda m: ids[m[1]] if m[2] == "id" and m[1] in ids else m[0], value)
 
 
-def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _texts(item, f"{path}.{key}" if path else key)
@@ -231,7 +231,7 @@ def _place(request: Request) -> tuple[str | None, str]:
     return scope, "/".join(parts[2::2]) if scope or above else name_of(request.id)
 
 
-def _expressions(value: Any, outputs: Mapping[str, Request]) -> Any:  # noqa: ANN401 - JSON
+def _expressions(value: Any, outputs: Mapping[str, Request]) -> Any:
     if isinstance(value, dict):
         return {_literal(key): _expressions(item, outputs) for key, item in value.items()}
     if isinstance(value, list):

@@ -18,7 +18,7 @@ from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest, RegisterR
 from bootstrap.platform.plan.registration import SECRET, STACK, Registration
 from components.azure.resource_types import PREFIX, resource_type
 
-_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's public marker of a secret
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 _SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SECRET = "[secret]"  # noqa: S105 - a placeholder
+SECRET = "[secret]"
 """Placeholder of a value that the program marked secret."""
 
 STACK = "pulumi:pulumi:Stack"

@@ -98,7 +98,7 @@ def _azure(reading: _Reading, root: Path, settings: Settings) -> Cluster | None:
     page.generation = settings.cluster.generation if settings.cluster is not None else None
     page.drill = reading.of("drills", lambda: last_drill(root, page.stack, page.at.date()))
 
-    def outputs() -> Any:  # noqa: ANN401 - outputs of any type
+    def outputs() -> Any:
         return connect.outputs_of(prepare(root, page.stack, reading.console))
 
     found = reading.of("the state", outputs)

@@ -49,8 +49,8 @@ def sections(page: Page) -> Iterator[Section]:
     if page.drill is not None:
         yield Section(title="drill", rows=[_drill(page.drill, page.stack)])
     if page.drift is not None:
-        told = "differs from the program: see above" if page.drift else "none"
-        yield Section(title="drift", rows=[(_BAD if page.drift else _GOOD, "drift", told)])
+        detail = "differs from the program: see above" if page.drift else "none"
+        yield Section(title="drift", rows=[(_BAD if page.drift else _GOOD, "drift", detail)])
     if page.unread:
         yield Section(title="could not be read", rows=[(_SOON, each.what, each.why) for each in page.unread])
 
@@ -77,11 +77,11 @@ def _addons(page: Page) -> Iterator[Row]:
         if each.version is None:
             yield (_BAD, each.name, "not installed")
             continue
-        told = f"{each.version}, revision {each.revision}, {each.status}"
+        detail = f"{each.version}, revision {each.revision}, {each.status}"
         other = each.version.lstrip("v") != each.pinned.lstrip("v")
         if other:
-            told += f"; the program has {each.pinned}"
-        yield (_BAD if each.status != "deployed" else _SOON if other else _GOOD, each.name, told)
+            detail += f"; the program has {each.pinned}"
+        yield (_BAD if each.status != "deployed" else _SOON if other else _GOOD, each.name, detail)
 
 
 def _certificates(page: Page) -> Iterator[Row]:
@@ -90,25 +90,25 @@ def _certificates(page: Page) -> Iterator[Row]:
         if each.expires is None:
             yield (_BAD, name, f"not issued: {each.message}")
             continue
-        told = f"until {each.expires[:10]} ({each.days} days)"
+        detail = f"until {each.expires[:10]} ({each.days} days)"
         late = each.renews is not None and dt.datetime.fromisoformat(each.renews) < page.at
         if each.renews:
-            told += f", {'was due to renew' if late else 'renews'} {each.renews[:10]}"
+            detail += f", {'was due to renew' if late else 'renews'} {each.renews[:10]}"
         if not each.ready:
-            told += f"; not Ready: {each.message}"
+            detail += f"; not Ready: {each.message}"
         bad = not each.ready or (each.days or 0) < 0
-        yield (_BAD if bad else _SOON if late else _GOOD, name, told)
+        yield (_BAD if bad else _SOON if late else _GOOD, name, detail)
 
 
 def _applications(page: Page) -> Iterator[Row]:
     for each in page.applications or ():
-        told = ", ".join(part for part in (each.revision, each.sync, each.health) if part)
+        detail = ", ".join(part for part in (each.revision, each.sync, each.health) if part)
         well = (each.sync, each.health) == ("Synced", "Healthy")
         moving = each.health == "Progressing" or (each.sync == "OutOfSync" and each.health == "Healthy")
         yield (
             _GOOD if well else _SOON if moving else _BAD,
             each.name,
-            f"{told}: {each.message}" if each.message else told,
+            f"{detail}: {each.message}" if each.message else detail,
         )
 
 
@@ -116,23 +116,23 @@ def _backup(page: Page) -> Row:
     found = page.backup
     if found is None or not found.enabled:
         return (_SOON, "off", "what applications keep in volumes is lost with the cluster: backup.enabled")
-    told = f"{found.state or 'state unknown'}; {found.error}" if found.error else found.state or "state unknown"
+    detail = f"{found.state or 'state unknown'}; {found.error}" if found.error else found.state or "state unknown"
     if found.last is None:
-        return (_BAD, "none yet", told)
+        return (_BAD, "none yet", detail)
     late = page.at - dt.datetime.fromisoformat(found.last) > dt.timedelta(hours=49)
-    return (_BAD if found.error else _SOON if late else _GOOD, f"last {found.last[:16]}", told)
+    return (_BAD if found.error else _SOON if late else _GOOD, f"last {found.last[:16]}", detail)
 
 
 def _drill(last: LastDrill, stack: str) -> Row:
     if last.date is None or last.days is None:
         return (_SOON, "never", f"no rebuild of {stack} has been rehearsed: docs/ci.md#drills")
-    told = f"{last.what}, {last.outcome}, {last.days} {'day' if last.days == 1 else 'days'} ago"
+    detail = f"{last.what}, {last.outcome}, {last.days} {'day' if last.days == 1 else 'days'} ago"
     if last.days < 0:
-        told = f"{last.what}, {last.outcome}; the date is yet to come"
+        detail = f"{last.what}, {last.outcome}; the date is yet to come"
     if last.failure:
-        told += f": {last.failure}"
+        detail += f": {last.failure}"
     fresh = 0 <= last.days <= DRILL_DAYS
-    return (_BAD if last.outcome == "failed" else _GOOD if fresh else _SOON, f"last {last.date}", told)
+    return (_BAD if last.outcome == "failed" else _GOOD if fresh else _SOON, f"last {last.date}", detail)
 
 
 def print_page(page: Page, console: Console) -> None:
@@ -143,8 +143,8 @@ def print_page(page: Page, console: Console) -> None:
         table.add_column(width=1)
         table.add_column(max_width=max(24, console.width // 3), overflow="fold")
         table.add_column(overflow="fold")
-        for mark, what, told in section.rows:
-            table.add_row(f"[{_STYLES[mark]}]{mark}[/]", escape(what), escape(told))
+        for mark, what, detail in section.rows:
+            table.add_row(f"[{_STYLES[mark]}]{mark}[/]", escape(what), escape(detail))
         console.print(f"\n[bold]{section.title}[/]", highlight=False)
         console.print(table, highlight=False)
 
@@ -154,6 +154,8 @@ def to_markdown(page: Page) -> str:
     lines = [f"## {html(page.stack)} ({page.target}), {page.at:%Y-%m-%d %H:%M} UTC", ""]
     for section in sections(page):
         lines += [f"### {section.title}", "", "| | what | |", "|---|---|---|"]
-        lines += [f"| {mark} | {code(what)} | {code(told) if told else ''} |" for mark, what, told in section.rows]
+        lines += [
+            f"| {mark} | {code(what)} | {code(detail) if detail else ''} |" for mark, what, detail in section.rows
+        ]
         lines.append("")
     return "\n".join(lines)

@@ -20,33 +20,33 @@ _VERSION, _KIND = (re.compile(rf"^{key}: *['\"]?([^\s'\"]+)", re.MULTILINE) for 
 
 def chart_step(name: str, installed: str, wanted: str) -> Finding:
     """Return what the step between two versions of a chart is."""
-    told = f"{installed} → {wanted}"
+    detail = f"{installed} → {wanted}"
     try:
         before, after = (semver.Version.parse(each.removeprefix("v")) for each in (installed, wanted))
     except ValueError:
-        return unknown(CHART, name, f"{told}: one of them is no semantic version", "read the chart's release notes")
+        return unknown(CHART, name, f"{detail}: one of them is no semantic version", "read the chart's release notes")
     if before == after:
         return fine(CHART, name, f"{installed} is installed")
     if after < before:
         return blocked(
             CHART,
             name,
-            f"{told} goes back: definitions may lose versions in which objects are stored",
+            f"{detail} goes back: definitions may lose versions in which objects are stored",
             "take the program's revision that installed it, or one after that",
         )
     if before.major != after.major:
-        return fine(CHART, name, told, warning=True, cause="a major version: read its release notes first")
+        return fine(CHART, name, detail, warning=True, cause="a major version: read its release notes first")
     if after.minor > before.minor + 1:
         skipped = after.minor - before.minor - 1
         return fine(
             CHART,
             name,
-            told,
+            detail,
             warning=True,
             cause=f"skips {skipped} minor version{'s' if skipped > 1 else ''}: raise it in steps where its publisher "
             "asks for that, as cert-manager's does (https://cert-manager.io/docs/installation/upgrade/)",
         )
-    return fine(CHART, name, told)
+    return fine(CHART, name, detail)
 
 
 def kubernetes_step(running: str, wanted: str, *, long_term: bool, next_generation: bool) -> Iterator[Finding]:
@@ -65,8 +65,8 @@ def kubernetes_step(running: str, wanted: str, *, long_term: bool, next_generati
     ends = min((each.on for each in retirements(asked)), default=None)
     until = f"; Azure supports 1.{then} until {ends}" if ends else ""
     if next_generation or now == then:
-        told = f"1.{now}" if now == then else f"1.{now} → 1.{then}, as a new cluster beside this one"
-        yield fine(KUBERNETES, "version", told + until)
+        detail = f"1.{now}" if now == then else f"1.{now} → 1.{then}, as a new cluster beside this one"
+        yield fine(KUBERNETES, "version", detail + until)
     elif then < now:
         yield blocked(
             KUBERNETES,
@@ -101,12 +101,12 @@ def requested_apis(metrics: str, wanted: str) -> Iterator[Finding]:
             continue
         group = labels.get("group")
         what = f"{labels.get('resource')} of {f'{group}/' if group else ''}{labels.get('version')}"
-        told = f"somebody asks for it, and Kubernetes {removed} no longer serves it"
+        detail = f"somebody asks for it, and Kubernetes {removed} no longer serves it"
         guide = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/ names what follows it"
         if _minor(removed) <= _minor(wanted):
-            yield blocked(KUBERNETES, what, told, f"{guide}; the audit log says who asks (k8s.io/deprecated)")
+            yield blocked(KUBERNETES, what, detail, f"{guide}; the audit log says who asks (k8s.io/deprecated)")
         else:
-            yield fine(KUBERNETES, what, told, warning=True, remedy=guide)
+            yield fine(KUBERNETES, what, detail, warning=True, remedy=guide)
 
 
 def unserved(documents: Iterable[str], served: Collection[str]) -> Iterator[tuple[str, str, str]]:

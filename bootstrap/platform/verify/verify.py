@@ -88,8 +88,8 @@ def _answers(checks: Sequence[Check], target: Target, progress: Callable[[str], 
                 found[asked[future].name] = future.result()
             for future in [each for each in pending if time.monotonic() > begun + asked[each].seconds + _GRACE_SECONDS]:
                 check = asked[future]
-                told = f"no answer within {check.seconds + _GRACE_SECONDS:.0f} s"
-                found[check.name] = [unknown(check.name, "the check", told)]
+                detail = f"no answer within {check.seconds + _GRACE_SECONDS:.0f} s"
+                found[check.name] = [unknown(check.name, "the check", detail)]
                 pending.discard(future)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
@@ -107,13 +107,13 @@ def _ask(check: Check, target: Target) -> list[Finding]:
     except EndedError:
         found.append(unknown(check.name, "the check", "the run ended before"))
     except ClusterError as error:
-        told = f"no right to ask: {error}" if error.no_right else f"the API server refuses the question: {error}"
-        found.append(unknown(check.name, "the check", told))
+        detail = f"no right to ask: {error}" if error.no_right else f"the API server refuses the question: {error}"
+        found.append(unknown(check.name, "the check", detail))
     except (OSError, DNSException) as error:
-        told = f"this machine cannot ask: {str(error) or type(error).__name__}"
-        found.append(unknown(check.name, "the check", told))
+        detail = f"this machine cannot ask: {str(error) or type(error).__name__}"
+        found.append(unknown(check.name, "the check", detail))
     except Exception as error:
         # whatever forms objects have in somebody's cluster: one check that stumbles must not end the others
-        told = f"it ended before its time: {type(error).__name__}: {str(error)[:200]}"
-        found.append(unknown(check.name, "the check", told))
+        detail = f"it ended before its time: {type(error).__name__}: {str(error)[:200]}"
+        found.append(unknown(check.name, "the check", detail))
     return [replace(each, asked=each.asked or check.does) for each in found]

@@ -1,6 +1,6 @@
 """The namespace of one run, in which everything that it makes is made, and with which everything goes.
 
-A run that is killed leaves it behind. The next one takes it for dead when nobody renews its sign of life, which is
+A run that is killed leaves it behind. The next one takes it for dead when nobody renews its heartbeat, which is
 watched rather than compared with a clock that may be another machine's.
 """
 

@@ -75,7 +75,7 @@ def sizes_and_quotas(needs: Needs, clients: Clients) -> Iterator[Finding]:
     yield from _quotas(needs, clients, usable)
 
 
-def _why_not_offered(nodes: Nodes, sku: Any, location: str) -> str | None:  # noqa: ANN401 - one of two models
+def _why_not_offered(nodes: Nodes, sku: Any, location: str) -> str | None:
     if sku is None:
         return f"not offered in {location}"
     zones = {str(zone) for place in sku.location_info or () for zone in place.zones or ()}

@@ -54,8 +54,8 @@ def sign_in(needs: Needs, clients: Clients) -> Iterator[Finding]:
         )
     elif state == "PastDue":
         # https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states
-        told = "active, and its payment is past due: it will be disabled"
-        yield fine(CHECK, f"subscription {found.display_name}", told, warning=True)
+        detail = "active, and its payment is past due: it will be disabled"
+        yield fine(CHECK, f"subscription {found.display_name}", detail, warning=True)
     else:
         yield fine(CHECK, f"subscription {found.display_name}", "enabled, in the stack's tenant")
 

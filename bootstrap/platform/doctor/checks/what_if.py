@@ -76,11 +76,11 @@ def what_if(needs: Needs, clients: Clients, template: dict[str, Any], seconds: f
             yield from _errors(needs, _details(result.error))
             return
         yield fine(
-            CHECK, name, _told(result) if name == "what-if" else "every resource provider and every policy takes it"
+            CHECK, name, _describe(result) if name == "what-if" else "every resource provider and every policy takes it"
         )
 
 
-def _told(result: models.WhatIfOperationResult) -> str:
+def _describe(result: models.WhatIfOperationResult) -> str:
     counts: dict[str, int] = {}
     for change in (result.properties and result.properties.changes) or ():
         kind = str(getattr(change.change_type, "value", change.change_type))
@@ -88,7 +88,7 @@ def _told(result: models.WhatIfOperationResult) -> str:
     return ", ".join(f"{number} {kind.lower()}" for kind, number in sorted(counts.items())) or "no change"
 
 
-def _within(poller: LROPoller[Any], ends: float) -> Any:  # noqa: ANN401 - of any operation
+def _within(poller: LROPoller[Any], ends: float) -> Any:
     """Return an operation's result; None where it does not end in time."""
     poller.wait(max(0.0, ends - time.monotonic()))
     return poller.result() if poller.done() else None
@@ -104,7 +104,7 @@ def _errors(needs: Needs, details: Sequence[tuple[str, str, str]]) -> Iterator[F
         yield blocked(CHECK, target or "template", f"{code}: {message}", remedy)
 
 
-def _details(error: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401 - one of two models
+def _details(error: Any) -> list[tuple[str, str, str]]:
     """Return the innermost errors, each with code, message and target."""
     if error is None:
         return [("Unknown", "Azure gave no reason", "")]

@@ -79,9 +79,9 @@ def _generation(target: Target) -> Finding | None:
     if error.get("status") != "True" and is_true(found, "ResourcesUpToDate"):
         return None
     show = target.kube("-n", ARGO_CD_NAMESPACE, "describe", "applicationset", application_set.NAME)
-    told = said(error) if error.get("status") == "True" else said(condition(found, "ResourcesUpToDate"))
+    detail = said(error) if error.get("status") == "True" else said(condition(found, "ResourcesUpToDate"))
     cause = "the repository with tenants/ cannot be read, a tenant's file is wrong, or it has only just been made"
-    return failed("argocd", subject, f"its applications are not up to date: {told}", cause=cause, remedy=show)
+    return failed("argocd", subject, f"its applications are not up to date: {detail}", cause=cause, remedy=show)
 
 
 def _problem(target: Target, found: Mapping[str, Any], now: dt.datetime, interval: float) -> Finding | None:
@@ -91,9 +91,9 @@ def _problem(target: Target, found: Mapping[str, Any], now: dt.datetime, interva
     messages = _errors(found)
     age = (now - compared(found)).total_seconds()
     if messages:
-        told = f"{sync}, {health}; {messages[0][:300]}"
+        detail = f"{sync}, {health}; {messages[0][:300]}"
         cause, remedy = _why(target, found, messages[0])
-        return failed("argocd", subject, told, cause=cause, remedy=remedy or show)
+        return failed("argocd", subject, detail, cause=cause, remedy=remedy or show)
     if (sync, health) != _WELL:
         cause, remedy = _unwell(target, found, sync)
         return failed("argocd", subject, f"{sync}, {health}", cause=cause, remedy=remedy or show)
@@ -133,9 +133,9 @@ def _unwell(target: Target, found: Mapping[str, Any], sync: str) -> tuple[str, s
     if operation.get("phase") in {"Failed", "Error"}:
         return f"its last sync failed: {' '.join(str(operation.get('message', '')).split())[:300]}", ""
     for each in status.get("resources") or []:
-        if told := _unready(target, each):
+        if detail := _unready(target, each):
             place = f"{each['kind'].lower()}/{each['name']}"
-            return told, target.kube("-n", each.get("namespace") or "default", "describe", place)
+            return detail, target.kube("-n", each.get("namespace") or "default", "describe", place)
     if sync == "OutOfSync":
         return (
             "the cluster differs from Git, and nothing synchronises it: automated sync is off, or it has just begun",

@@ -34,8 +34,8 @@ def _page(target: Target) -> Finding:
         return failed("argocd", host, f"/healthz does not answer: {error}", cause=cause, remedy=remedy)
     if found.status == 200 and (wrong := _way(target)) is not None:
         # Traefik keeps the routes that it has rather than have none
-        told = "/healthz still answers, but will stop when Traefik restarts"
-        return failed("argocd", host, told, cause=wrong[0], remedy=wrong[1])
+        detail = "/healthz still answers, but will stop when Traefik restarts"
+        return failed("argocd", host, detail, cause=wrong[0], remedy=wrong[1])
     if found.status == 200:
         return fine("argocd", host, "/healthz answers")
     if found.status == 403 and allowed_ranges(target.settings):
@@ -116,8 +116,8 @@ def _sign_in(target: Target) -> Iterator[Finding]:
     if settings.sign_in is not None:
         # Microsoft Graph is outside this program
         show = f"az ad app federated-credential list --id {settings.sign_in.application_client_id} --query [].issuer"
-        told = f"it has to have a federated credential for {target.outputs.get('oidcIssuer', 'this cluster')}"
-        yield unknown("argocd", "the Entra application", told, show)
+        detail = f"it has to have a federated credential for {target.outputs.get('oidcIssuer', 'this cluster')}"
+        yield unknown("argocd", "the Entra application", detail, show)
 
 
 def _issuer(target: Target) -> str:

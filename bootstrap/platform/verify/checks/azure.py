@@ -56,7 +56,7 @@ def _compared(target: Target, subject: str, wanted: Mapping[str, Any], found: Ma
     )
 
 
-def _differing(path: str, wanted: Any, found: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+def _differing(path: str, wanted: Any, found: Any) -> Iterator[str]:
     """Yield where what was asked for is not what is there; what Azure adds is its own."""
     if isinstance(wanted, Mapping):
         inner = found if isinstance(found, Mapping) else {}

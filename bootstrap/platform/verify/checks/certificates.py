@@ -39,8 +39,8 @@ def _issuer(target: Target, issuer: Issuer) -> Finding:
         return failed("certificates", subject, "there is none", cause="it was deleted", remedy=up)
     if is_true(found, "Ready"):
         return fine("certificates", subject, "Ready")
-    told = said(condition(found, "Ready"))
-    return failed("certificates", subject, f"not Ready: {told}", cause=_why(target, found), remedy=up)
+    detail = said(condition(found, "Ready"))
+    return failed("certificates", subject, f"not Ready: {detail}", cause=_why(target, found), remedy=up)
 
 
 def _why(target: Target, issuer: Mapping[str, Any]) -> str:
@@ -58,14 +58,16 @@ def _existing(target: Target, namespace: str, found: Mapping[str, Any]) -> Findi
     subject = f"Certificate {namespace}/{name_of(found)}"
     show = target.kube("-n", namespace, "describe", "certificate", name_of(found))
     if not is_true(found, "Ready"):
-        told = said(condition(found, "Ready")) + _last_try(target, namespace, name_of(found))
-        return failed("certificates", subject, f"not Ready: {told}", cause="its issuer does not issue it", remedy=show)
+        detail = said(condition(found, "Ready")) + _last_try(target, namespace, name_of(found))
+        return failed(
+            "certificates", subject, f"not Ready: {detail}", cause="its issuer does not issue it", remedy=show
+        )
     renewal = (found.get("status") or {}).get("renewalTime")
     late = target.now() - dt.datetime.fromisoformat(renewal) if renewal else dt.timedelta(0)
     if late > dt.timedelta(hours=1):
-        told = f"its renewal was due {late.days} days and {late.seconds // 3600} hours ago"
+        detail = f"its renewal was due {late.days} days and {late.seconds // 3600} hours ago"
         cause = "cert-manager does not run, or its issuer refuses"
-        return fine("certificates", subject, told, warning=True, cause=cause, remedy=show)
+        return fine("certificates", subject, detail, warning=True, cause=cause, remedy=show)
     return fine("certificates", subject, "Ready")
 
 
@@ -125,17 +127,17 @@ def _refusal(target: Target) -> str | None:
 
 def _last_try(target: Target, namespace: str, certificate: str) -> str:
     """Return what is said of the last request, its order and its challenge: the cause is in the innermost."""
-    told = []
+    detail = []
     for request in target.cluster.items(path_of(_GROUP, _VERSION, "certificaterequests", namespace)):
         annotations = request["metadata"].get("annotations") or {}
         if annotations.get("cert-manager.io/certificate-name") == certificate:
-            told = [f"CertificateRequest: {said(condition(request, 'Ready'))}"]
+            detail = [f"CertificateRequest: {said(condition(request, 'Ready'))}"]
             for plural, kind in (("orders", "Order"), ("challenges", "Challenge")):
                 for found in target.cluster.items(path_of(_ACME, "v1", plural, namespace)):
                     owned = name_of(found).startswith(name_of(request))
                     if owned and (reason := (found.get("status") or {}).get("reason")):
-                        told.append(f"{kind}: {reason}")
-    return "".join(f"; {each}" for each in told)
+                        detail.append(f"{kind}: {reason}")
+    return "".join(f"; {each}" for each in detail)
 
 
 CHECK = Check(

@@ -21,8 +21,8 @@ def egress(target: Target) -> Iterator[Finding]:
     """Ask an echo service, from a Pod, where a request comes from."""
     again = f"bootstrap verify --stack {target.stack} --egress-url http://…"
     if not target.egress_url:
-        told = "no echo service was named, one that answers with its caller's address"
-        yield unknown("egress", "egress address", told, again)
+        detail = "no echo service was named, one that answers with its caller's address"
+        yield unknown("egress", "egress address", detail, again)
         return
     if not target.image:
         yield unknown("egress", "egress address", "no image is known to have a client in it")
@@ -32,18 +32,18 @@ def egress(target: Target) -> Iterator[Finding]:
     seen = _address(end.text)
     expected = _expected(target) if seen else []
     if not seen:
-        told = end.problem or f"no address in the answer: {end.text[:200] or 'nothing'}"
+        detail = end.problem or f"no address in the answer: {end.text[:200] or 'nothing'}"
         yield failed(
             "egress",
             "egress address",
-            told,
+            detail,
             cause="Pods have no way out, or the service is not there",
             remedy=f"curl {shlex.quote(target.egress_url)}, then {target.kube('-n', NAMESPACE, 'get', 'events')}",
         )
     elif expected and not any(ipaddress.ip_address(seen) in ipaddress.ip_network(each) for each in expected):
         cause = "the subnet is not behind the NAT gateway, or a route leads elsewhere"
-        told = f"{seen}, the stack's are {', '.join(expected)}"
-        yield failed("egress", "egress address", told, cause=cause, remedy=f"bootstrap drift --stack {target.stack}")
+        detail = f"{seen}, the stack's are {', '.join(expected)}"
+        yield failed("egress", "egress address", detail, cause=cause, remedy=f"bootstrap drift --stack {target.stack}")
     else:
         yield fine("egress", "egress address", f"{seen}, of the NAT gateway" if expected else seen)
 

@@ -72,9 +72,9 @@ def _certificate(target: Target, host: str, subject: str, place: tuple[str, str]
     if trusted is None:
         yield unknown("https", f"chain of {subject}", _untold(target))
     if end - now < (end - found.not_valid_before_utc) / _NEAR_THE_END:
-        told = f"it ends on {end:%Y-%m-%d %H:%M} UTC, and cert-manager has not renewed it"
+        detail = f"it ends on {end:%Y-%m-%d %H:%M} UTC, and cert-manager has not renewed it"
         cause, remedy = _why(target, *place)
-        yield fine("https", subject, told, warning=True, cause=cause, remedy=remedy)
+        yield fine("https", subject, detail, warning=True, cause=cause, remedy=remedy)
     elif trusted is None:
         yield fine("https", subject, f"until {end:%Y-%m-%d}, of {issuer}, which clients do not trust")
     else:
@@ -165,14 +165,14 @@ def _redirect(target: Target) -> Iterator[Finding]:
     try:
         found = served.page(door.address, door.http, target.argocd_host, secured=False)
         redirected = found.status in {301, 308} and found.location.startswith("https://")
-        told = f"answered {found.status}"
+        detail = f"answered {found.status}"
     except OSError as error:
-        redirected, told = False, f"no answer: {error}"
+        redirected, detail = False, f"no answer: {error}"
     if redirected:
         yield fine("https", subject, "redirected")
     else:
         cause = "the entry point web has lost its redirection, or a firewall is in between"
-        yield failed("https", subject, told, cause=cause, remedy=target.restore(ingress.NAMESPACE))
+        yield failed("https", subject, detail, cause=cause, remedy=target.restore(ingress.NAMESPACE))
 
 
 CHECK = Check(

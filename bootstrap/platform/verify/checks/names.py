@@ -47,9 +47,9 @@ def _record(target: Target, resolver: dns.resolver.Resolver, record: str, name: 
         )
     wanted = target.settings.dns.ttl_seconds
     if ttl > wanted:
-        told = f"{address}, kept for {ttl} s, dns.ttlSeconds is {wanted}"
+        detail = f"{address}, kept for {ttl} s, dns.ttlSeconds is {wanted}"
         cause = "somebody changed the record, or the resolver keeps answers longer than they say"
-        return fine("dns", subject, told, warning=True, cause=cause, remedy=up)
+        return fine("dns", subject, detail, warning=True, cause=cause, remedy=up)
     return fine("dns", subject, f"{address}, kept for {wanted} s at most")
 
 
@@ -58,8 +58,8 @@ def _delegation(target: Target, resolver: dns.resolver.Resolver) -> Iterator[Fin
     subject, show = f"zone {zone}", f"dig +short NS {zone}"
     given = servers(target.outputs.get("dnsNameServers") or ())
     if not given:
-        told = "the zone was there before, so that its name servers are not among the stack's outputs"
-        yield unknown("dns", subject, told, show)
+        detail = "the zone was there before, so that its name servers are not among the stack's outputs"
+        yield unknown("dns", subject, detail, show)
         return
     try:
         wrong = difference(delegated(zone, resolver), given)

@@ -38,8 +38,8 @@ def policies(target: Target) -> Iterator[Finding]:
         pod.start(target, pod.body(role, target.image, ["sh", "-c", _SERVER], labels={_ROLE: role}))
     addresses = {role: pod.ready(target, role, _START_SECONDS) for role in ("open", "closed")}
     if not all(addresses.values()):
-        told = pod.ended(target, "open", 0).problem
-        yield unknown("network", "NetworkPolicies", f"the Pods that would have been asked do not run: {told}")
+        detail = pod.ended(target, "open", 0).problem
+        yield unknown("network", "NetworkPolicies", f"the Pods that would have been asked do not run: {detail}")
         return
     client = pod.body("client", target.image, ["bash", "-c", _CLIENT], labels={_ROLE: "client"})
     client["spec"]["containers"][0]["env"] += [

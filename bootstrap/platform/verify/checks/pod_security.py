@@ -26,13 +26,13 @@ def refusals(target: Target) -> Iterator[Finding]:
     refused = []
     for name in dict.fromkeys((NAMESPACE, *installed(target.settings), *tenants)):
         metadata = there.get(name, {})
-        told = _refusal(target, name, _privileged(metadata.get("annotations") or {}))
-        if isinstance(told, ClusterError):
-            yield unknown("security", f"namespace {name}", f"it cannot be asked: {told}")
-        elif "violates PodSecurity" in told:
+        detail = _refusal(target, name, _privileged(metadata.get("annotations") or {}))
+        if isinstance(detail, ClusterError):
+            yield unknown("security", f"namespace {name}", f"it cannot be asked: {detail}")
+        elif "violates PodSecurity" in detail:
             refused.append(name)
         else:
-            yield _not_refused(target, name, told, (metadata.get("labels") or {}).get(_ENFORCE))
+            yield _not_refused(target, name, detail, (metadata.get("labels") or {}).get(_ENFORCE))
     if refused:
         yield fine("security", "Pod Security", f"refuses a privileged Pod in {', '.join(refused)}")
     yield _policies(target)
@@ -45,15 +45,15 @@ def _refusal(target: Target, namespace: str, body: Mapping[str, Any]) -> str | C
         return error
 
 
-def _not_refused(target: Target, namespace: str, told: str, label: str | None) -> Finding:
+def _not_refused(target: Target, namespace: str, detail: str, label: str | None) -> Finding:
     restricting = label in _RESTRICTING
-    if told and restricting:
-        return unknown("security", f"namespace {namespace}", f"refused for another reason: {told}")
+    if detail and restricting:
+        return unknown("security", f"namespace {namespace}", f"refused for another reason: {detail}")
     return failed(
         "security",
         f"namespace {namespace}",
-        f"Pod Security does not refuse a privileged Pod, and something else does: {told}"
-        if told
+        f"Pod Security does not refuse a privileged Pod, and something else does: {detail}"
+        if detail
         else "a privileged Pod would be taken",
         cause="the API server's Pod Security admission is off, or exempts whoever is signed in"
         if restricting
@@ -63,13 +63,13 @@ def _not_refused(target: Target, namespace: str, told: str, label: str | None) -
 
 
 def _policies(target: Target) -> Finding:
-    told = _refusal(target, NAMESPACE, pod.body("foreign", _FOREIGN, ["true"]))
-    if isinstance(told, ClusterError):
-        return unknown("security", "admission policies", f"it cannot be asked: {told}")
-    if "ValidatingAdmissionPolicy" in told:
+    detail = _refusal(target, NAMESPACE, pod.body("foreign", _FOREIGN, ["true"]))
+    if isinstance(detail, ClusterError):
+        return unknown("security", "admission policies", f"it cannot be asked: {detail}")
+    if "ValidatingAdmissionPolicy" in detail:
         return fine("security", "admission policies", "refuse an image of another registry")
-    if told:
-        return unknown("security", "admission policies", f"something else refused: {told}")
+    if detail:
+        return unknown("security", "admission policies", f"something else refused: {detail}")
     return failed(
         "security",
         "admission policies",

@@ -48,8 +48,8 @@ def _ran(target: Target) -> Finding:
     if end.succeeded:
         return fine("pods", "a Pod", "runs under Pod Security restricted")
     if "Unschedulable" in end.problem:
-        if told := pod.room(target, "run"):
-            return unknown("pods", "a Pod", f"no node has room yet, and one is on its way: {told}", nodes)
+        if detail := pod.room(target, "run"):
+            return unknown("pods", "a Pod", f"no node has room yet, and one is on its way: {detail}", nodes)
         cause = "no node takes an application's Pods: there is no user pool, it is full, or at its maxCount"
         return failed("pods", "a Pod", f"does not run: {end.problem}", cause=cause, remedy=nodes)
     cause = "the kubelet, the container runtime or the network of a node is not well"

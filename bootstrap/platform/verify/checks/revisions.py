@@ -48,12 +48,12 @@ def revisions(target: Target, found: Sequence[Mapping[str, Any]], begun: dt.date
         elif seen == {has}:
             yield fine("argocd", subject, has[:12])
         elif fresh:
-            told = f"Git has {has[:12]}, what runs is of {', '.join(sorted(each[:12] for each in seen))}"
+            detail = f"Git has {has[:12]}, what runs is of {', '.join(sorted(each[:12] for each in seen))}"
             cause = "Argo CD reads another repository than this machine, or a cache of it"
-            yield failed("argocd", subject, told, cause=cause, remedy=show)
+            yield failed("argocd", subject, detail, cause=cause, remedy=show)
         else:
-            told = f"Git has {has[:12]}, pushed since Argo CD last looked, or it looks no longer"
-            yield unknown("argocd", subject, told, show)
+            detail = f"Git has {has[:12]}, pushed since Argo CD last looked, or it looks no longer"
+            yield unknown("argocd", subject, detail, show)
 
 
 def _working_tree(target: Target) -> Finding:
@@ -67,5 +67,5 @@ def _working_tree(target: Target) -> Finding:
         return unknown("argocd", subject, str(error))
     if here in served:
         return fine("argocd", subject, "as it is here")
-    told = "gitops/ or tenants/ here differs from what Argo CD reads"
-    return fine("argocd", subject, told, warning=True, cause="it changed since `up`", remedy="make up STACK=local")
+    detail = "gitops/ or tenants/ here differs from what Argo CD reads"
+    return fine("argocd", subject, detail, warning=True, cause="it changed since `up`", remedy="make up STACK=local")

@@ -31,9 +31,9 @@ def stores(target: Target) -> Iterator[Finding]:
         elif is_true(store, "Ready"):
             yield fine("secrets", subject, "Ready")
         else:
-            told = _message(target, store, "default")
-            cause, remedy = _why(target, store, told)
-            yield failed("secrets", subject, f"not Ready: {told}", cause=cause, remedy=remedy)
+            detail = _message(target, store, "default")
+            cause, remedy = _why(target, store, detail)
+            yield failed("secrets", subject, f"not Ready: {detail}", cause=cause, remedy=remedy)
     yield from _canary(target)
 
 
@@ -71,16 +71,16 @@ def _canary(target: Target) -> Iterator[Finding]:
         arrived = target.cluster.get(path_of("", "v1", "secrets", NAMESPACE, _READ))
         yield from _compared(target, subject, base64.b64decode(arrived["data"]["value"]).decode(), value)
         return
-    told = _message(target, target.cluster.get(path), NAMESPACE)
-    if not target.local and re.search(r"SecretNotFound|was not found in this key vault|does not exist", told):
+    detail = _message(target, target.cluster.get(path), NAMESPACE)
+    if not target.local and re.search(r"SecretNotFound|was not found in this key vault|does not exist", detail):
         # who may not read hears 403 instead: the sign-in works, and what is read is not shown
         vault = str(target.outputs.get("vaultUri", "")).removeprefix("https://").partition(".")[0] or "<vault>"
         make = f"az keyvault secret set --vault-name {vault} --name {CANARY} --value not-a-secret"
         yield unknown("secrets", subject, f"the store signs in, and the vault has no secret {CANARY}", make)
         return
     store = target.cluster.find(path_of(_GROUP, _VERSION, "clustersecretstores", name=SECRET_STORE)) or {}
-    cause, remedy = _why(target, store, told)
-    yield failed("secrets", subject, f"it did not arrive: {told}", cause=cause, remedy=remedy)
+    cause, remedy = _why(target, store, detail)
+    yield failed("secrets", subject, f"it did not arrive: {detail}", cause=cause, remedy=remedy)
 
 
 def _compared(target: Target, subject: str, arrived: str, value: str) -> Iterator[Finding]:
@@ -112,22 +112,22 @@ def _message(target: Target, found: Mapping[str, Any], namespace: str) -> str:
     return said(last)
 
 
-def _why(target: Target, store: Mapping[str, Any], told: str) -> tuple[str, str]:
+def _why(target: Target, store: Mapping[str, Any], detail: str) -> tuple[str, str]:
     """Return the likely cause and the remedy, by what the store has and what the operator says."""
     up = f"make up STACK={target.stack}"
     if cause := _changed(target, (store.get("spec") or {}).get("provider") or {}):
         return cause, up
     if store and not is_true(store, "Ready"):
-        told += _message(target, store, "default")
-    if "AADSTS" in told:
+        detail += _message(target, store, "default")
+    if "AADSTS" in detail:
         return (
             f"Entra does not trust {STORE_SERVICE_ACCOUNT} of this cluster: its federated credential is missing, or of "
             "another cluster's issuer",
             up,
         )
-    if re.search(r"ForbiddenByFirewall|not authorized and caller is not a trusted", told):
+    if re.search(r"ForbiddenByFirewall|not authorized and caller is not a trusted", detail):
         return "the vault's firewall does not let the cluster in", f"bootstrap drift --stack {target.stack}"
-    if re.search(r"Forbidden|403|forbidden|not allowed to|cannot (get|list|create)", told):
+    if re.search(r"Forbidden|403|forbidden|not allowed to|cannot (get|list|create)", detail):
         where = f"in namespace {LOCAL_SECRETS_NAMESPACE}" if target.local else "on the vault (Key Vault Secrets User)"
         return f"{STORE_SERVICE_ACCOUNT} has lost its role {where}, or never got it", up
     namespace = external_secrets.NAMESPACE

@@ -41,8 +41,8 @@ def _missing(target: Target, namespace: str, release: str, there: set[tuple[str,
     try:
         rendered = _rendered(target, namespace, release)
     except (ClusterError, UnreadableRecordError) as error:
-        told = f"what it rendered cannot be read: {error}"
-        yield unknown("workloads", f"release {release}", told, target.manifest(namespace))
+        detail = f"what it rendered cannot be read: {error}"
+        yield unknown("workloads", f"release {release}", detail, target.manifest(namespace))
         rendered = set()
     for kind, name in sorted(rendered - there):
         cause = "it was deleted; Pulumi sees no drift inside a chart"
