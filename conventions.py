@@ -101,6 +101,8 @@ DEFAULT_DENY = "default-deny"
 """NetworkPolicy of such a namespace that the platform makes, and the application may not change."""
 TENANT_ROLE = "aks-bootstrap:tenant"
 """ClusterRole that the account has in its application's namespace, with which Argo CD applies the application."""
+PLATFORM_KINDS_OF_TENANTS = frozenset({"NetworkPolicy", "RoleBinding"})
+"""Kinds that the root Application makes in the applications' namespaces."""
 TENANT_KINDS = (
     Kind("", "ConfigMap", "configmaps"),
     Kind("", "PersistentVolumeClaim", "persistentvolumeclaims"),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from conventions import NAMESPACE
+from conventions import ENVIRONMENT_PATTERN, NAMESPACE
 from settings.report import Problem
 from settings.words import plain, show
 
@@ -54,7 +54,7 @@ def misplaced(environment: str, stack: str, folder: Path = Path()) -> Iterator[P
     if environment == stack or _short(environment, stack) or _short(stack, environment):
         return
     # only a name that could be a file's
-    named = re.fullmatch("[a-z][a-z0-9]{0,7}", environment) is not None
+    named = re.fullmatch(ENVIRONMENT_PATTERN, environment) is not None
     another = named and (folder / f"Pulumi.{environment}.yaml").exists()
     if another or (_WORDS.search(environment) and _WORDS.search(stack)):
         yield Problem(

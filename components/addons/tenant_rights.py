@@ -13,13 +13,11 @@ from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, PolicyRul
 
 from components.access import ClusterAccess
 from components.addons.kubernetes_role import bound_role
-from conventions import ARGO_CD_NAMESPACE, ROOT_APPLICATION, TENANT_KINDS, TENANT_ROLE, Kind
+from conventions import ARGO_CD_NAMESPACE, PLATFORM_KINDS_OF_TENANTS, ROOT_APPLICATION, TENANT_KINDS, TENANT_ROLE, Kind
 
 _ROOT_ROLE = "aks-bootstrap:root"
 _RBAC = "rbac.authorization.k8s.io"
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete")
-_EVERYWHERE = frozenset({"NetworkPolicy", "RoleBinding"})
-"""Kinds that the root Application makes in the applications' namespaces, whose names no role can hold a pattern of."""
 
 
 def tenant_rights(
@@ -61,7 +59,7 @@ def tenant_rights(
     own = bound_role(
         access.name("root-objects"),
         ObjectMetaArgs(name=ROOT_APPLICATION, namespace=ARGO_CD_NAMESPACE),
-        rules([kind for kind in root_kinds if kind.kind not in _EVERYWHERE]),
+        rules([kind for kind in root_kinds if kind.kind not in PLATFORM_KINDS_OF_TENANTS]),
         account=ROOT_APPLICATION,
         account_namespace=ARGO_CD_NAMESPACE,
         opts=opts,
@@ -90,6 +88,6 @@ def cluster_rules(kinds: Sequence[Kind]) -> list[PolicyRuleArgs]:
     """
     return [
         PolicyRuleArgs(api_groups=[""], resources=["namespaces"], verbs=list(_VERBS)),
-        *rules([kind for kind in kinds if kind.kind in _EVERYWHERE]),
+        *rules([kind for kind in kinds if kind.kind in PLATFORM_KINDS_OF_TENANTS]),
         PolicyRuleArgs(api_groups=[_RBAC], resources=["clusterroles"], resource_names=[TENANT_ROLE], verbs=["bind"]),
     ]

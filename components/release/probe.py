@@ -9,7 +9,7 @@ PROBE_SECONDS = 180.0
 """How long an addon may take to serve once its workloads are available; webhooks need seconds."""
 PREVIEW_SECONDS = 10.0
 """How long a preview waits for a webhook, such as one whose pod is being replaced."""
-_WEBHOOK_DOWN = "failed calling webhook"
+WEBHOOK_DOWN = "failed calling webhook"
 """How the API server begins its refusal where a webhook cannot be asked; whatever a webhook answers is no outage.
 
 https://github.com/kubernetes/apiserver/blob/v0.36.0/pkg/admission/plugin/webhook/errors.go
@@ -90,7 +90,7 @@ def await_webhooks(
     """
     deadline = time.monotonic() + seconds
     for probe in needs:
-        while _WEBHOOK_DOWN in (refusal := api.refusal(probe) or ""):
+        while WEBHOOK_DOWN in (refusal := api.refusal(probe) or ""):
             if time.monotonic() >= deadline:
                 raise NotServingError(
                     f"the webhook of {probe.addon} is down, and a preview needs it: {refusal}; look at its pods with "

@@ -1,9 +1,9 @@
 """Services stay inside the cluster: what comes from outside comes through the platform's ingress."""
 
+from components.tenancy.ingresses import TRAEFIK
 from components.tenancy.policy import ANNOTATIONS, Policy, check, listed, policy
 
 _AZURE = "service.beta.kubernetes.io/"
-_TRAEFIK = "traefik.ingress.kubernetes.io/"
 TRAEFIK_ANNOTATIONS = "service[.](serversscheme|passhostheader|nativelb|sticky[.]cookie([.][a-z]+)?)"
 """Traefik's annotations that name no other object.
 
@@ -27,8 +27,8 @@ def policies() -> list[Policy]:
                 "external": "object.spec.?externalIPs.orValue([])",
                 "balancer": "object.spec.?loadBalancerIP.orValue('')",
                 "azure": f"{ANNOTATIONS}.filter(key, key.startsWith('{_AZURE}'))",
-                "traefik": f"{ANNOTATIONS}.filter(key, key.startsWith('{_TRAEFIK}')"
-                f" && !key.matches('^{_TRAEFIK}{TRAEFIK_ANNOTATIONS}$'))",
+                "traefik": f"{ANNOTATIONS}.filter(key, key.startsWith('{TRAEFIK}')"
+                f" && !key.matches('^{TRAEFIK}{TRAEFIK_ANNOTATIONS}$'))",
             },
             validations=[
                 check("variables.type == 'ClusterIP'", "'spec.type: got ' + variables.type + '; allowed: ClusterIP'"),

@@ -57,6 +57,8 @@ _SETTINGS = (
 PURE = {
     "settings/rules.py": _SETTINGS,
     "settings/production.py": _SETTINGS,
+    "settings/production_charts.py": ("tests/unit/test_production_charts.py",),
+    "settings/azure_facts.py": (*_SETTINGS, "tests/unit/test_names_and_sizes.py"),
     "components/release/helm_record.py": ("tests/unit/test_helm_record.py",),
     "bootstrap/platform/plan/compare.py": ("tests/unit/test_plan_compare.py",),
     "bootstrap/delivery/promote/scalar.py": ("tests/unit/test_scalar.py",),
@@ -327,7 +329,8 @@ def tried_of(
                         unseen.append(mutant)
                         continue
                     done.append(mutant)
-                    if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK:
+                    # where no test ran, none saw it
+                    if os.waitstatus_to_exitcode(status) in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                         found.append(mutant)
                         say(f"survived ({len(done)} of {len(chosen)} tried): {mutant}")
                     elif test := _told(told).get("failed"):

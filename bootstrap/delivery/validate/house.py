@@ -17,6 +17,7 @@ from conventions import (
     DEFAULT_PROJECT,
     IMAGE_UPDATER_KINDS,
     IN_CLUSTER,
+    PLATFORM_KINDS_OF_TENANTS,
     ROOT_KINDS,
     TENANT_NAMESPACE_PREFIX,
     TENANT_ROLE,
@@ -24,7 +25,6 @@ from conventions import (
 
 ALLOWED = {("", "Namespace"), *((kind.group, kind.kind) for kind in (*ROOT_KINDS, *IMAGE_UPDATER_KINDS))}
 """What the root project may create, by group and kind."""
-_IN_TENANTS_NAMESPACES = frozenset({"NetworkPolicy", "RoleBinding"})
 
 
 def check_manifests(root: Path, cluster: Cluster, manifests: Sequence[Manifest]) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def _place(manifest: Manifest, where: str) -> Iterator[Finding]:
         if not manifest.name.startswith(TENANT_NAMESPACE_PREFIX):
             allowed = f"names that begin with {TENANT_NAMESPACE_PREFIX}"
             yield Finding(where=where, path="metadata.name", message=f"got {manifest.name!r}; allowed: {allowed}")
-    elif manifest.kind in _IN_TENANTS_NAMESPACES:
+    elif manifest.kind in PLATFORM_KINDS_OF_TENANTS:
         if not manifest.namespace.startswith(TENANT_NAMESPACE_PREFIX):
             allowed = f"those that begin with {TENANT_NAMESPACE_PREFIX}"
             yield Finding(where=where, path="metadata.namespace", message=f"allowed: {allowed}")

@@ -14,10 +14,9 @@ from bootstrap.platform.verify.objects import name_of, path_of
 from bootstrap.platform.verify.target import Check, Target
 from components.addons import argocd, cert_manager, external_secrets, gateway_api
 from components.addons.charts import PINNED
-from components.release.probe import Probe
+from components.release.probe import WEBHOOK_DOWN, Probe
 from conventions import SECRET_STORE
 
-_DOWN = "failed calling webhook"
 _INJECTORS = {chart.namespace: chart.injector for chart in PINNED if chart.injector is not None}
 """What keeps the caBundle of webhooks, by the namespace of those addons that have some."""
 _EXTERNAL_SECRET = Probe(
@@ -76,7 +75,7 @@ def _probe(target: Target, probe: Probe) -> Iterator[Finding]:
         return
     if refusal is None:
         yield fine("webhooks", subject, "taken")
-    elif _DOWN in refusal:
+    elif WEBHOOK_DOWN in refusal:
         cause, remedy = _why(target, probe.namespace, refusal)
         yield failed("webhooks", subject, refusal, cause=cause, remedy=remedy)
     elif probe in _ANSWERED and "webhook" in refusal:
