@@ -25,6 +25,9 @@ ENVIRONMENT_PATTERN = r"[a-z][a-z0-9]{0,7}"
 DEFAULT_KUBERNETES_VERSION = "1.35"
 """Minor version of a cluster whose stack file names none."""
 
+CLUSTER_ARM_TYPE = "Microsoft.ContainerService/managedClusters"
+"""Azure Resource Manager's name for AKS clusters."""
+
 GITOPS_FOLDER = "gitops"
 """What Argo CD reads of the repository."""
 TENANTS_FOLDER = "tenants"

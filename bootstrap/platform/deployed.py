@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from conventions import CLUSTER_ARM_TYPE
+
 if TYPE_CHECKING:
     from bootstrap.platform.doctor.needs import Needs
-
-_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 
 
 def cluster_id(needs: "Needs", outputs: Mapping[str, Any]) -> str:
@@ -15,7 +15,7 @@ def cluster_id(needs: "Needs", outputs: Mapping[str, Any]) -> str:
     group, name = outputs.get("resourceGroup"), outputs.get("clusterName")
     if not group or not name:
         return needs.cluster.id
-    return f"{needs.subscription}/resourceGroups/{group}/providers/{_CLUSTERS}/{name}"
+    return f"{needs.subscription}/resourceGroups/{group}/providers/{CLUSTER_ARM_TYPE}/{name}"
 
 
 def cluster_name(cluster: str) -> str:

@@ -9,11 +9,11 @@ from pulumi_azure_native import alertsmanagement, authorization, dataprotection,
 from components.azure.naming import Names
 from components.azure.role_propagation import RolePropagation
 from components.azure.roles import Role
+from conventions import CLUSTER_ARM_TYPE
 from settings.azure_facts import REGIONS_WITHOUT_ZONES
 from settings.backup import Backup
 
 CONTAINER = "backups"
-MANAGED_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 _OPERATIONAL = dataprotection.DataStoreInfoBaseArgs(
     data_store_type=dataprotection.DataStoreTypes.OPERATIONAL_STORE, object_type="DataStoreInfoBase"
 )
@@ -143,7 +143,7 @@ class BackupVault(pulumi.ComponentResource):
             resource_group_name=self.resource_group_name,
             properties=dataprotection.BackupPolicyArgs(
                 object_type="BackupPolicy",
-                datasource_types=[MANAGED_CLUSTERS],
+                datasource_types=[CLUSTER_ARM_TYPE],
                 policy_rules=[
                     dataprotection.AzureBackupRuleArgs(
                         name="Backup",

@@ -8,13 +8,13 @@ import pulumi
 from pulumi_azure_native import containerservice as aks
 from pulumi_azure_native import dataprotection, kubernetesconfiguration
 
-from components.azure.backup_vault import CONTAINER, MANAGED_CLUSTERS, BackupVault, assign
+from components.azure.backup_vault import CONTAINER, BackupVault, assign
 from components.azure.cluster import Cluster
 from components.azure.naming import Names
 from components.azure.retries import ROLES, retry_hook
 from components.azure.role_propagation import RolePropagation
 from components.azure.roles import Role
-from conventions import BACKUP_NAMESPACE
+from conventions import BACKUP_NAMESPACE, CLUSTER_ARM_TYPE
 from settings.backup import Backup
 from settings.foundation import Azure
 
@@ -133,20 +133,20 @@ class ClusterBackup(pulumi.ComponentResource):
                 friendly_name=args.names.cluster,
                 data_source_info=dataprotection.DatasourceArgs(
                     object_type="Datasource",
-                    datasource_type=MANAGED_CLUSTERS,
+                    datasource_type=CLUSTER_ARM_TYPE,
                     resource_id=cluster.resource.id,
                     resource_location=args.location,
                     resource_name=args.names.cluster,
-                    resource_type=MANAGED_CLUSTERS,
+                    resource_type=CLUSTER_ARM_TYPE,
                     resource_uri=cluster.resource.id,
                 ),
                 data_source_set_info=dataprotection.DatasourceSetArgs(
                     object_type="DatasourceSet",
-                    datasource_type=MANAGED_CLUSTERS,
+                    datasource_type=CLUSTER_ARM_TYPE,
                     resource_id=cluster.resource.id,
                     resource_location=args.location,
                     resource_name=args.names.cluster,
-                    resource_type=MANAGED_CLUSTERS,
+                    resource_type=CLUSTER_ARM_TYPE,
                     resource_uri=cluster.resource.id,
                 ),
                 policy_info=dataprotection.PolicyInfoArgs(

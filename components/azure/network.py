@@ -8,6 +8,7 @@ import pulumi
 from pulumi_azure_native import network, resources
 
 from components.azure.naming import Names
+from conventions import CLUSTER_ARM_TYPE
 from settings.network import Network as NetworkSettings
 from settings.types import PodAddressing
 
@@ -17,8 +18,6 @@ STORAGE_ENDPOINT = "Microsoft.Storage"
 
 https://learn.microsoft.com/azure/key-vault/general/overview-vnet-service-endpoints
 """
-
-_DELEGATION = "Microsoft.ContainerService/managedClusters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +125,7 @@ class Network(pulumi.ComponentResource):
                     else None
                 ),
                 # AKS delegates these subnets to itself; declared here, it is no drift
-                delegations=[network.DelegationArgs(name="aks", service_name=_DELEGATION)] if delegated else None,
+                delegations=[network.DelegationArgs(name="aks", service_name=CLUSTER_ARM_TYPE)] if delegated else None,
                 # Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress)
                 opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=list(last))),
             )

@@ -15,13 +15,12 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.mgmt.dataprotection import DataProtectionMgmtClient, models
 
 from components.addons.charts import PINNED
-from conventions import BACKUP_NAMESPACE
+from conventions import BACKUP_NAMESPACE, CLUSTER_ARM_TYPE
 
 ENDPOINT = "https://management.azure.com"
 ENDPOINT_OVERRIDE = "AKS_BOOTSTRAP_BACKUP_ENDPOINT"
 """Environment variable with another address that answers for backups, such as a rehearsal's."""
 
-_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 _STORE = models.DataStoreTypes.OPERATIONAL_STORE
 _RESTORE = "Restore"
 _LOOKED_BACK = dt.timedelta(days=7)
@@ -140,7 +139,7 @@ class Backups:
     def _instances(self) -> Iterable[tuple[str, str]]:
         for each in self._client.backup_instances.list(*self._vault):
             source = each.properties.data_source_info if each.properties else None
-            if each.name and source and (source.datasource_type or "").lower() == _CLUSTERS.lower():
+            if each.name and source and (source.datasource_type or "").lower() == CLUSTER_ARM_TYPE.lower():
                 yield each.name, source.resource_id.rpartition("/")[2]
 
     def _points_of(self, instance: str, cluster: str) -> Iterable[Point]:
@@ -252,11 +251,11 @@ class _Said:
 
 def _source(cluster: Cluster) -> dict[str, str]:
     return {
-        "datasourceType": _CLUSTERS,
+        "datasourceType": CLUSTER_ARM_TYPE,
         "resourceID": cluster.id,
         "resourceUri": cluster.id,
         "resourceName": cluster.name,
-        "resourceType": _CLUSTERS,
+        "resourceType": CLUSTER_ARM_TYPE,
         "resourceLocation": cluster.location,
     }
 

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components.azure.resource_types import name_of
+from conventions import CLUSTER_ARM_TYPE
 from rehearsal.azure.cloud import Cloud
 
 _INSTANCE = "dataprotection:BackupInstance"
@@ -203,7 +204,7 @@ class BackupService:
                 "activityID": id_,
                 "subscriptionId": vault.split("/")[2],
                 "backupInstanceId": f"{vault}/backupInstances/{restored.instance}",
-                "dataSourceType": "Microsoft.ContainerService/managedClusters",
+                "dataSourceType": CLUSTER_ARM_TYPE,
                 "startTime": restored.began.strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
                 "operationCategory": "Restore",
                 "operation": "Restore",

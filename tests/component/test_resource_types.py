@@ -1,5 +1,6 @@
 """The one table of Azure's types, held to the pinned SDK, to Azure's ids, and to what the stand-in answers."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -15,7 +16,7 @@ from bootstrap.platform.plan.registration import Registration
 from components.azure.resource_types import PREFIX, RESOURCE_TYPES, ResourceType, resource_type
 from rehearsal.azure import responses, sdk_inputs
 from rehearsal.azure.cloud import Cloud, ControlPlaneAddress
-from tests.component.conftest import STACKS, Program
+from tests.component.conftest import ROOT, STACKS, Program
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *STACKS.values(),
@@ -122,6 +123,25 @@ def test_every_input_that_replaces_a_resource_is_one(entry: ResourceType) -> Non
 def test_a_resource_that_moves_is_another_one_and_one_with_other_tags_is_not(entry: ResourceType) -> None:
     assert entry.replaces("location") and entry.replaces("resourceGroupName")
     assert not entry.replaces("tags") and not entry.replaces("tags.owner")
+
+
+OF_AZURE_ALONE = {
+    "Microsoft.DataProtection/backupVaults/backupJobs",
+    "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints",
+    "Microsoft.Network/virtualNetworks/subnets/delegations",
+}
+"""Types that Azure makes by itself, and nobody writes."""
+
+
+def test_the_stand_in_knows_of_no_type_that_the_program_does_not_use() -> None:
+    known = {entry.arm_type for entry in RESOURCE_TYPES} | {entry.pulumi_type for entry in RESOURCE_TYPES}
+    named = set()
+    for file in sorted((ROOT / "rehearsal/azure").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named |= set(re.findall(r"^(?:Microsoft\.\w+(?:/[A-Za-z]+)+(?<!/action)|[a-z]+:[A-Z]\w+)$", node.value))
+    assert len(named & known) > 10
+    assert named - known == OF_AZURE_ALONE
 
 
 @by_type

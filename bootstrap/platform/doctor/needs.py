@@ -11,12 +11,12 @@ from bootstrap.errors import UpError
 from bootstrap.platform.plan.arm import Request, requests
 from bootstrap.platform.plan.registration import Evaluation
 from components.release.kubernetes_types import RELEASE
+from conventions import CLUSTER_ARM_TYPE
 from settings import Settings
 from settings.cluster import Cluster
 from settings.foundation import Azure
 
-CLUSTERS = "Microsoft.ContainerService/managedClusters"
-POOLS = f"{CLUSTERS}/agentPools"
+POOLS = f"{CLUSTER_ARM_TYPE}/agentPools"
 VAULTS = "Microsoft.KeyVault/vaults"
 GROUPS = "Microsoft.Resources/resourceGroups"
 
@@ -84,7 +84,7 @@ class Needs:
     @cached_property
     def cluster(self) -> Request:
         """The cluster of this generation."""
-        return self.of(CLUSTERS)[0]
+        return self.of(CLUSTER_ARM_TYPE)[0]
 
     @cached_property
     def location(self) -> str:
@@ -137,8 +137,8 @@ class Needs:
 
 _LINKED = {
     # https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-linked-authorization
-    CLUSTERS: (
-        f"{CLUSTERS}/listClusterUserCredential/action",
+    CLUSTER_ARM_TYPE: (
+        f"{CLUSTER_ARM_TYPE}/listClusterUserCredential/action",
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
         "Microsoft.Network/virtualNetworks/subnets/join/action",
     ),
