@@ -630,7 +630,7 @@ def test_a_request_that_would_change_something_is_not_sent(world: World) -> None
 
 
 def test_a_local_stack_has_nobody_to_ask() -> None:
-    with pytest.raises(UpError, match="stack local is not in Azure"):
+    with pytest.raises(UpError, match="stack local has target local; allowed: a stack with target: azure"):
         Needs(settings_of(ROOT, "local"), evaluate(ROOT, "local"))
 
 

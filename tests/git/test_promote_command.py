@@ -136,7 +136,7 @@ def test_from_and_to_say_where_to_open_the_pull_request(remote, bootstrap):
         (("shop", "prod", "--from", "dev", "--to", "prod"), 1, "--from and --to go together"),
         (("shop", "dev", SHA, "--nope"), 1, "No such option"),
         (("shop", "dev", SHA, "--timeout", "soon"), 1, "Invalid value"),
-        (("shop", "dev", SHA, "--format", "markdown"), 1, "text and json"),
+        (("shop", "dev", SHA, "--format", "markdown"), 1, "allowed for promote: text, json"),
         ((), 1, "Missing argument"),
     ],
 )

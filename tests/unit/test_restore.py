@@ -316,7 +316,7 @@ def test_whoever_does_not_agree_restores_nothing(command: Callable[..., Result],
     ("arguments", "said"),
     [
         (["-n", "argocd", "-n", "kube-system"], "--namespace: got argocd, kube-system"),
-        (["--point", "0123"], "say with --namespace"),
+        (["--point", "0123"], "--point without --namespace"),
         (["-n", "shop", "--point", "0123", "-y"], "--point: got '0123'"),
         (["-n", "shop", "--format", "json"], "allowed for the list"),
     ],

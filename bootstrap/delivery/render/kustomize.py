@@ -28,6 +28,9 @@ _FILES = ("configurations", "crds", "generators", "transformers", "validators", 
 """Fields that list files."""
 _REMOTE = re.compile(r"(git::|git@|[a-z0-9+.-]+://|github\.com[:/])|.*(//|[?&]ref=)", re.IGNORECASE | re.DOTALL)
 
+_LOGGED = re.compile(r'E\d{4} [^\]]*\] "command failed" err="(?P<error>.*)"', re.DOTALL)
+"""An error as some builds of kubectl, such as Google Cloud's, log it."""
+
 
 def build(root: Path, folder: Path) -> str:
     """Return what Kustomize writes for a folder.
@@ -61,6 +64,8 @@ def build(root: Path, folder: Path) -> str:
             raise KustomizeError(f"Kustomize did not end within {_SECONDS} s") from None
     if done.returncode != 0:
         reason = done.stderr.strip().removeprefix("Error: ").removeprefix("error: ")
+        if logged := _LOGGED.fullmatch(reason):
+            reason = logged["error"].replace('\\"', '"')
         raise KustomizeError(reason.replace(f"{root}/", "") or "Kustomize failed and said nothing")
     return done.stdout
 

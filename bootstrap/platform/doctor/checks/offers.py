@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.platform.doctor.azure import Clients
-from bootstrap.platform.doctor.needs import CLUSTERS, Needs, Nodes
+from bootstrap.platform.doctor.needs import Needs, Nodes
 from bootstrap.platform.findings import Finding, blocked, fine
+from conventions import CLUSTER_ARM_TYPE
 from settings.retirements import WARNING_DAYS, Retirement, retirements
 
 _QUOTA = "https://portal.azure.com/#view/Microsoft_Azure_Capacity/QuotaMenuBlade/~/myQuotas"
@@ -101,7 +102,7 @@ def _quotas(needs: Needs, clients: Clients, usable: list[tuple[Nodes, Any]]) -> 
     usages = {
         str(usage.name.value).lower(): usage for usage in clients.compute.usage.list(needs.location) if usage.name
     }
-    running = needs.cluster.id.lower() in clients.existing([CLUSTERS])
+    running = needs.cluster.id.lower() in clients.existing([CLUSTER_ARM_TYPE])
     for family in sorted(first):
         usage = usages.get(family.lower())
         if usage is None:
