@@ -33,14 +33,22 @@ ROOMS: dict[str, set[str]] = {
         "components.scraping",
         "components.addons.charts",
     },
-    "components.azure": BOTTOM | {"settings", "components.access", "components.platform", "components.scraping"},
+    "components.azure.resource_types": set(),
+    "components.azure": BOTTOM
+    | {
+        "components.azure.resource_types",
+        "settings",
+        "components.access",
+        "components.platform",
+        "components.scraping",
+    },
     "components.restore": BOTTOM | {"components.access", "components.release", "components.addons.charts"},
     "components.tenancy": BOTTOM | {"components.access", "components.platform"},
     "components.existing_cluster": BOTTOM | {"settings", "components.access"},
     "components": BOTTOM | {"settings", "components.*"},
     "rehearsal": BOTTOM | {"settings", "components.*"},
     # the engine runs it in an environment of its own, without the SDKs of the program
-    "policy": {"components.azure"},
+    "policy": {"components.azure.resource_types"},
     # what both products share is a module of bootstrap/ itself
     "bootstrap.platform": BOTTOM
     | {"settings", "components.*", "rehearsal", "policy", "bootstrap", "bootstrap.stackfile"},
