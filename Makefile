@@ -113,7 +113,7 @@ scan: setup ## checkov on the requests that Azure would get (STACK=prod), held t
 	@$(BIN)/python -m policy.scan --stack "$$STACK" $(if $(FORMAT),--format "$$FORMAT")
 
 .PHONY: policy
-policy: setup ## check the plan against the rules of policy/ (STACK=prod), and to policy/exceptions.yaml
+policy: setup ## check the plan against policy/rules and policy/exceptions.yaml (STACK=prod)
 	@$(BIN)/bootstrap policy --stack "$$STACK"
 
 .PHONY: evidence
