@@ -72,7 +72,7 @@ up: setup ## deploy a stack (STACK=local by default; YES=1, SKIP_PREVIEW=1, SKIP
 	@$(BIN)/bootstrap up --stack "$$STACK" $(if $(YES),--yes) $(if $(SKIP_PREVIEW),--skip-preview) $(if $(SKIP_DOCTOR),--skip-doctor) $(if $(NO_VERIFY),--no-verify)
 
 .PHONY: verify
-verify: setup ## ask a cluster that is up: does it do what a platform is for? (STACK=..., EGRESS_URL=...; exit status 2: no)
+verify: setup ## check a running stack end to end (STACK=..., EGRESS_URL=...)
 	@$(BIN)/bootstrap verify --stack "$$STACK" $(if $(EGRESS_URL),--egress-url "$$EGRESS_URL")
 
 .PHONY: status
@@ -92,7 +92,7 @@ recover: setup ## after a run that died: make the stack ready for the next `make
 	@$(BIN)/bootstrap recover --stack "$$STACK"
 
 .PHONY: drift
-drift: setup ## what differs from Azure and the cluster; changes nothing (exit status 2: drift)
+drift: setup ## what differs from Azure and the cluster; changes nothing (fails on drift)
 	@$(BIN)/bootstrap drift --stack "$$STACK"
 
 .PHONY: rehearse

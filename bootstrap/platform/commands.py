@@ -213,7 +213,7 @@ def verify(
     ] = None,
     output: Annotated[ReportFormat, typer.Option("--format", "-f", help="text, json or junit.")] = ReportFormat.TEXT,
 ) -> None:
-    """Ask a cluster that is up: does it do what a platform is for? What this makes there, it removes.
+    """Check a running cluster end to end; temporary objects are removed.
 
     Exit status: 0 nothing failed, 2 something did, 1 an error.
     """
@@ -235,7 +235,7 @@ def status(
     compare: Annotated[bool, typer.Option("--drift", help="Compare with Azure and the cluster too; minutes.")] = False,
     output: Annotated[Format, typer.Option("--format", "-f", help="text, markdown or json.")] = Format.TEXT,
 ) -> None:
-    """Show a stack that is up on one page: versions, addons, certificates, applications, backups; nothing is changed.
+    """Show a running stack on one page: versions, addons, certificates, applications, backups; nothing is changed.
 
     Exit status: 0, also where something could not be read, which the page says; 1 an error.
     """

@@ -1,4 +1,4 @@
-"""The page on a stack that is up: what it tells of, in which form, and what becomes of what cannot be read."""
+"""The page on a running stack: what it tells of, in which form, and what becomes of what cannot be read."""
 
 import base64
 import dataclasses

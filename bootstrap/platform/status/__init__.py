@@ -1,1 +1,1 @@
-"""One page on a stack that is up."""
+"""One page on a running stack."""

@@ -1,1 +1,1 @@
-"""What an update to the program's versions would do to a cluster that is up."""
+"""What an update to the program's versions would do to a running cluster."""

@@ -1,4 +1,4 @@
-"""``bootstrap upgrade --check``: compares the program's versions with a cluster that is up, and changes nothing."""
+"""``bootstrap upgrade --check``: compares the program's versions with a running cluster, and changes nothing."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class Upgrade:
 
 
 def check(root: Path, stack: str, *, console: Console, charts: Path | None = None) -> Diagnosis:
-    """Tell what an update to the program's versions would do to a stack that is up.
+    """Tell what an update to the program's versions would do to a running stack.
 
     Args:
         root: the project.

@@ -1,1 +1,1 @@
-"""``bootstrap verify``: asks a cluster that is up whether it does what a platform is for."""
+"""``bootstrap verify``: checks a running cluster end to end."""

@@ -34,7 +34,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One stack that is up."""
+    """One running stack."""
 
     stack: str
     settings: Settings

@@ -24,7 +24,7 @@ _GRACE_SECONDS = 30.0
 
 
 def verify(root: Path, stack: str, *, console: Console, egress_url: str = "") -> Report:
-    """Ask whether the cluster of a stack does what a platform is for.
+    """Check the cluster of a stack end to end.
 
     Nothing is changed but objects of its own, which are gone when this returns.
 
