@@ -63,7 +63,7 @@ def commit_of(root: Path, revision: str) -> str:
     git(root, "rev-parse", "--git-dir")
     found = _run(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if found.returncode != 0:
-        raise RevisionError(f"{revision!r} is no revision of the repository in {root}")
+        raise RevisionError(f"{revision!r} is not a revision of the repository in {root}")
     return found.stdout.decode().strip()
 
 

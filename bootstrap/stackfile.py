@@ -94,7 +94,7 @@ def _read_project(path: Path) -> dict[str, Any]:
     if not isinstance(document.data, dict):
         raise StackFileError(f"{path} holds no mapping; allowed: keys and values, such as name: {NAMESPACE}")
     if not isinstance(document.data.get("config") or {}, dict):
-        raise StackFileError(f"{path}: config is no mapping; allowed: keys and values")
+        raise StackFileError(f"{path}: config is not a mapping; allowed: keys and values")
     return document.data
 
 

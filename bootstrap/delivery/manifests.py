@@ -57,7 +57,7 @@ class _Constructor(SafeConstructor):
         plain = node.value.replace("_", "")
         found = _INTEGER.fullmatch(plain)
         if not found:
-            raise ValueError(f"{node.value!r} is no integer")
+            raise ValueError(f"{node.value!r} is not an integer")
         [(base, digits)] = [(name, digits) for name, digits in found.groupdict().items() if digits is not None]
         return int(found[1] + digits, int(base.removeprefix("b")))
 
@@ -230,11 +230,11 @@ class _Plain:
 
     def read(self, value: object) -> Json:
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{value} is no number of JSON")
+            raise ValueError(f"{value} is not a number of JSON")
         if value is None or isinstance(value, str | int | float):
             return value
         if not isinstance(value, dict | list):
-            raise TypeError(f"{type(value).__name__} is no type of JSON")
+            raise TypeError(f"{type(value).__name__} is not a type of JSON")
         # an alias is the anchor's own object
         if id(value) in self._inside:
             raise ValueError("an anchor contains itself")

@@ -187,7 +187,7 @@ def up(
     skip_doctor: Annotated[bool, typer.Option("--skip-doctor", help="Skip the preflight checks.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Skip the checks after the update.")] = False,
 ) -> None:
-    """Run `pulumi up`; first ask Azure whether it would do, and at the end the cluster whether it does what it is for.
+    """Run preflight checks, `pulumi up`, then the checks of `verify`.
 
     Exit status: 0 success, 2 deployed, but a check failed, 1 an error.
     """

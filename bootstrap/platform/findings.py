@@ -1,4 +1,4 @@
-"""What a command finds when it asks: verdicts, each with what was seen and the command that mends it."""
+"""What a command finds when it asks: verdicts, each with what was seen and the command that fixes it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -34,7 +34,7 @@ class Finding:
     detail: str
     """What was seen."""
     remedy: str = ""
-    """The command that mends it, or that shows what could not be known."""
+    """The command that fixes it, or that shows what could not be known."""
     warning: bool = False
     """Whether it is fine, and will not be for long."""
     asked: str = ""
@@ -73,12 +73,12 @@ def fine(check: str, subject: str, detail: str, *, remedy: str = "", warning: bo
 
 
 def blocked(check: str, subject: str, detail: str, remedy: str) -> Finding:
-    """Return the finding that something stops the deployment, with the command that mends it."""
+    """Return the finding that something stops the deployment, with the command that fixes it."""
     return Finding(check=check, subject=subject, verdict=Verdict.BLOCKED, detail=detail, remedy=remedy)
 
 
 def failed(check: str, subject: str, detail: str, *, cause: str, remedy: str) -> Finding:
-    """Return the finding that something does not work, with its likely cause and the command that mends it."""
+    """Return the finding that something does not work, with its likely cause and the command that fixes it."""
     return Finding(check=check, subject=subject, verdict=Verdict.FAILED, detail=detail, cause=cause, remedy=remedy)
 
 

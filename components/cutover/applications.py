@@ -36,8 +36,8 @@ class Comparison:
 
     worse: tuple[str, ...] = ()
     """Applications that names have to wait for, each with its state."""
-    sick: tuple[str, ...] = ()
-    """Applications that are sick on the old side too, or that have no old side to be compared with; none waits."""
+    unhealthy: tuple[str, ...] = ()
+    """Applications that are unhealthy on the old side too, or that have no old side to be compared with; none waits."""
 
 
 def compare(new: Applications, old: Applications | None) -> Comparison:
@@ -47,7 +47,7 @@ def compare(new: Applications, old: Applications | None) -> Comparison:
         new: of the new cluster.
         old: of the old one; None where it does not answer, and nothing could be worse than there.
     """
-    worse, sick = [], []
+    worse, unhealthy = [], []
     for name in sorted({*new.states, *(old.states if old else ())}):
         state = new.states.get(name, "not there")
         if state == WELL:
@@ -56,5 +56,5 @@ def compare(new: Applications, old: Applications | None) -> Comparison:
         if before == WELL:
             worse.append(f"{name} ({state})")
         else:
-            sick.append(f"{name} ({state})")
-    return Comparison(worse=tuple(worse), sick=tuple(sick))
+            unhealthy.append(f"{name} ({state})")
+    return Comparison(worse=tuple(worse), unhealthy=tuple(unhealthy))

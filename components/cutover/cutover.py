@@ -133,8 +133,9 @@ class Cutover:
             missing.append("there is no root Application yet")
         found = compare(applications, before)
         missing += [f"{application}, which is healthy on the old cluster" for application in found.worse]
-        if not missing and found.sick:
-            pulumi.log.warn(f"names move although these are sick, as they are on the old side: {', '.join(found.sick)}")
+        if not missing and found.unhealthy:
+            names = ", ".join(found.unhealthy)
+            pulumi.log.warn(f"DNS moves although these are unhealthy, as they are on the old cluster too: {names}")
         return "; ".join(missing)
 
     def _ingress_lacks(self, address: str, new: "cluster_api.ClusterApi") -> list[str]:

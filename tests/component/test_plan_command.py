@@ -131,7 +131,7 @@ def test_a_rebuild_ends_with_3_and_leaves_the_foundation_alone(history):
 def test_an_unknown_revision_is_told(history):
     done = run("--against", "nowhere", root=history)
     assert done.returncode == 1
-    assert "'nowhere' is no revision" in done.stderr and "Traceback" not in done.stderr
+    assert "'nowhere' is not a revision" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_wrong_option_is_an_error_and_not_a_change():

@@ -65,7 +65,7 @@ def test_names_wait_for_the_new_side_and_nothing_of_the_old_one_is_touched(
     project = sandbox.project
     project.pulumi("up", "--yes", "--skip-preview")
     old, new = Side(api=client_of(sandbox.planes[0])), Side(api=client_of(sandbox.planes[1]))
-    old.applications(root="Synced, Healthy", shop="Synced, Healthy", sick="Synced, Degraded")
+    old.applications(root="Synced, Healthy", shop="Synced, Healthy", unhealthy="Synced, Degraded")
     address, both = led_to(sandbox), {"aks-platform-dev-g1", "aks-platform-dev-g2"}
     file, pem = certificate(tmp_path, "dev.example.com")
     project.configure({"cluster": {"generation": 2}})
@@ -83,13 +83,13 @@ def test_names_wait_for_the_new_side_and_nothing_of_the_old_one_is_touched(
     with proxies(file, 200) as port:
         stays(port, "certificate traefik/default-certificate is not issued: cert-manager has not looked at it yet")
         new.issue(pem)
-        new.applications(root="Synced, Healthy", shop="Synced, Degraded", sick="Synced, Degraded")
+        new.applications(root="Synced, Healthy", shop="Synced, Degraded", unhealthy="Synced, Degraded")
         stays(port, "does not serve: shop (Synced, Degraded), which is healthy on the old cluster.")
         new.applications(shop="Synced, Healthy")
         done = project.pulumi("up", "--yes", "--skip-preview", check=False)
     told = " ".join(done.stdout.split())
     assert done.returncode == 0, told[-3000:]
-    assert "these are sick, as they are on the old side: sick (Synced, Degraded)" in told
+    assert "are unhealthy, as they are on the old cluster too: sick (Synced, Degraded)" in told
     assert "has moved; keeping the old cluster for 6 s" in told
     assert led_to(sandbox).isdisjoint(address)
     assert clusters(sandbox) == {"aks-platform-dev-g2"}

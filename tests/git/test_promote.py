@@ -260,7 +260,7 @@ def test_tags_and_hooks_of_the_clone_do_not_go_along(remote, clone):
         (request(env="Chart"), RefusedError, "got 'Chart' for an environment"),
         (request(path="image.tagg"), RefusedError, r"dev\.yaml: image\.tagg is not .* did you mean image\.tag"),
         (request(path="image"), RefusedError, "is a mapping"),
-        (request(path="image..tag"), RefusedError, "is no path"),
+        (request(path="image..tag"), RefusedError, "is not a path"),
         (request(DIGEST), RefusedError, r"image\.digest is not in the file"),
         (request("latest"), RefusedError, "can be moved"),
         (request("v1.2.3"), RefusedError, "can be moved"),

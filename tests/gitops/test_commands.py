@@ -104,7 +104,7 @@ def test_app_new_says_what_it_wrote_and_what_to_do_next(copy):
         (["render", "--all", "--live"], "--live compares with one cluster"),
         (["render", "helo", "dev"], "there is no application 'helo': tenants/helo.yaml is missing; there are: hello"),
         (["render", "hello", "stage"], "there is no environment 'stage'"),
-        (["render", "hello", "dev", "--against", "nowhere"], "'nowhere' is no revision"),
+        (["render", "hello", "dev", "--against", "nowhere"], "'nowhere' is not a revision"),
         (["render", "hello", "dev", "--live"], "set KUBECONFIG, or say --kubeconfig"),
         (["overlay", "--format", "markdown"], "--format: got 'markdown'; allowed for overlay: text, json"),
         (["overlay", "helo"], "there is no application 'helo'"),

@@ -308,7 +308,7 @@ def test_without_its_history_a_clone_cannot_tell(project, tmp_path):
 
 
 def test_a_revision_that_is_none_is_told(project):
-    with pytest.raises(RevisionError, match="'nowhere' is no revision"):
+    with pytest.raises(RevisionError, match="'nowhere' is not a revision"):
         check(project.root, history="nowhere")
 
 

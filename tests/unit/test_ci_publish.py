@@ -79,7 +79,7 @@ def test_two_comments_of_two_runs_at_once_become_one(server, api):
 
 @pytest.mark.parametrize("given", ["", "hello", text("prod"), text() + "x" * 4000, "\n" + text()])
 def test_what_is_no_comment_about_the_stack_is_not_published(server, api, given):
-    with pytest.raises(BootstrapError, match="this is no comment of"):
+    with pytest.raises(BootstrapError, match="this is not a comment of"):
         publish.comment(api, "dev", 7, given)
     assert server.requests == []
 

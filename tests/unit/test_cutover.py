@@ -194,10 +194,13 @@ def test_names_stay_when_the_time_is_over(
 
 
 def test_what_is_sick_on_both_sides_is_listed_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    sick = [application("root"), application("shop", health="Degraded")]
-    move = Move(new=Side([sick]), old=Side([sick]))
+    unhealthy = [application("root"), application("shop", health="Degraded")]
+    move = Move(new=Side([unhealthy]), old=Side([unhealthy]))
     move.run(monkeypatch)
-    assert "names move although these are sick, as they are on the old side: shop (Synced, Degraded)" in move.seen
+    assert (
+        "DNS moves although these are unhealthy, as they are on the old cluster too: shop (Synced, Degraded)"
+        in move.seen
+    )
     assert move.slept
 
 
@@ -223,7 +226,7 @@ def test_the_time_is_half_an_hour_unless_somebody_says_otherwise(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("new", "old", "worse", "sick"),
+    ("new", "old", "worse", "unhealthy"),
     [
         ({"a": "Synced, Healthy"}, {"a": "Synced, Healthy"}, (), ()),
         ({"a": "Synced, Progressing"}, {"a": "Synced, Healthy"}, ("a (Synced, Progressing)",), ()),
@@ -237,10 +240,10 @@ def test_the_time_is_half_an_hour_unless_somebody_says_otherwise(monkeypatch: py
     ],
 )
 def test_an_application_may_be_as_sick_as_it_was(
-    new: dict[str, str], old: dict[str, str] | None, worse: tuple[str, ...], sick: tuple[str, ...]
+    new: dict[str, str], old: dict[str, str] | None, worse: tuple[str, ...], unhealthy: tuple[str, ...]
 ) -> None:
     found = compare(Applications(states=new), None if old is None else Applications(states=old))
-    assert (found.worse, found.sick) == (worse, sick)
+    assert (found.worse, found.unhealthy) == (worse, unhealthy)
 
 
 def test_an_application_that_nobody_has_looked_at_is_unknown() -> None:

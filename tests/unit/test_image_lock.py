@@ -200,7 +200,7 @@ def test_an_image_that_is_not_there_for_the_nodes_is_refused(upstream: Upstream,
 
 def test_an_image_is_no_chart(upstream: Upstream, tmp_path: Path) -> None:
     key = f"oci://{upstream.host}/team/part-amd64:v1"
-    with pytest.raises(BootstrapError, match="is no chart: its manifest has 0 archives"):
+    with pytest.raises(BootstrapError, match="is not a chart: its manifest has 0 archives"):
         locking.ask(tmp_path, [ListedChart(key=key)], lambda _: None)
 
 

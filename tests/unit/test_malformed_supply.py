@@ -144,7 +144,7 @@ GOOD = packed(b"{name: x, version: 1.0.0}")
     ],
 )
 def test_an_archive_that_is_no_charts_is_refused(given: bytes) -> None:
-    with pytest.raises(BootstrapError, match="the archive is no chart's: ") as told:
+    with pytest.raises(BootstrapError, match="the archive is not a chart's: ") as told:
         pack(given)
     assert told.value.exit_code == 1
 

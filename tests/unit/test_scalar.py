@@ -146,7 +146,7 @@ def test_a_value_that_is_there_already_is_left_as_it_is_written(text):
     ("text", "path", "says"),
     [
         ("image:\n  tga: abc\n", "image.tag", r"did you mean image\.tga\? image has tga"),
-        ("image: abc\n", "image.tag", "image is no mapping"),
+        ("image: abc\n", "image.tag", "image is not a mapping"),
         ("image: {tag: abc, tag: abd}\n", "image.tag", "stands 2 times, on lines 1, 1"),
         ("image:\n  tag: abc\nimage:\n  tag: abd\n", "image.tag", "image stands 2 times, on lines 1, 3"),
         ("x: 1\nx: 2\nimage: {tag: abc}\n", "image.tag", "duplicate key"),
@@ -169,7 +169,7 @@ def test_a_value_that_is_there_already_is_left_as_it_is_written(text):
         ("# nothing\n", "image.tag", "holds nothing"),
         ("image: {tag: abc}\nx: 2026-99-99\n", "image.tag", "cannot be read"),
         ("list: [{tag: a}]\n", "list[1].tag", r"list has 1 item"),
-        ("list: {tag: a}\n", "list[0].tag", "list is no list"),
+        ("list: {tag: a}\n", "list[0].tag", "list is not a list"),
         ("list: [&a x, *a]\n", "list[1]", "is an alias"),
         ("list: [*a, x]\nb: &a 1\n", "list[1]", "not one YAML document"),
     ],
@@ -186,7 +186,7 @@ def test_a_value_of_several_lines_is_refused():
 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "a[", "a[x]", "a[-1]", "[0]", "a]b", "a[0]b", "a\\"])
 def test_what_is_no_path_is_refused(path):
-    with pytest.raises(ScalarError, match="is no path"):
+    with pytest.raises(ScalarError, match="is not a path"):
         parse_path(path)
 
 

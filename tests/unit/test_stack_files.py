@@ -149,7 +149,7 @@ def test_a_file_that_is_no_stack_file_is_told(project, text, words):
     [
         ("- a\n", "holds no mapping"),
         ("name: [\n", "a bracket is not closed"),
-        ("name: demo\nconfig: 5\n", "config is no mapping"),
+        ("name: demo\nconfig: 5\n", "config is not a mapping"),
         ("", "holds no mapping"),
     ],
 )

@@ -149,7 +149,7 @@ def test_a_kind_that_the_chart_no_longer_has() -> None:
         ("1.18.0", "1.21.1", Verdict.FINE, "skips 2 minor versions:"),
         ("9.7.1", "10.0.0", Verdict.FINE, "major version"),
         ("1.21.1", "1.20.9", Verdict.BLOCKED, "goes back"),
-        ("latest", "1.20.9", Verdict.UNKNOWN, "no semantic version"),
+        ("latest", "1.20.9", Verdict.UNKNOWN, "not a semantic version"),
     ],
 )
 def test_steps_of_a_chart(installed: str, wanted: str, verdict: Verdict, text: str) -> None:

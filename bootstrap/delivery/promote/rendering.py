@@ -73,7 +73,7 @@ class Renderer:
                 remedy = ", or leave --digest out where the chart takes no <tag>@<digest>" if pinned else ""
                 raise RefusedError(
                     f"{edit.file}: with {edit.path} {edit.after}, {program} refuses what Argo CD would deploy: {error}."
-                    f" Nothing was pushed; mend the values or the chart first{remedy} (--no-render leaves this out)"
+                    f" Nothing was pushed; fix the values or the chart first{remedy} (--no-render leaves this out)"
                 ) from None
             except BootstrapError as error:
                 # nothing names a chart: what is there is for `bootstrap validate` to say

@@ -83,14 +83,14 @@ def _step(node: Node, path: Path, part: str | int) -> tuple[Node | None, Node]:
     floor = node.start_mark.index
     if isinstance(part, int):
         if not isinstance(node, SequenceNode):
-            raise ScalarError(f"{format_path(path)} is not in the file: {parent} is no list")
+            raise ScalarError(f"{format_path(path)} is not in the file: {parent} is not a list")
         if part >= len(node.value):
             raise ScalarError(f"{format_path(path)} is not in the file: {parent} has {len(node.value)} item(s)")
         key, child = None, node.value[part]
         floor = max([floor, *(item.end_mark.index for item in node.value[:part])])
     else:
         if not isinstance(node, MappingNode):
-            raise ScalarError(f"{format_path(path)} is not in the file: {parent} is no mapping")
+            raise ScalarError(f"{format_path(path)} is not in the file: {parent} is not a mapping")
         found = [pair for pair in node.value if isinstance(pair[0], ScalarNode) and pair[0].value == part]
         if not found:
             raise ScalarError(_missing(node, path, part, parent))

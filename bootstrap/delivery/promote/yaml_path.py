@@ -19,7 +19,7 @@ def parse_path(path: str) -> list[str | int]:
         ScalarError: the text is no path.
     """
     if not re.fullmatch(r"(?:[^.\[\]\\]|\\.)+(\[\d+\])*(\.(?:[^.\[\]\\]|\\.)+(\[\d+\])*)*", path):
-        raise ScalarError(f"{path!r} is no path: it looks like image.tag or containers[0].tag")
+        raise ScalarError(f"{path!r} is not a path: it looks like image.tag or containers[0].tag")
     parts: list[str | int] = []
     for key, index in re.findall(r"((?:[^.\[\]\\]|\\.)+)|\[(\d+)\]", path):
         parts.append(int(index) if index else re.sub(r"\\(.)", r"\1", key))

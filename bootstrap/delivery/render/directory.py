@@ -97,7 +97,7 @@ def _of_json(text: str, shown: Path) -> object:
 
 
 def _no_number(name: str) -> object:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _of_yaml(text: str, shown: Path) -> list[object]:

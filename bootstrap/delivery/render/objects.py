@@ -161,7 +161,7 @@ def _items(document: object) -> list[Any]:
 
 def _object(document: object, *, source: str, namespace: str, kinds: Kinds) -> Object:
     if not isinstance(document, dict):
-        raise GitOpsError(f"{source}: rendered something that is no object: {str(document)[:60]!r}")
+        raise GitOpsError(f"{source}: rendered something that is not an object: {str(document)[:60]!r}")
     given = document.get("metadata")
     metadata: dict[str, Any] = given if isinstance(given, dict) else {}
     # whatever is no hook is applied, which needs a name

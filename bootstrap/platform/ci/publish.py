@@ -72,7 +72,7 @@ def comment(github: GitHub, stack: str, pull_request: int, text: str) -> str:
     """
     if not text.startswith(f"{marker(stack)}\n") or len(text) > LIMIT:
         raise PublishError(
-            f"this is no comment of `bootstrap ci comment --stack {stack}`, of {LIMIT} characters at most"
+            f"this is not a comment of `bootstrap ci comment --stack {stack}`, of {LIMIT} characters at most"
         )
     there = [each for each in github.every(f"/issues/{pull_request}/comments") if is_ours(each, marker(stack))]
     if not there:

@@ -39,7 +39,7 @@ def pack(archive: bytes) -> tuple[bytes, bytes]:
     try:
         config = json.dumps(_metadata(archive), sort_keys=True, separators=(",", ":"), default=str).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise BootstrapError(f"the archive is no chart's: its Chart.yaml is no JSON: {error}") from None
+        raise BootstrapError(f"the archive is not a chart's: its Chart.yaml is not JSON: {error}") from None
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -56,15 +56,15 @@ def _metadata(archive: bytes) -> dict[str, Any]:
             [chart] = [member for member in tops if member.name.endswith("/Chart.yaml")]
             text = (files.extractfile(chart) or io.BytesIO()).read(_LARGEST_CHART + 1)
     except (tarfile.TarError, OSError, EOFError, ValueError, LookupError, zlib.error) as error:
-        raise BootstrapError(f"the archive is no chart's: {type(error).__name__}") from None
+        raise BootstrapError(f"the archive is not a chart's: {type(error).__name__}") from None
     if len(text) > _LARGEST_CHART:
-        raise BootstrapError(f"the archive is no chart's: its Chart.yaml has more than {_LARGEST_CHART >> 20} MiB")
+        raise BootstrapError(f"the archive is not a chart's: its Chart.yaml has more than {_LARGEST_CHART >> 20} MiB")
     try:
         found = read_yaml(text)
     except YamlTextError as error:
-        raise BootstrapError(f"the archive is no chart's: its Chart.yaml is not YAML: {error}") from None
+        raise BootstrapError(f"the archive is not a chart's: its Chart.yaml is not YAML: {error}") from None
     if not isinstance(found, dict) or not all(isinstance(found.get(key), str) for key in ("name", "version")):
         raise BootstrapError(
-            "the archive is no chart's: its Chart.yaml has no name or version; allowed: a text for each"
+            "the archive is not a chart's: its Chart.yaml has no name or version; allowed: a text for each"
         )
     return found

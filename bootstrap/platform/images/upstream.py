@@ -69,7 +69,9 @@ def chart_digests(key: str) -> tuple[str, str]:
     layers = [layer for layer in _mappings(parsed(reply.text, key).get("layers")) if layer.get("mediaType") == ARCHIVE]
     digests = [str(layer.get("digest")) for layer in layers]
     if len(digests) != 1 or not re.fullmatch("sha256:[0-9a-f]{64}", digests[0]):
-        raise RegistryError(f"{key} is no chart: its manifest has {len(digests)} archives; allowed: one, with a sha256")
+        raise RegistryError(
+            f"{key} is not a chart: its manifest has {len(digests)} archives; allowed: one, with a sha256"
+        )
     return digest_of(reply.text), digests[0]
 
 
@@ -101,7 +103,7 @@ def parsed(text: bytes, shown: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise RegistryError(f"{shown}: the registry's answer is no manifest; allowed: an object of JSON")
+        raise RegistryError(f"{shown}: the registry's answer is not a manifest; allowed: an object of JSON")
     return found
 
 

@@ -24,7 +24,9 @@ def chart_step(name: str, installed: str, wanted: str) -> Finding:
     try:
         before, after = (semver.Version.parse(each.removeprefix("v")) for each in (installed, wanted))
     except ValueError:
-        return unknown(CHART, name, f"{detail}: one of them is no semantic version", "read the chart's release notes")
+        return unknown(
+            CHART, name, f"{detail}: one of them is not a semantic version", "read the chart's release notes"
+        )
     if before == after:
         return fine(CHART, name, f"{installed} is installed")
     if after < before:

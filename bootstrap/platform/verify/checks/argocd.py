@@ -46,7 +46,7 @@ def _page(target: Target) -> Finding:
 
 
 def _way(target: Target) -> tuple[str, str] | None:
-    """Follow the way from the host name to a Pod; return where it ends before, and what mends it."""
+    """Follow the way from the host name to a Pod; return where it ends before, and what fixes it."""
     restore = target.restore(ARGO_CD_NAMESPACE)
     ingresses = target.cluster.items(path_of("networking.k8s.io", "v1", "ingresses", ARGO_CD_NAMESPACE))
     hosts = {str(rule.get("host")): each for each in ingresses for rule in each["spec"].get("rules") or []}
@@ -71,7 +71,7 @@ def _way(target: Target) -> tuple[str, str] | None:
 
 
 def _why(target: Target, status: int) -> tuple[str, str]:
-    """Return why the page does not answer, and what mends it."""
+    """Return why the page does not answer, and what fixes it."""
     if (wrong := _way(target)) is not None:
         return wrong
     if status in {502, 503, 504}:

@@ -112,7 +112,7 @@ def _untold(target: Target) -> str:
 
 
 def _why(target: Target, namespace: str, secret: str) -> tuple[str, str]:
-    """Return why a host does not get its certificate, and what mends it."""
+    """Return why a host does not get its certificate, and what fixes it."""
     found = target.cluster.find(path_of("", "v1", "secrets", namespace, secret))
     certificate = target.cluster.find(path_of("cert-manager.io", "v1", "certificates", namespace, secret))
     up = f"make up STACK={target.stack}"
