@@ -105,7 +105,7 @@ DEFAULT_DENY = "default-deny"
 TENANT_ROLE = "aks-bootstrap:tenant"
 """ClusterRole that the account has in its application's namespace, with which Argo CD applies the application."""
 PLATFORM_KINDS_OF_TENANTS = frozenset({"NetworkPolicy", "RoleBinding"})
-"""Kinds that the root Application makes in the applications' namespaces."""
+"""Kinds that the root Application makes in the applications' namespaces, whose names no role can hold a pattern of."""
 TENANT_KINDS = (
     Kind("", "ConfigMap", "configmaps"),
     Kind("", "PersistentVolumeClaim", "persistentvolumeclaims"),

@@ -126,9 +126,8 @@ class Repository:
             url = urljoin(f"{self.image.origin}/v2/{self.image.name}/", path)
             given = urlsplit(url)
         except ValueError:
-            raise RegistryError(
-                f"{self.image.host} returned the upload URL {path!r}; allowed: an https:// URL"
-            ) from None
+            # not the URL itself: registries put what an upload is continued with into it
+            raise RegistryError(f"{self.image.host} returned an upload URL that is none; allowed: https://") from None
         # where a registry wants an upload sent is its choice, and a credential's way in is not
         if given.scheme != "https" and not (given.scheme == "http" and self.image.origin.startswith("http://")):
             raise RegistryError(

@@ -170,11 +170,11 @@ def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConf
     """Raise the file's mistakes, and those in what could be read of it; return where there is none."""
     broken = [_ours(place) for place in [*document.broken, *(flaw.place for flaw in flaws)] if place[:1] == ("config",)]
     lost = [(_ours(("config", section))[0], key) for section, key in document.lost]
-    detail = []
+    mistakes = []
     for flaw in sorted(flaws):
         where = report.format_path(_ours(flaw.place)) if flaw.place[:1] == ("config",) and len(flaw.place) > 1 else ""
         where = where or words.redact(".".join(str(part) for part in flaw.place))
-        detail.append(
+        mistakes.append(
             f"{where} (line {flaw.line}): {words.redact(flaw.message)}"
             if where
             else f"line {flaw.line}: {words.redact(flaw.message)}"
@@ -190,15 +190,15 @@ def _refuse(path: Path, flaws: list[Flaw], document: Document, config: StackConf
                 folder=path.parent,
             )
         except report.SettingsError as error:
-            detail += [
+            mistakes += [
                 f"{report.format_path(problem.path)}: {problem.message}"
                 for problem in error.problems
                 if not any(place and problem.path[: len(place)] == place for place in broken)
                 and not any(problem.path[0] == section and key in problem.path for section, key in lost)
             ]
-    if detail:
-        lines = "\n".join(f"  {line}" for line in detail)
-        raise StackFileError(f"{path} has {report.counted(detail)}; nothing was changed:\n{lines}")
+    if mistakes:
+        lines = "\n".join(f"  {line}" for line in mistakes)
+        raise StackFileError(f"{path} has {report.counted(mistakes)}; nothing was changed:\n{lines}")
 
 
 def _ours(place: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -51,7 +51,7 @@ _ENVIRONMENTS = """\
 {{- range $key, $pattern := dict @CHART_PATTERNS@ }}
 {{- $given := get $chart $key }}
 {{- if not (and (kindIs "string" $given) (regexMatch $pattern $given)) }}
-{{- fail (printf "%s: chart.%s: got %s; allowed: text that matches %s" $file $key (toJson $given) $pattern) }}
+{{- fail (printf "%s: chart.%s: allowed: text that matches %s" $file $key $pattern) }}
 {{- end }}
 {{- end }}
 {{- else if not (and (kindIs "string" .chart) (regexMatch @NAME@ .chart)) }}

@@ -117,7 +117,7 @@ def create_identities(args: IdentitiesArgs, opts: pulumi.ResourceOptions) -> Ide
             if any(repository.kind == "workloadIdentity" for repository in settings.argocd.repositories)
             else None
         ),
-        image_updater=(identity("image-updater", *pull) if pull and settings.argocd.image_updater else None),
+        image_updater=identity("image-updater", *pull) if pull and settings.argocd.image_updater else None,
     )
 
 

@@ -105,7 +105,7 @@ class Cutover:
                 "the cluster that names lead to cannot be asked: applications have nothing to be compared with, and "
                 "none is waited for; if it is gone for good, dns.cutover: immediate waits for nothing"
             )
-        deadline, detail = time.monotonic() + _seconds(), ""
+        deadline, reported = time.monotonic() + _seconds(), ""
         while waits := self._waits_for(address, new, before):
             if time.monotonic() >= deadline:
                 return (
@@ -113,9 +113,9 @@ class Cutover:
                     f"one does not serve: {waits}. Mend it and run `pulumi up` again, or set dns.cutover: immediate, "
                     "which moves names all the same"
                 )
-            if waits != detail:
+            if waits != reported:
                 pulumi.log.info(f"DNS stays on the old cluster until the new one serves: {waits}")
-                detail = waits
+                reported = waits
             time.sleep(_POLL_SECONDS)
             # what was well before counts, should the old side go meanwhile
             before = _applications_of(old) or before

@@ -137,7 +137,7 @@ def settle_unfinished(access: ClusterAccess, guard: Guard, status: pulumi.Output
         if read in {"", "deployed"}:
             return read
         if pulumi.runtime.is_dry_run():
-            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {read}; the update will repair it")
+            pulumi.log.warn(f"release {guard.namespace}/{guard.release} is {read}; the update will inspect it")
             return read
         if (api := await sign_in(access)) is None:
             return read

@@ -82,10 +82,10 @@ def migrate(api: "ClusterApi", release: str, namespace: str) -> list[str]:
     Raises:
         MigrationError: an object is refused, as admission or its schema has it.
     """
-    detail = []
+    lines = []
     for kind in map(Definition.of, api.definitions()):
         if kind.release == (namespace, release) and kind.others:
             count = api.rewrite(kind)
             api.keep_stored_version(kind)
-            detail.append(f"{kind.name}: {count} objects rewritten as {kind.storage}, none is {', '.join(kind.others)}")
-    return detail
+            lines.append(f"{kind.name}: {count} objects rewritten as {kind.storage}, none is {', '.join(kind.others)}")
+    return lines

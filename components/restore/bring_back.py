@@ -106,14 +106,14 @@ def await_job(
         RestoreError: it failed, or takes longer than it may; it goes on then, and can be waited for again.
     """
     limit = float(os.environ.get(SECONDS_OVERRIDE) or SECONDS)
-    began, detail = clock(), ""
+    began, reported = clock(), ""
     while not (job := backups.job(id_)).over:
         minutes = int((clock() - began) // 60)
         if clock() - began > limit:
             raise RestoreError(f"restore {id_} is {job.status} after {minutes} minutes; it continues in Azure")
-        if (line := f"restore {id_}: {job.status}, {minutes - minutes % 5} min") != detail:
+        if (line := f"restore {id_}: {job.status}, {minutes - minutes % 5} min") != reported:
             say(line)
-            detail = line
+            reported = line
         sleep(POLL_SECONDS)
     if not job.done:
         raise RestoreError(f"restore {id_} {job.status.lower()}: {'; '.join(job.notes) or 'Azure does not say why'}")

@@ -65,7 +65,7 @@ def test_names_wait_for_the_new_side_and_nothing_of_the_old_one_is_touched(
     project = sandbox.project
     project.pulumi("up", "--yes", "--skip-preview")
     old, new = Side(api=client_of(sandbox.planes[0])), Side(api=client_of(sandbox.planes[1]))
-    old.applications(root="Synced, Healthy", shop="Synced, Healthy", unhealthy="Synced, Degraded")
+    old.applications(root="Synced, Healthy", shop="Synced, Healthy", sick="Synced, Degraded")
     address, both = led_to(sandbox), {"aks-platform-dev-g1", "aks-platform-dev-g2"}
     file, pem = certificate(tmp_path, "dev.example.com")
     project.configure({"cluster": {"generation": 2}})
@@ -83,7 +83,7 @@ def test_names_wait_for_the_new_side_and_nothing_of_the_old_one_is_touched(
     with proxies(file, 200) as port:
         stays(port, "certificate traefik/default-certificate is not issued: cert-manager has not looked at it yet")
         new.issue(pem)
-        new.applications(root="Synced, Healthy", shop="Synced, Degraded", unhealthy="Synced, Degraded")
+        new.applications(root="Synced, Healthy", shop="Synced, Degraded", sick="Synced, Degraded")
         stays(port, "does not serve: shop (Synced, Degraded), which is healthy on the old cluster.")
         new.applications(shop="Synced, Healthy")
         done = project.pulumi("up", "--yes", "--skip-preview", check=False)

@@ -356,7 +356,7 @@ def test_a_dry_run_asks_too(remote, clone, registry):
 @pytest.mark.parametrize("address", ["https://[bad/upload", "http://[", "https://example.com:x/"])
 def test_an_address_that_a_registry_gives_and_that_is_none_is_told(address):
     repository = registry_module.Repository(parse_image("127.0.0.1:9/shop"))
-    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9 returned (the|an) upload URL|cannot be reached"):
+    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9 returned an upload URL|cannot be reached"):
         repository.send(address)
 
 

@@ -254,7 +254,15 @@ def test_an_environment_that_is_new_since_then_is_added(clone):
     assert done.returncode == 2, done.stderr
     changes = json.loads(done.stdout)["changes"]
     assert {change["kind"] for change in changes} == {"added"}
-    assert {"AppProject", "Application", "Namespace"} <= {change["objectKind"] for change in changes}
+    assert sorted(change["objectKind"] for change in changes) == [
+        "AppProject",  # its own, and the emptied default
+        "AppProject",
+        "Application",
+        "Namespace",
+        "NetworkPolicy",
+        "RoleBinding",
+        "ServiceAccount",
+    ]
 
 
 @needs_helm
