@@ -77,7 +77,7 @@ class Request:
             )
         for option, text in (("--source-repository", self.source_repository), ("--source-run", self.source_run)):
             if text is not None and not (text.isprintable() and text.strip()):
-                raise BootstrapError(f"{option}: got {text!r}; allowed: one line of printable text")
+                raise BootstrapError(f"{option}: allowed: one line of printable text")
         if self.attempts < 1:
             raise BootstrapError(f"--attempts: got {self.attempts}; allowed: a whole number above zero")
         if not (self.seconds > 0 and math.isfinite(self.seconds)):
